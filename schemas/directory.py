@@ -1,0 +1,229 @@
+"""The signed list of agencies, mailboxes and keys, and the statements about single keys.
+
+Agencies and mailboxes carry dates; an ended one has successors, so that an old address never resolves to nobody.
+
+Source: protocol 7; domain 10 (directory).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta
+
+from schemas.envelope import Struct
+from schemas.identifiers import AgencyId, Code, KeyId, MailboxId, MessageType, Moment, Sha256, Size, agency_of
+from schemas.strict_json import MalformedError, parse_as
+
+MAX_DIRECTORY: Final = 8 * 1024 * 1024
+MAX_KEY_STATEMENT: Final = 8 * 1024
+Text = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Jwk(Struct):
+    """A public key: OKP Ed25519 (``x``), or AKP with ``alg`` ``MLKEM768-X25519`` or ``ML-DSA-44`` (``pub``)."""
+
+    kty: Literal["OKP", "AKP"]
+    crv: Literal["Ed25519"] | None = None
+    x: Annotated[str, Meta(max_length=43)] | None = None
+    alg: Literal["MLKEM768-X25519", "ML-DSA-44"] | None = None
+    pub: Annotated[str, Meta(max_length=4000)] | None = None
+
+
+class Officers(Struct):
+    """Whose signatures make a directory or agreement valid: ``threshold`` of ``keys``."""
+
+    threshold: Annotated[int, Meta(ge=1, le=16)]
+    keys: Annotated[tuple[Jwk, ...], Meta(min_length=1, max_length=16)]
+
+
+class HubEntry(Struct):
+    """Where the hub is, and its keys: ``signing`` for acceptances and notices, ``checkpoint`` as C2SP verifier keys."""
+
+    url: Text
+    origin: Text
+    signing: Annotated[tuple[Jwk, ...], Meta(min_length=1, max_length=8)]
+    checkpoint: Annotated[tuple[Annotated[str, Meta(max_length=2000)], ...], Meta(min_length=1, max_length=8)]
+
+
+class Successor(Struct):
+    """Who takes over when an agency ends; ``split`` names the part (a place, a service) where there are several."""
+
+    agency: AgencyId
+    split: Code | None = None
+
+
+class OutOfHours(Struct):
+    """Where mail goes outside the hours served."""
+
+    mailbox: MailboxId
+    hours: Text
+
+
+class Mailbox(Struct):
+    """A role or team address.  ``reads``: message type versions; an empty list means every version."""
+
+    id: MailboxId
+    title: Text
+    roles: Annotated[tuple[Code, ...], Meta(max_length=16)]
+    manager: MailboxId | None = None
+    deputy: MailboxId | None = None
+    out_of_hours: OutOfHours | None = None
+    reads: tuple[MessageType, ...] = ()
+    mesh: Code | None = None
+    valid_from: Moment | None = None
+    valid_to: Moment | None = None
+
+
+class AgencyEntry(Struct):
+    """An organisation.  ``roles`` are its sectors (``health``, ``police``); ``identity`` signs its key statements."""
+
+    id: AgencyId
+    name: Text
+    roles: Annotated[tuple[Code, ...], Meta(max_length=16)]
+    codes: Mapping[Code, Text]
+    valid_from: Moment
+    valid_to: Moment | None = None
+    successors: tuple[Successor, ...] = ()
+    identity: Jwk
+    mailboxes: Annotated[tuple[Mailbox, ...], Meta(max_length=256)]
+
+
+class Directory(Struct):
+    """One version of the directory.  ``witnesses`` is C2SP tlog-policy text, empty where there is none yet."""
+
+    v: Literal[1]
+    partnership: AgencyId
+    version: Annotated[int, Meta(ge=1)]
+    previous: Sha256 | None = None
+    issued: Moment
+    expires: Moment
+    officers: Officers
+    hub: HubEntry
+    agencies: tuple[AgencyEntry, ...]
+    witnesses: str = ""
+
+
+class KeyStatement(Struct):
+    """One statement of an agency about one of its keys, signed by its identity key.
+
+    ``proof`` shows possession: for Ed25519 the key's own signature over the statement without ``proof``; for a
+    sealing key the answer to the hub's challenge, or the officer's word at enrolment.
+    """
+
+    v: Literal[1]
+    agency: AgencyId
+    mailbox: MailboxId | None = None
+    sequence: Annotated[int, Meta(ge=1)]
+    previous: Sha256 | None = None
+    use: Literal["sign", "seal", "witness"]
+    jwk: Jwk
+    not_before: Moment
+    expires: Moment
+    state: Literal["active", "retired", "revoked"]
+    compromised_from: Moment | None = None
+    issued: Moment
+    proof: Annotated[str, Meta(max_length=2000)] | None = None
+
+
+def parse_directory(payload: bytes) -> Directory:
+    """Return the directory whose signed payload is *payload*.
+
+    Raises:
+        MalformedError: ``json-*``; ``directory-twice``, ``directory-agency``, ``directory-successor``,
+            ``directory-threshold``: what is named twice, sits under a foreign agency, or points to nobody.
+    """
+    directory = parse_as(payload, Directory, max_bytes=MAX_DIRECTORY)
+    agencies = {agency.id for agency in directory.agencies}
+    boxes = [box.id for agency in directory.agencies for box in agency.mailboxes]
+    known = set(boxes)
+    if len(agencies) != len(directory.agencies) or len(known) != len(boxes):
+        raise MalformedError("directory-twice", "the directory names an agency or mailbox twice", "name each once")
+    if directory.officers.threshold > len(directory.officers.keys):
+        raise MalformedError("directory-threshold", "more officers must sign than there are", "lower the threshold")
+    for agency in directory.agencies:
+        if any(agency_of(box.id) != agency.id for box in agency.mailboxes):
+            raise MalformedError("directory-agency", "a mailbox stands under another agency", "list it under its own")
+        if any(successor.agency not in agencies for successor in agency.successors):
+            raise MalformedError("directory-successor", "a successor is not in the directory", "add it, or correct it")
+        for box in agency.mailboxes:
+            named = [box.manager, box.deputy, box.out_of_hours.mailbox if box.out_of_hours else None]
+            if any(name is not None and name not in known for name in named):
+                raise MalformedError("directory-mailbox", "a mailbox names one that is not listed", "add it, or correct it")
+    return directory
+
+
+def parse_key_statement(payload: bytes) -> KeyStatement:
+    """Return the key statement whose JWS payload is *payload*.
+
+    Raises:
+        MalformedError: ``json-*`` or ``key-statement`` (mailbox of another agency, kind of key not for its use).
+    """
+    statement = parse_as(payload, KeyStatement, max_bytes=MAX_KEY_STATEMENT)
+    kind = "MLKEM768-X25519" if statement.use == "seal" else "Ed25519"
+    if (statement.jwk.alg or statement.jwk.crv) != kind:
+        raise MalformedError("key-kind", f"a key to {statement.use} must be {kind}", "make a key of that kind")
+    if statement.mailbox is not None and agency_of(statement.mailbox) != statement.agency:
+        raise MalformedError("key-statement", "the mailbox is not the agency's", "name one of its own")
+    if statement.expires <= statement.not_before:
+        raise MalformedError("key-statement", "the key expires before it begins", "correct its dates")
+    return statement
+
+
+class DirectoryIndex:
+    """Look-ups over one :class:`Directory`, built once for each version."""
+
+    def __init__(self, directory: Directory) -> None:
+        self.directory = directory
+        self._agencies = {agency.id: agency for agency in directory.agencies}
+        self._boxes = {box.id: (agency, box) for agency in directory.agencies for box in agency.mailboxes}
+        self._by_role: dict[str, list[MailboxId]] = {}
+        for agency, box in self._boxes.values():
+            for role in {*agency.roles, *box.roles}:
+                self._by_role.setdefault(role, []).append(box.id)
+
+    def find_agency(self, agency: AgencyId) -> AgencyEntry | None:
+        """Return the agency whatever its dates, or ``None``."""
+        return self._agencies.get(agency)
+
+    def find_mailbox(self, mailbox: MailboxId) -> Mailbox | None:
+        """Return the mailbox whatever its dates, or ``None``."""
+        found = self._boxes.get(mailbox)
+        return found[1] if found else None
+
+    def is_open(self, mailbox: MailboxId, at: Moment) -> bool:
+        """Answer whether *mailbox* and its agency are within their dates at *at*."""
+        found = self._boxes.get(mailbox)
+        return found is not None and all(
+            (entry.valid_from is None or entry.valid_from <= at) and (entry.valid_to is None or at < entry.valid_to)
+            for entry in found
+        )
+
+    def roles_of(self, mailbox: MailboxId) -> frozenset[str]:
+        """Return the roles of *mailbox* with those of its agency (its sectors)."""
+        found = self._boxes.get(mailbox)
+        return frozenset({*found[0].roles, *found[1].roles}) if found else frozenset()
+
+    def mailboxes_with(self, role: str, at: Moment) -> tuple[MailboxId, ...]:
+        """Return, sorted, the open mailboxes that have *role* themselves or through their agency."""
+        return tuple(sorted(box for box in self._by_role.get(role, ()) if self.is_open(box, at)))
+
+    def is_same_or_successor(self, agency: AgencyId, of: AgencyId) -> bool:
+        """Answer whether *agency* is *of*, or took over from it directly or through others."""
+        todo, seen = [of], set[AgencyId]()
+        while todo:
+            name = todo.pop()
+            if name == agency:
+                return True
+            seen.add(name)
+            entry = self._agencies.get(name)
+            todo += [s.agency for s in entry.successors if s.agency not in seen] if entry else []
+        return False
+
+
+def describe_kid(jwk: Jwk) -> Mapping[str, Any]:
+    """Return the members that an RFC 7638 thumbprint covers: ``crv kty x``, or ``alg kty pub``."""
+    if jwk.kty == "OKP":
+        return {"crv": jwk.crv, "kty": jwk.kty, "x": jwk.x}
+    return {"alg": jwk.alg, "kty": jwk.kty, "pub": jwk.pub}
