@@ -21,7 +21,7 @@ MAX_KEY_STATEMENT: Final = 8 * 1024
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-class Jwk(Struct):
+class Jwk(Struct, frozen=True, kw_only=True):
     """A public key: OKP Ed25519 (``x``), or AKP with ``alg`` ``MLKEM768-X25519`` or ``ML-DSA-44`` (``pub``)."""
 
     kty: Literal["OKP", "AKP"]
@@ -31,14 +31,14 @@ class Jwk(Struct):
     pub: Annotated[str, Meta(max_length=4000)] | None = None
 
 
-class Officers(Struct):
+class Officers(Struct, frozen=True, kw_only=True):
     """Whose signatures make a directory or agreement valid: ``threshold`` of ``keys``."""
 
     threshold: Annotated[int, Meta(ge=1, le=16)]
     keys: Annotated[tuple[Jwk, ...], Meta(min_length=1, max_length=16)]
 
 
-class HubEntry(Struct):
+class HubEntry(Struct, frozen=True, kw_only=True):
     """Where the hub is, and its keys: ``signing`` for acceptances and notices, ``checkpoint`` as C2SP verifier keys."""
 
     url: Text
@@ -47,21 +47,21 @@ class HubEntry(Struct):
     checkpoint: Annotated[tuple[Annotated[str, Meta(max_length=2000)], ...], Meta(min_length=1, max_length=8)]
 
 
-class Successor(Struct):
+class Successor(Struct, frozen=True, kw_only=True):
     """Who takes over when an agency ends; ``split`` names the part (a place, a service) where there are several."""
 
     agency: AgencyId
     split: Code | None = None
 
 
-class OutOfHours(Struct):
+class OutOfHours(Struct, frozen=True, kw_only=True):
     """Where mail goes outside the hours served."""
 
     mailbox: MailboxId
     hours: Text
 
 
-class Mailbox(Struct):
+class Mailbox(Struct, frozen=True, kw_only=True):
     """A role or team address.  ``reads``: message type versions; an empty list means every version."""
 
     id: MailboxId
@@ -76,7 +76,7 @@ class Mailbox(Struct):
     valid_to: Moment | None = None
 
 
-class AgencyEntry(Struct):
+class AgencyEntry(Struct, frozen=True, kw_only=True):
     """An organisation.  ``roles`` are its sectors (``health``, ``police``); ``identity`` signs its key statements."""
 
     id: AgencyId
@@ -90,7 +90,7 @@ class AgencyEntry(Struct):
     mailboxes: Annotated[tuple[Mailbox, ...], Meta(max_length=256)]
 
 
-class Directory(Struct):
+class Directory(Struct, frozen=True, kw_only=True):
     """One version of the directory.  ``witnesses`` is C2SP tlog-policy text, empty where there is none yet."""
 
     v: Literal[1]
@@ -105,7 +105,7 @@ class Directory(Struct):
     witnesses: str = ""
 
 
-class KeyStatement(Struct):
+class KeyStatement(Struct, frozen=True, kw_only=True):
     """One statement of an agency about one of its keys, signed by its identity key.
 
     ``proof`` shows possession: for Ed25519 the key's own signature over the statement without ``proof``; for a

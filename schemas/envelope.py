@@ -28,11 +28,11 @@ MAX_KEEP: Final = 400 * DAY
 MAX_AHEAD: Final = 5 * 60_000
 
 
-class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A frozen wire object: exactly its members, by keyword, absent when they equal their default."""
 
 
-class Item(Struct):
+class Item(Struct, frozen=True, kw_only=True):
     """An action or check that somebody owes: reference, owner and due moment."""
 
     ref: ItemRef
@@ -40,7 +40,7 @@ class Item(Struct):
     due: Moment
 
 
-class Sealed(Struct):
+class Sealed(Struct, frozen=True, kw_only=True):
     """What the header says of the body: format, digest and exact length in bytes."""
 
     format: Literal["C2SP-CE1-A256GCM"]
@@ -48,7 +48,7 @@ class Sealed(Struct):
     length: Annotated[int, Meta(ge=56, le=MAX_BODY)]
 
 
-class Header(Struct):
+class Header(Struct, frozen=True, kw_only=True):
     """What the hub may know of an envelope.  Members as in protocol 2; moments are UTC milliseconds."""
 
     v: Literal[1]
@@ -75,7 +75,7 @@ class Header(Struct):
     keep_until: Moment
 
 
-class Wrap(Struct):
+class Wrap(Struct, frozen=True, kw_only=True):
     """The content key for one recipient: HPKE encapsulation ``ek`` (1,120 bytes) and ciphertext ``wk`` (48 bytes), b64u."""
 
     mailbox: MailboxId
@@ -84,7 +84,7 @@ class Wrap(Struct):
     wk: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{64}\Z")]
 
 
-class Wraps(Struct):
+class Wraps(Struct, frozen=True, kw_only=True):
     """One wrap for each recipient, signed apart from the header so that the sender can replace it."""
 
     v: Literal[1]

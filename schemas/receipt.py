@@ -22,14 +22,14 @@ DECLINE_CODES: Final = frozenset(
 BY_PERSON: Final = frozenset({"opened", "acknowledged", "declined"})
 
 
-class Seen(Struct):
+class Seen(Struct, frozen=True, kw_only=True):
     """The checkpoint that the signer's gateway last verified: two views of the log can't be kept apart."""
 
     size: Size
     root: Sha256
 
 
-class Receipt(Struct):
+class Receipt(Struct, frozen=True, kw_only=True):
     """Members as in protocol 4.  ``at`` is when it happened at the agency; on time is judged by when the hub takes it."""
 
     v: Literal[1]

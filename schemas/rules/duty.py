@@ -25,7 +25,7 @@ class DutyParts(NamedTuple):
     item: str
 
 
-class Step(Struct):
+class Step(Struct, frozen=True, kw_only=True):
     """One thing that the clock does while a duty is open.
 
     ``at``: the moment; ``notice``: ``due-soon``, ``overdue`` or another notice of protocol 6;
@@ -38,7 +38,7 @@ class Step(Struct):
     to: tuple[str, ...]
 
 
-class Duty(Struct):
+class Duty(Struct, frozen=True, kw_only=True):
     """A duty as opened.
 
     ``kind`` ``send``: the debtor must send the creditor one of ``types`` (families such as ``minutes.full``), in one
