@@ -1,0 +1,188 @@
+"""What can go wrong, by name: three families of error, the refusal as a value, and every permanent code.
+
+A code is never renamed or reused.  Pages, problem details and ``docs/errors.md`` take status and title from
+:data:`CODES`.  Which status an answer really has is the web layer's decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+
+class HubError(Exception):
+    """What the caller did can't be done.  ``message`` names the thing and the rule, ``hint`` the way out.
+
+    Neither ever holds payload, a key, a person's name, or whether something exists that the caller isn't party to.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.hint = code, message, hint
+
+
+class MalformedError(HubError):
+    """The bytes are not what they should be.  Nothing is recorded, because nobody can be held to them."""
+
+
+class NotAuthenticError(HubError):
+    """Not signed by a current key of whom it names, or not by the caller.  Nothing is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An authentic wish that the rules refuse: a value until after commit, so that the refusal itself is kept."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class RefusedError(HubError):
+    """The rules don't allow it.  The refusal is in the audit log by the time that this is raised."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code, refusal.message, refusal.hint)
+        self.refusal = refusal
+
+
+class Known(NamedTuple):
+    """What is fixed about a code: the HTTP status it suggests and a title for pages."""
+
+    status: int
+    title: str
+
+
+CODES: Final[Mapping[str, Known]] = MappingProxyType(
+    {
+        code: Known(status, title)
+        for code, status, title in (
+            # Requests
+            ("not-found", 404, "Nothing here, or not yours"),
+            ("method-not-allowed", 405, "This method isn't offered here"),
+            ("request-invalid", 400, "The request isn't as documented"),
+            ("request-too-large", 413, "The request is too large"),
+            ("request-too-slow", 408, "The request came too slowly"),
+            ("request-cut-short", 400, "The request ended before its end"),
+            ("content-encoding", 415, "Encoded content isn't accepted"),
+            ("media-type", 415, "This media type isn't accepted"),
+            ("range-unsatisfiable", 416, "That range isn't in the body"),
+            ("too-many-requests", 429, "Too many requests at once"),
+            ("internal", 500, "Internal error"),
+            ("unavailable", 503, "Not available just now"),
+            ("store-busy", 503, "The database is busy"),
+            ("store-full", 507, "The disk is full"),
+            ("store-locked", 503, "Another process has the database"),
+            ("clock-in-doubt", 503, "The hub's clock is in doubt"),
+            # Who is asking
+            ("token-missing", 401, "An access token is needed"),
+            ("token-invalid", 401, "The access token isn't valid"),
+            ("token-expired", 401, "The access token has expired"),
+            ("token-scope", 403, "The access token doesn't allow this"),
+            ("assertion-invalid", 401, "The assertion isn't valid"),
+            ("assertion-used", 401, "The assertion was used before"),
+            ("assertion-expired", 401, "The assertion has expired or lasts too long"),
+            ("agency-not-active", 403, "The agency isn't active in the directory"),
+            # Strict JSON and shapes
+            ("json-syntax", 400, "Not UTF-8 JSON"),
+            ("json-duplicate-member", 400, "A member stands twice"),
+            ("json-number", 400, "A number is out of range"),
+            ("json-surrogate", 400, "Half a surrogate pair"),
+            ("json-type", 400, "A fraction or null where neither may stand"),
+            ("json-depth", 400, "Nested too deeply"),
+            ("json-too-long", 413, "The document is too long"),
+            ("json-shape", 400, "The document isn't of its schema"),
+            ("b64u", 400, "Not canonical base64url"),
+            # Envelopes
+            ("envelope-parts", 400, "Not the three parts of an envelope"),
+            ("envelope-too-long", 413, "The envelope is too long"),
+            ("envelope-batch", 400, "Not a batch of envelopes"),
+            ("envelope-id-reused", 409, "The envelope's id was used before"),
+            ("header-order", 400, "Recipients or parties aren't sorted"),
+            ("header-item-twice", 400, "Two items have one reference"),
+            ("header-keep-until", 400, "`keep_until` is out of range"),
+            ("wraps-mismatch", 400, "The wraps don't belong to the header"),
+            ("jws-syntax", 400, "Not a compact JWS"),
+            ("jws-header", 400, "The JWS header isn't exactly as required"),
+            ("jws-signature", 401, "The signature isn't right"),
+            ("key-kind", 400, "Not the kind of key that is needed"),
+            ("key-unknown", 401, "The key isn't known here"),
+            ("key-not-active", 401, "The key isn't active"),
+            ("key-foreign", 403, "The key belongs to somebody else"),
+            ("body-length", 400, "The body isn't as long as its header says"),
+            ("body-digest", 400, "The body isn't the one its header names"),
+            ("sender-not-caller", 403, "The sender isn't the caller"),
+            ("sender-unknown", 403, "The sender isn't in the directory"),
+            ("sender-ended", 403, "The sending mailbox has ended"),
+            ("recipient-unknown", 422, "A recipient isn't in the directory"),
+            ("recipient-ended", 422, "A recipient has ended"),
+            ("recipient-key", 422, "A wrap names a key that isn't its recipient's"),
+            ("agreement-outdated", 409, "The agreement has changed"),
+            ("directory-outdated", 409, "The directory has changed"),
+            ("type-unknown", 422, "The agreement doesn't have this type"),
+            ("type-not-allowed", 403, "The agreement doesn't let this mailbox send this type"),
+            ("recipient-not-allowed", 403, "The agreement doesn't let this type go there"),
+            ("basis-not-allowed", 422, "The agreement doesn't know this basis for the type"),
+            ("retention-unknown", 422, "The agreement doesn't have this retention label"),
+            ("keep-until-too-late", 422, "The envelope asks to be kept too long"),
+            ("at-in-future", 422, "The event lies in the future"),
+            ("sent-in-future", 422, "It was sent in the future"),
+            ("supersedes-mismatch", 422, "It can't supersede that envelope"),
+            ("supersedes-unknown", 422, "What it supersedes isn't here"),
+            ("too-many-duties", 422, "It would open too many duties"),
+            # Receipts, wraps, withdrawal, waivers
+            ("receipt-members", 400, "The receipt lacks a member or has one too many"),
+            ("receipt-id-reused", 409, "The receipt's id was used before"),
+            ("receipt-foreign", 403, "The delivery is another's"),
+            ("receipt-unknown-envelope", 404, "No such delivery"),
+            ("receipt-out-of-order", 409, "That level can't follow the one before"),
+            ("receipt-opening", 422, "The receipt doesn't show that the body was opened"),
+            ("receipt-digest", 422, "The receipt is about another body"),
+            ("receipt-previous", 409, "The receipt doesn't follow the mailbox's last one"),
+            ("receipt-in-future", 422, "The receipt comes from the future"),
+            ("wraps-not-needed", 409, "The wraps can't be replaced any more"),
+            ("withdrawal-not-sender", 403, "Only the sender may withdraw"),
+            ("withdrawal-id-reused", 409, "The withdrawal's id was used before"),
+            ("waiver-not-party", 403, "Only a party to the obligation may waive it"),
+            ("waiver-id-reused", 409, "The waiver's id was used before"),
+            ("waiver-not-open", 409, "The obligation isn't open"),
+            ("waiver-second-person", 422, "A second person is needed"),
+            # Signed documents
+            ("directory-twice", 400, "The directory names something twice"),
+            ("directory-threshold", 400, "More officers must sign than there are"),
+            ("directory-agency", 400, "A mailbox stands under another agency"),
+            ("directory-successor", 400, "A successor isn't in the directory"),
+            ("directory-mailbox", 400, "A mailbox names one that isn't listed"),
+            ("document-version", 409, "Not the next version"),
+            ("document-previous", 409, "It doesn't follow the version before"),
+            ("document-signatures", 401, "Too few officers signed it"),
+            ("document-payloads", 400, "The signatures are over different payloads"),
+            ("document-partnership", 422, "The document is another partnership's"),
+            ("document-expired", 422, "The document has expired"),
+            ("key-statement", 400, "The key statement contradicts itself"),
+            ("key-sequence", 409, "Not the key's next statement"),
+            ("key-identity", 401, "The statement isn't signed by the agency's identity key"),
+            ("key-proof", 401, "Possession of the key isn't shown"),
+            ("key-officer", 403, "An officer's word is needed for so young a key"),
+            ("agency-unknown", 422, "The agency isn't in the directory"),
+            # Audit log
+            ("tile-unknown", 404, "The log doesn't reach so far"),
+            ("proof-range", 400, "No proof between these sizes"),
+            ("no-checkpoint", 404, "No checkpoint is signed yet"),
+            ("cosignature-unknown", 422, "Not a line of a known witness over a known checkpoint"),
+            ("rolled-back", 503, "The database is older than the last signed checkpoint"),
+            # Commands
+            ("config", 500, "The configuration can't be used"),
+            ("home", 500, "The hub's folder can't be used"),
+            ("passphrase", 500, "The key file can't be opened"),
+            ("enrolment", 422, "The enrolment request can't be used"),
+        )
+    }
+)
+
+
+def known(code: str) -> Known:
+    """Return status and title of *code*; one that isn't in the table is somebody's malformed input: 400."""
+    return CODES.get(code) or Known(400, code.replace("-", " ").capitalize())
