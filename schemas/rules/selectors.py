@@ -1,0 +1,43 @@
+"""Whom a rule means: the words for debtors and creditors, and for those who are told.
+
+Selectors are resolved against the directory at the moment of acceptance; targets, when a step is taken.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.directory import DirectoryIndex
+from schemas.envelope import Header, Item
+from schemas.identifiers import MailboxId, Moment
+
+PLAIN: Final = frozenset({"sender", "recipients", "each-party", "item-owner"})
+NAMED: Final = frozenset({"party", "role", "mailbox"})
+TARGETS: Final = frozenset(
+    {"debtor", "creditor", "debtor/manager", "creditor/manager", "debtor/deputy", "creditor/deputy"}
+)
+ITEM_OWNER: Final = "item-owner"
+
+
+def resolve(selector: str, header: Header, item: Item | None, index: DirectoryIndex, at: Moment) -> tuple[MailboxId, ...]:
+    """Return the mailboxes that *selector* means for this envelope; none where nobody fits.
+
+    ``sender`` · ``recipients`` · ``each-party`` (but the sender) · ``party:<role>`` · ``role:<role>`` (every open
+    mailbox that has the role itself or through its agency) · ``mailbox:<id>`` · ``item-owner`` (of *item*).
+    """
+    word, _, name = selector.partition(":")
+    match word:
+        case "sender":
+            return (header.from_,)
+        case "recipients":
+            return header.to
+        case "each-party":
+            return tuple(party for party in header.parties if party != header.from_)
+        case "party":
+            return tuple(party for party in header.parties if name in index.roles_of(party))
+        case "role":
+            return index.mailboxes_with(name, at)
+        case "mailbox":
+            return (name,)
+        case _:
+            return (item.owner,) if item else ()
