@@ -1,6 +1,6 @@
 """The audit log's tree: append, root, and proofs of inclusion and consistency.
 
-Knows hashes only.  Where nodes are kept is the caller's: proofs ask for them by height and index, a leaf having height 0.
+Knows hashes only.  Where nodes are kept is the caller's: proofs ask for them by height and index (leaves: height 0).
 
 Source: RFC 6962, 2.1 (tree and proofs); RFC 9162, 2.1.3.2 and 2.1.4.2 (how proofs are verified).
 """
@@ -43,7 +43,7 @@ class Frontier:
         self._hashes = list(hashes)
 
     def append(self, hashed: bytes) -> tuple[tuple[int, int, bytes], ...]:
-        """Add one leaf hash; return the complete nodes that this made as ``(height >= 1, index, hash)``, lowest first."""
+        """Add one leaf hash; return the complete nodes that this made: ``(height >= 1, index, hash)``, lowest first."""
         index = self.size
         self.size += 1
         made, height = [], 0
@@ -192,8 +192,7 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
     if not 0 <= old <= new:
         _refuse()
     if old in {0, new}:
-        known = empty_root if old == 0 else new_root
-        if proof or not same(old_root, known):
+        if proof or (old == 0 and old_root != empty_root) or (old == new and not same(old_root, new_root)):
             _refuse()
         return
     path = list(proof) if old & (old - 1) else [old_root, *proof]
