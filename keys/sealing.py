@@ -209,7 +209,11 @@ def split_documents(rest: Rest, lengths: Sequence[int]) -> list[bytes]:
     """
     used = sum(lengths)
     right = min(lengths, default=0) >= 0 and used <= len(rest.data)
-    if not right or len(rest.data) + rest.before != padded_length(used + rest.before) or rest.data[used:].tobytes().strip(b"\0"):
+    if (
+        not right
+        or len(rest.data) + rest.before != padded_length(used + rest.before)
+        or rest.data[used:].tobytes().strip(b"\0")
+    ):
         raise KeysError(
             "seal-padding", "the documents and padding are not as the manifest says", "ask the sender to send again"
         )
