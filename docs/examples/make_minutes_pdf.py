@@ -17,6 +17,7 @@ from fpdf.enums import XPos, YPos
 
 HERE = Path(__file__).parent
 BANNER = "FICTIONAL DATA - Exampleshire does not exist"
+MODES = {"phone": "by telephone", "virtual": "by video", "meeting": "in one room"}
 NEXT = {"new_x": XPos.LMARGIN, "new_y": YPos.NEXT}
 
 
@@ -60,7 +61,7 @@ def sections(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     number = child.get("nhs_number", "none")
     yield "Child", [f"{child['name']}, {born}. Record {child['local_id']}. NHS number {number} ({child['nhs_number_status']})."]
     yield "Discussion", [
-        f"{words(record['discussion_stage']).capitalize()} discussion, {record['urgency']}, by {record['discussion_mode']}; "
+        f"{words(record['discussion_stage']).capitalize()} discussion, {record['urgency']}, {MODES[record['discussion_mode']]}; "
         f"from {record['started_at']} to {record['ended_at']} (UTC). Chair {record['chair']}, minutes {record['minute_taker']}.",
     ]
     yield "Why it was called", [record["trigger_summary"], "Categories: " + ", ".join(record["abuse_categories"])]
