@@ -44,7 +44,7 @@ OfficerKey = SigningKey
 
 
 class HeldKey(NamedTuple):
-    """A sealing key of the agency: whose mail it opens (``None``: every mailbox without a key of its own), and until when.
+    """A sealing key: whose mail it opens (``None``: each mailbox without a key of its own), and until when.
 
     From ``retires`` on nobody should seal to it; at ``destroy_at`` it is destroyed.  Moments in ms.
     """

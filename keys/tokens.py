@@ -47,7 +47,7 @@ class Claims(NamedTuple):
 def issue_access_token(
     key: TokenKey, *, issuer: str, subject: str, mailbox: str | None, scope: str, now: int, audience: str | None = None
 ) -> str:
-    """Return an ES256 token for *subject* that ends 300 s after *now* (ms).  The audience is the issuer, if not named."""
+    """Return an ES256 token for *subject* that ends 300 s after *now* (ms); its audience is the issuer by default."""
     issued = now // 1000
     claims = {
         "iss": issuer,
