@@ -1,0 +1,42 @@
+"""What every handler is given, made once by ``hub.wiring``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiohttp import web
+
+from hub.config import Config
+from hub.kit.limits import BodyLimits, Memory
+from hub.registry import Registry
+from hub.store.base import Store
+from hub.web.identity import Identity
+from hub.web.metrics import Metrics
+from hub.web.wakeups import Wakeups
+from keys.keyring import HubKeyring
+from schemas.identifiers import Moment
+
+
+@dataclass(slots=True, kw_only=True)
+class Hub:
+    """One hub process: its store, keys, clock and what it keeps in memory; nothing here has to survive it."""
+
+    config: Config
+    store: Store
+    registry: Registry
+    keyring: HubKeyring
+    clock: Callable[[], Moment]
+    identity: Identity
+    metrics: Metrics
+    wakeups: Wakeups
+    memory: Memory
+    body_limits: BodyLimits
+    # Where several processes share a database, a wait also looks by itself this often.
+    poll_seconds: float | None = None
+    ready: bool = False
+    openapi: dict[str, object] = field(default_factory=dict)
+
+
+HUB: Final = web.AppKey("hub", Hub)

@@ -1,0 +1,222 @@
+"""The API as one table: the application and the OpenAPI document are both made from it.
+
+Source: protocol 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from hub.web import (
+    audit,
+    documents,
+    envelopes,
+    events,
+    feed,
+    obligations,
+    pages,
+    receipts,
+    reports,
+    token,
+)
+from hub.web.context import Hub
+from hub.web.identity import Caller
+from schemas.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE
+
+JSON: Final = "application/json"
+JOSE: Final = "application/jose"
+TEXT: Final = "text/plain"
+BYTES: Final = "application/octet-stream"
+FEED_FRAMES: Final = feed.FRAMES
+
+# A handler for anybody, or one that is also given who calls.
+Public = Callable[[Hub, web.Request], Awaitable[web.StreamResponse]]
+Private = Callable[[Hub, web.Request, Caller], Awaitable[web.StreamResponse]]
+
+
+class Query(NamedTuple):
+    """One query parameter: its schema, by name in ``hub.web.shapes``, or ``integer`` or ``text``."""
+
+    name: str
+    kind: str
+    meaning: str
+    required: bool = False
+
+
+class Route(NamedTuple):
+    """One operation.  ``answers``: {status: {media type: name of a schema}}; problems are added to every one."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    answers: Mapping[int, Mapping[str, str]]
+    public: Public | None = None
+    private: Private | None = None
+    request: Mapping[str, str] = {}
+    query: tuple[Query, ...] = ()
+    waits: bool = False
+
+
+def _q(*, after: bool = True) -> tuple[Query, ...]:
+    limit = Query("limit", "integer", "How many at most.")
+    return (Query("after", "text", "The cursor `next` of the answer before."), limit) if after else (limit,)
+
+
+_SIGNED: Final = {200: {JSON: "SignedDocument"}}
+_OUTCOMES: Final = {200: {JSON: "ReceiptOutcomes"}}
+_PERIOD: Final = (
+    Query("from", "integer", "First moment, UTC milliseconds.", required=True),
+    Query("to", "integer", "Moment after the last one.", required=True),
+    Query("by", "text", "`agency`, `sector` or `type`."),
+)
+_SEARCH: Final = (
+    Query("after", "integer", "Entries after this index."),
+    Query("limit", "integer", "How many at most."),
+    Query("event", "text", "Only this event."),
+    Query("agency", "agency", "Only acts of this agency."),
+    Query("mailbox", "mailbox", "Only acts of this mailbox."),
+    Query("envelope", "id", "Only about this envelope."),
+    Query("thread", "id", "Only about this thread."),
+    Query("obligation", "sha256", "Only about this obligation."),
+    Query("since", "integer", "From this moment on."),
+    Query("until", "integer", "Before this moment."),
+)
+_DUTIES: Final = (
+    Query("mailbox", "mailbox", "Only those of this mailbox as debtor or creditor."),
+    Query("state", "text", "Only those in this state."),
+    Query("thread", "id", "Only those of this thread."),
+    *_q(),
+)
+_FEED: Final = (
+    Query("after", "integer", "Entries after this number; 0 is the beginning."),
+    Query("limit", "integer", "How many at most, up to 500."),
+    Query("wait", "integer", "Seconds to wait for the next entry, up to 30."),
+)
+
+# A table is read across: one operation, one block.
+# fmt: off
+ROUTES: Final[tuple[Route, ...]] = (
+    Route(
+        "POST", "/v1/token", "getToken", "Trade a signed assertion for an access token",
+        {200: {JSON: "Token"}}, public=token.give_token, request={JSON: "TokenRequest"},
+    ),
+    Route(
+        "POST", "/v1/envelopes", "sendEnvelopes", "Send one envelope, or a batch",
+        {200: {JSON: "Acceptance"}, 201: {JSON: "Acceptance"}, 207: {JSON: "EnvelopeOutcomes"}},
+        private=envelopes.take_envelopes, request={MEDIA_TYPE: "Bytes", BATCH_MEDIA_TYPE: "Bytes"},
+    ),
+    Route(
+        "GET", "/v1/envelopes/{id}", "getEnvelope", "State of an envelope, for its parties",
+        {200: {JSON: "EnvelopeState"}}, private=envelopes.show_envelope,
+    ),
+    Route(
+        "GET", "/v1/envelopes/{id}/body", "getBody", "The sealed bytes, with ranges",
+        {200: {BYTES: "Bytes"}, 206: {BYTES: "Bytes"}}, private=envelopes.show_body,
+    ),
+    Route(
+        "PUT", "/v1/envelopes/{id}/wraps", "replaceWraps", "Seal the content key again, as its sender",
+        {200: {JSON: "Done"}}, private=envelopes.take_wraps, request={JOSE: "Compact"},
+    ),
+    Route(
+        "POST", "/v1/envelopes/{id}/withdrawal", "withdrawEnvelope", "Take an envelope back, as its sender",
+        {200: {JSON: "Withdrawn"}}, private=envelopes.take_withdrawal, request={JOSE: "Compact"},
+    ),
+    Route(
+        "GET", "/v1/mailboxes/{agency}/{team}/feed", "getFeed", "A mailbox's feed, with long poll",
+        {200: {JSON: "Feed", FEED_FRAMES: "Bytes"}}, private=feed.show_feed, query=_FEED, waits=True,
+    ),
+    Route(
+        "POST", "/v1/receipts", "sendReceipts", "Send receipts",
+        _OUTCOMES, private=receipts.take_receipts, request={JSON: "Receipts"},
+    ),
+    Route(
+        "GET", "/v1/obligations", "listObligations", "What is owed by and to the caller",
+        {200: {JSON: "Obligations"}}, private=obligations.list_obligations, query=_DUTIES,
+    ),
+    Route(
+        "POST", "/v1/obligations/{id}/waiver", "waiveObligation", "Waive an obligation, or say it was met elsewhere",
+        {200: {JSON: "Done"}}, private=obligations.take_waiver, request={JOSE: "Compact"},
+    ),
+    Route(
+        "GET", "/v1/events", "streamEvents", "Server-sent events: whose feed grew",
+        {200: {"text/event-stream": "Text"}}, private=events.stream_events, waits=True,
+    ),
+    Route(
+        "GET", "/v1/directory", "getDirectory", "The directory in force", _SIGNED, public=documents.show_directory,
+    ),
+    Route(
+        "GET", "/v1/directory/{version}", "getDirectoryVersion", "One version of the directory",
+        _SIGNED, public=documents.show_directory,
+    ),
+    Route(
+        "POST", "/v1/directory", "publishDirectory", "Publish the next directory, by its officers' signatures",
+        {200: {JSON: "Published"}}, public=documents.take_directory, request={JSON: "SignedDocument"},
+    ),
+    Route(
+        "GET", "/v1/agreement", "getAgreement", "The newest agreement", _SIGNED, public=documents.show_agreement,
+    ),
+    Route(
+        "GET", "/v1/agreement/{version}", "getAgreementVersion", "One version of the agreement",
+        _SIGNED, public=documents.show_agreement,
+    ),
+    Route(
+        "POST", "/v1/agreement", "publishAgreement", "Publish the next agreement, by its officers' signatures",
+        {200: {JSON: "Published"}}, public=documents.take_agreement, request={JSON: "SignedDocument"},
+    ),
+    Route(
+        "GET", "/v1/keys", "listKeys", "Key statements as published",
+        {200: {JSON: "Keys"}}, public=documents.list_keys, query=_q(),
+    ),
+    Route(
+        "POST", "/v1/keys", "publishKey", "Publish a key statement, by its own signature",
+        {200: {JSON: "PublishedKey"}}, public=documents.take_key, request={JSON: "KeyRequest"},
+    ),
+    Route(
+        "POST", "/v1/keys/challenge", "challengeKey", "A secret that only the holder of a sealing key can open",
+        {200: {JSON: "Challenge"}}, private=documents.challenge_key, request={JSON: "ChallengeRequest"},
+    ),
+    Route(
+        "GET", "/v1/audit/checkpoint", "getCheckpoint", "The last signed checkpoint, with cosignatures",
+        {200: {TEXT: "Text"}}, public=audit.show_checkpoint,
+    ),
+    Route(
+        "GET", "/v1/audit/tile/entries/{tile:.+}", "getEntriesTile", "Leaves, as tlog-tiles names them",
+        {200: {BYTES: "Bytes"}}, public=audit.show_entries_tile,
+    ),
+    Route(
+        "GET", "/v1/audit/tile/{level}/{tile:.+}", "getTile", "Hashes, as tlog-tiles names them",
+        {200: {BYTES: "Bytes"}}, public=audit.show_tile,
+    ),
+    Route(
+        "GET", "/v1/audit/entries", "findEntries", "Log entries by time, event and subject",
+        {200: {JSON: "Entries"}}, private=audit.find_entries, query=_SEARCH,
+    ),
+    Route(
+        "GET", "/v1/audit/proof/inclusion", "proveInclusion", "That a leaf is in the tree",
+        {200: {JSON: "InclusionProof", TEXT: "Text"}}, public=audit.prove_inclusion,
+        query=(Query("index", "integer", "The leaf.", required=True), Query("size", "integer", "The tree.", required=True)),
+    ),
+    Route(
+        "GET", "/v1/audit/proof/consistency", "proveConsistency", "That one tree is a beginning of another",
+        {200: {JSON: "ConsistencyProof"}}, public=audit.prove_consistency,
+        query=(Query("from", "integer", "The older size.", required=True), Query("to", "integer", "The newer.", required=True)),
+    ),
+    Route(
+        "POST", "/v1/audit/cosignatures", "addCosignatures", "Witnesses' lines over a checkpoint",
+        {200: {JSON: "Cosigned"}}, public=audit.take_cosignatures, request={TEXT: "Text"},
+    ),
+    Route(
+        "GET", "/v1/reports/receipts", "reportReceipts", "Owed, sent, taken and missing",
+        {200: {JSON: "Report", "text/csv": "Text"}}, private=reports.report_receipts, query=_PERIOD,
+    ),
+    Route("GET", "/healthz", "isAlive", "Whether the process runs", {200: {JSON: "Done"}}, public=pages.show_health),
+    Route("GET", "/readyz", "isReady", "Whether it can serve", {200: {JSON: "Done"}}, public=pages.show_ready),
+    Route("GET", "/metrics", "getMetrics", "Figures for the operator", {200: {TEXT: "Text"}}, public=pages.show_metrics),
+    Route("GET", "/openapi.json", "getOpenApi", "This document", {200: {JSON: "Any"}}, public=pages.show_openapi),
+    Route("GET", "/docs", "getDocs", "These operations as a page", {200: {"text/html": "Text"}}, public=pages.show_docs),
+)
+# fmt: on

@@ -1,0 +1,144 @@
+"""JSON Schemas (2020-12) of what the API takes and answers, by name.
+
+What is signed has its own schema in ``schemas/wire``; here it is a compact JWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_INT: Final = {"type": "integer", "minimum": 0}
+_TEXT: Final = {"type": "string"}
+_ID: Final = {"type": "string", "minLength": 22, "maxLength": 22}
+_SHA256: Final = {"type": "string", "minLength": 43, "maxLength": 43}
+_COMPACT: Final = {"$ref": "#/components/schemas/Compact"}
+_STATUS: Final = {"type": "integer", "minimum": 200, "maximum": 599}
+
+
+def _object(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": {**required, **(optional or {})},
+        "additionalProperties": False,
+    }
+
+
+def _list(items: Any, **bounds: int) -> dict[str, Any]:
+    return {"type": "array", "items": items, **bounds}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+PATH_PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "id": {"type": "string", "minLength": 22, "maxLength": 43},
+    "agency": {"type": "string", "maxLength": 40},
+    "team": {"type": "string", "maxLength": 40},
+    "version": {"type": "integer", "minimum": 1},
+    "level": {"type": "integer", "minimum": 0, "maximum": 7},
+    "tile": {"type": "string", "maxLength": 40},
+}
+
+_OBLIGATION: Final = _object(
+    {
+        "id": _SHA256,
+        "kind": {"enum": ["send", "receipt"]},
+        "rule": _TEXT,
+        "thread": _ID,
+        "types": _list(_TEXT),
+        "debtor": _TEXT,
+        "creditor": _TEXT,
+        "envelope": _ID,
+        "due": _INT,
+        "state": {"enum": ["open", "met", "met_late", "met_elsewhere", "waived", "lapsed", "superseded"]},
+        "overdue": {"type": "boolean"},
+    },
+    {"item": _TEXT, "settled_at": _INT, "settled_by": _TEXT},
+)
+_ENTRY: Final = _object(
+    {"seq": _INT, "kind": {"enum": ["delivery", "receipt", "notice", "waiver", "tombstone"]}, "at": _INT},
+    {
+        "envelope": _ID,
+        "header": _COMPACT,
+        "wraps": _COMPACT,
+        "acceptance": _COMPACT,
+        "state": {"enum": ["present", "withdrawn", "deleted"]},
+        "length": _INT,
+        "body": {"type": "string", "contentEncoding": "base64url"},
+        "jws": _COMPACT,
+    },
+)
+
+SHAPES: Final[Mapping[str, Any]] = {
+    "Any": {},
+    "Text": _TEXT,
+    "Bytes": {"type": "string", "contentMediaType": "application/octet-stream"},
+    "Compact": {"type": "string", "description": "A compact JWS.", "minLength": 1, "maxLength": 262144},
+    "Problem": {
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "code"],
+        "properties": {
+            "type": _TEXT,
+            "title": _TEXT,
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": _TEXT,
+            "code": _TEXT,
+            "hint": _TEXT,
+            "reference": _TEXT,
+        },
+        "additionalProperties": False,
+    },
+    "Done": _object({"status": _TEXT}),
+    "TokenRequest": _object({"assertion": {"type": "string", "maxLength": 4096}}),
+    "Token": _object({"access_token": _TEXT, "token_type": {"const": "Bearer"}, "expires_in": _INT}),
+    "Acceptance": _object({"acceptance": _COMPACT}),
+    "EnvelopeOutcomes": _object(
+        {"outcomes": _list(_object({"status": _STATUS}, {"acceptance": _COMPACT, "problem": _ref("Problem")}))}
+    ),
+    "EnvelopeState": _object(
+        {
+            "id": _ID,
+            "thread": _ID,
+            "type": _TEXT,
+            "state": {"enum": ["present", "withdrawn", "deleted"]},
+            "accepted_at": _INT,
+            "index": _INT,
+            "deliveries": _list(_object({"mailbox": _TEXT, "state": _TEXT, "levels": _list(_TEXT)})),
+        },
+        {"supersedes": _ID, "superseded_by": _ID},
+    ),
+    "Withdrawn": _object({"state": {"enum": ["withdrawn", "destruction-asked"]}}),
+    "Feed": _object({"mailbox": _TEXT, "after": _INT, "next": _INT, "entries": _list(_ENTRY)}),
+    "Receipts": _object({"receipts": _list({"type": "string", "maxLength": 8192}, minItems=1, maxItems=500)}),
+    "ReceiptOutcomes": _object(
+        {"outcomes": _list(_object({"status": _STATUS}, {"id": _ID, "index": _INT, "problem": _ref("Problem")}))}
+    ),
+    "Obligations": _object({"obligations": _list(_OBLIGATION)}, {"next": _SHA256}),
+    "SignedDocument": _list(_COMPACT, minItems=1, maxItems=64),
+    "Published": _object({"version": _INT}),
+    "Keys": _object({"keys": _list(_COMPACT), "indexes": _list(_INT), "usable_from": _list(_INT)}, {"next": _TEXT}),
+    "KeyRequest": _object(
+        {"statement": {"type": "string", "maxLength": 16384}}, {"officer": {"type": "string", "maxLength": 16384}}
+    ),
+    "PublishedKey": _object({"agency": _TEXT, "sequence": _INT, "state": {"enum": ["active", "retired", "revoked"]}}),
+    "ChallengeRequest": _object(
+        {
+            "jwk": _object(
+                {
+                    "kty": {"const": "AKP"},
+                    "alg": {"const": "MLKEM768-X25519"},
+                    "pub": {"type": "string", "maxLength": 4000},
+                }
+            )
+        }
+    ),
+    "Challenge": _object({"ek": _TEXT, "wk": _TEXT}),
+    "Entries": _object({"entries": _list(_object({"index": _INT, "leaf": {"type": "object"}}))}, {"next": _TEXT}),
+    "InclusionProof": _object({"index": _INT, "size": _INT, "proof": _list(_TEXT)}),
+    "ConsistencyProof": _object({"from": _INT, "to": _INT, "proof": _list(_TEXT)}),
+    "Cosigned": _object({"taken": _INT}),
+    "Report": {"type": "object"},
+}
