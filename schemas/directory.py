@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta
 
 from schemas.envelope import Struct
-from schemas.identifiers import AgencyId, Code, KeyId, MailboxId, MessageType, Moment, Sha256, Size, agency_of
+from schemas.identifiers import AgencyId, Code, MailboxId, MessageType, Moment, Sha256, agency_of
 from schemas.strict_json import MalformedError, parse_as
 
 MAX_DIRECTORY: Final = 8 * 1024 * 1024
@@ -150,7 +150,9 @@ def parse_directory(payload: bytes) -> Directory:
         for box in agency.mailboxes:
             named = [box.manager, box.deputy, box.out_of_hours.mailbox if box.out_of_hours else None]
             if any(name is not None and name not in known for name in named):
-                raise MalformedError("directory-mailbox", "a mailbox names one that is not listed", "add it, or correct it")
+                raise MalformedError(
+                    "directory-mailbox", "a mailbox names one that is not listed", "add it, or correct it"
+                )
     return directory
 
 
@@ -208,6 +210,28 @@ class DirectoryIndex:
     def mailboxes_with(self, role: str, at: Moment) -> tuple[MailboxId, ...]:
         """Return, sorted, the open mailboxes that have *role* themselves or through their agency."""
         return tuple(sorted(box for box in self._by_role.get(role, ()) if self.is_open(box, at)))
+
+    def open_heirs(self, mailbox: MailboxId, at: Moment) -> tuple[MailboxId, ...]:
+        """Return *mailbox*, or where it ended the mailboxes that answer for it at *at*: never nobody if anyone is left.
+
+        At each successor that is the team of the same name, else a mailbox with one of its roles, else the first.
+        """
+        todo, heirs, seen = [mailbox], set[MailboxId](), set[MailboxId]()
+        while todo:
+            name = todo.pop()
+            seen.add(name)
+            if self.is_open(name, at):
+                heirs.add(name)
+                continue
+            found = self._boxes.get(name)
+            entry = self._agencies.get(agency_of(name))
+            for successor in entry.successors if entry else ():
+                boxes = self._agencies[successor.agency].mailboxes
+                team = f"{successor.agency}/{name.partition('/')[2]}"
+                same = [box.id for box in boxes if box.id == team]
+                alike = [box.id for box in boxes if found and not set(box.roles).isdisjoint(found[1].roles)]
+                todo += [heir for heir in (same or alike or [box.id for box in boxes])[:1] if heir not in seen]
+        return tuple(sorted(heirs))
 
     def is_same_or_successor(self, agency: AgencyId, of: AgencyId) -> bool:
         """Answer whether *agency* is *of*, or took over from it directly or through others."""

@@ -9,6 +9,7 @@ Source: protocol 2.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
@@ -134,7 +135,7 @@ def parse_header(payload: bytes) -> Header:
     """
     header = parse_as(payload, Header, max_bytes=MAX_HEADER)
     for name, boxes in (("to", header.to), ("parties", header.parties)):
-        if any(a >= b for a, b in zip(boxes, boxes[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(boxes)):
             raise MalformedError("header-order", f"header: `{name}` is not sorted without repeats", "sort it")
     if len({item.ref for item in header.items}) != len(header.items):
         raise MalformedError("header-item-twice", "header: two items have one reference", "give each its own")
@@ -155,6 +156,8 @@ def parse_wraps(payload: bytes, header: Header) -> Wraps:
     same = wraps.id == header.id and wraps.sealed_sha256 == header.sealed.sha256
     if not same or tuple(wrap.mailbox for wrap in wraps.wraps) != header.to:
         raise MalformedError(
-            "wraps-mismatch", "the wraps are not for this header: same id, digest and recipients in order", "sign them again"
+            "wraps-mismatch",
+            "the wraps are not for this header: same id, digest and recipients in order",
+            "sign them again",
         )
     return wraps

@@ -7,6 +7,7 @@ Source: protocol 3; domain 6.9, 7.1 (sealed envelope), 9.2, 9.4.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -105,7 +106,7 @@ def parse_manifest(payload: bytes) -> Manifest:
     """
     manifest = parse_as(payload, Manifest, max_bytes=MAX_MANIFEST)
     for name, values in (("to", manifest.to), ("basis", manifest.basis), ("marks", manifest.marks)):
-        if any(a >= b for a, b in zip(values, values[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(values)):
             raise MalformedError("manifest-order", f"manifest: `{name}` is not sorted without repeats", "sort it")
     # Two names that differ only in case are one file on many agencies' disks.
     if len({document.name.casefold() for document in manifest.documents}) != len(manifest.documents):

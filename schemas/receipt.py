@@ -68,5 +68,7 @@ def parse_receipt(payload: bytes) -> Receipt:
         or (receipt.role is None) != (receipt.actor is None)
     )
     if wrong:
-        raise MalformedError("receipt-members", f"a `{level}` receipt lacks a member or has one too many", "see protocol 4")
+        raise MalformedError(
+            "receipt-members", f"a `{level}` receipt lacks a member or has one too many", "see protocol 4"
+        )
     return receipt

@@ -79,7 +79,9 @@ def parse(raw: bytes, *, max_bytes: int, content: bool = False) -> Any:
     except MalformedError:
         raise
     except (ValueError, RecursionError) as error:
-        raise MalformedError("json-syntax", "the document is not UTF-8 JSON", "check its encoding and syntax") from error
+        raise MalformedError(
+            "json-syntax", "the document is not UTF-8 JSON", "check its encoding and syntax"
+        ) from error
     _check(value, depth=0, content=content)
     return value
 
