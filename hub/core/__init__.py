@@ -1,0 +1,1 @@
+"""The hub's decisions: values in, values out; no clock, no database, no network."""

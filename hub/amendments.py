@@ -1,0 +1,264 @@
+"""What a party changes after the fact: wraps replaced, an envelope taken back, a duty given up or met elsewhere.
+
+The same beats as the exchange.  Nothing here is silent: each is a leaf, and whoever it concerns is told.
+
+Source: protocol 2 (wraps), 5 (waiver) and 6 (withdrawal).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeVar
+
+from hub import ledger, notices, obligations
+from hub.core import delivery
+from hub.core.amending import judge_waiver
+from hub.core.duties import Owed, Settled, plan_withdrawal
+from hub.core.events import Event
+from hub.core.sharing import judge_wraps
+from hub.errors import Refusal, RefusedError
+from hub.intake import authenticate, in_transaction
+from hub.registry import Registry, Snapshot
+from hub.store.base import Store
+from hub.store.rows import EnvelopeRow
+from hub.store.transaction import Transaction
+from keys import digests, jws
+from schemas.envelope import Header, Wraps, parse_header, parse_wraps
+from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, ObligationId, agency_of
+from schemas.statements import Waiver, Withdrawal, parse_waiver, parse_withdrawal
+
+
+T = TypeVar("T")
+
+
+class Replaced(NamedTuple):
+    """New wraps are durable; ``wake``: the mailboxes that have the delivery again."""
+
+    wake: frozenset[MailboxId]
+
+
+class Withdrawn(NamedTuple):
+    """``withdrawn``: nobody had collected it; ``destruction-asked``: somebody had, and is asked to destroy it."""
+
+    state: Literal["withdrawn", "destruction-asked"]
+    wake: frozenset[MailboxId]
+
+
+class Waived(NamedTuple):
+    """The obligation has ended; ``wake``: both its parties."""
+
+    state: str
+    wake: frozenset[MailboxId]
+
+
+async def replace_wraps(
+    store: Store,
+    registry: Registry,
+    caller: AgencyId,
+    name: EnvelopeId,
+    raw: bytes,
+    now: Moment,
+    signer: jws.SigningKey,
+) -> Replaced:
+    """Take new wraps from the sender, for the same mailboxes, and deliver again to who has not opened it yet.
+
+    Raises:
+        MalformedError, KeysError, NotAuthenticError: nothing is recorded.
+        RefusedError: ``not-found``, ``recipient-key``, ``wraps-not-needed``.
+    """
+    signed = jws.parse(raw, jws.WRAPS)
+
+    def record(tx: Transaction) -> Replaced | Refusal:
+        at = ledger.moment(tx, now)
+        stored = _own_envelope(tx, registry.snapshot, caller, name)
+        if isinstance(stored, Refusal):
+            return stored
+        wraps = parse_wraps(signed.payload, header_of(stored))
+        authenticate(registry.snapshot, signed, caller, stored.sender, at)
+        if stored.wraps == raw:
+            return Replaced(frozenset())
+        refusal = judge_wraps(wraps, registry.snapshot.directory, registry.snapshot.keys, at)
+        return refusal or _record_wraps(tx, stored, wraps, raw, at)
+
+    return _value(await in_transaction(store, registry, record))
+
+
+def _record_wraps(tx: Transaction, stored: EnvelopeRow, wraps: Wraps, raw: bytes, at: Moment) -> Replaced | Refusal:
+    kids = {wrap.mailbox: wrap.kid for wrap in wraps.wraps}
+    again = [
+        row.mailbox
+        for row in tx.deliveries_of(stored.id)
+        if not isinstance(delivery.advance(row.state, "resealed"), Refusal)
+    ]
+    if not again or stored.state != "present":
+        return Refusal(
+            "wraps-not-needed", "every recipient has opened it, or it is gone", "nothing is left to seal again"
+        )
+    ledger.append(
+        tx,
+        Event(
+            event="wraps-replaced",
+            agency=agency_of(stored.sender),
+            mailbox=stored.sender,
+            envelope=stored.id,
+            thread=stored.thread,
+            digest=digests.sha256_b64u(raw),
+        ),
+        at,
+    )
+    tx.replace_wraps(stored.id, raw)
+    for mailbox in again:
+        tx.redeliver(stored.id, mailbox, kids[mailbox], at)
+    return Replaced(frozenset(again))
+
+
+async def withdraw_envelope(
+    store: Store,
+    registry: Registry,
+    caller: AgencyId,
+    name: EnvelopeId,
+    raw: bytes,
+    now: Moment,
+    signer: jws.SigningKey,
+) -> Withdrawn:
+    """Take an envelope back: gone where nobody had collected it, its destruction asked for where somebody had.
+
+    The body is deleted at once.  Duties that it had met towards those who never got it are open again.
+
+    Raises:
+        MalformedError, KeysError, NotAuthenticError: nothing is recorded.
+        RefusedError: ``not-found``, ``withdrawal-mismatch``.
+    """
+    signed = jws.parse(raw, jws.WITHDRAWAL)
+    said = parse_withdrawal(signed.payload)
+
+    def record(tx: Transaction) -> Withdrawn | Refusal:
+        at = ledger.moment(tx, now)
+        stored = _own_envelope(tx, registry.snapshot, caller, name)
+        if isinstance(stored, Refusal):
+            return stored
+        authenticate(registry.snapshot, signed, caller, said.mailbox, at)
+        if (said.envelope, said.mailbox) != (stored.id, stored.sender):
+            return Refusal("withdrawal-mismatch", "the withdrawal names another envelope", "sign it for this one")
+        return _record_withdrawal(tx, stored, said, raw, at, signer)
+
+    return _value(await in_transaction(store, registry, record))
+
+
+def _record_withdrawal(
+    tx: Transaction, stored: EnvelopeRow, said: Withdrawal, raw: bytes, at: Moment, signer: jws.SigningKey
+) -> Withdrawn:
+    deliveries = tx.deliveries_of(stored.id)
+    had = frozenset(row.mailbox for row in deliveries if isinstance(delivery.advance(row.state, "withdrawn"), Refusal))
+    state: Literal["withdrawn", "destruction-asked"] = "destruction-asked" if had else "withdrawn"
+    if stored.state == "withdrawn":
+        return Withdrawn(state, frozenset())
+    gone = frozenset(row.mailbox for row in deliveries) - had
+    index = ledger.append(
+        tx,
+        Event(
+            event="withdrawal-recorded",
+            agency=agency_of(stored.sender),
+            mailbox=stored.sender,
+            envelope=stored.id,
+            thread=stored.thread,
+            digest=digests.sha256_b64u(raw),
+            outcome=said.reason,
+        ),
+        at,
+    )
+    tx.add_withdrawal(said.id, stored.id, raw, at, index)
+    tx.set_envelope_state(stored.id, "withdrawn")
+    tx.drop_body(stored.id)
+    for row in deliveries:
+        if row.mailbox in gone:
+            tx.set_delivery_state(stored.id, row.mailbox, "gone")
+            tx.tombstone(row.mailbox, row.seq)
+    rows = [row for row in tx.thread_obligations(stored.thread) if row.state == "open" or row.settled_by == stored.id]
+    ended, again = plan_withdrawal(
+        header_of(stored),
+        gone,
+        [Owed(row.id, row.duty) for row in rows if row.state == "open"],
+        [Owed(row.id, row.duty) for row in rows if row.state in {"met", "met_late"}],
+    )
+    obligations.settle(tx, ended, at)
+    obligations.reopen(tx, again, at)
+    told = notices.tell_envelope(tx, "withdrawn", stored, sorted(had) if said.ask else [], index, at, signer)
+    return Withdrawn(state, frozenset(told | gone))
+
+
+async def record_waiver(
+    store: Store,
+    registry: Registry,
+    caller: AgencyId,
+    name: ObligationId,
+    raw: bytes,
+    now: Moment,
+    signer: jws.SigningKey,
+) -> Waived:
+    """End an obligation by a signed statement: waived by two people, or met by other means and confirmed.
+
+    Raises:
+        MalformedError, KeysError, NotAuthenticError: nothing is recorded.
+        RefusedError: ``not-found``, ``waiver-not-party``, ``waiver-not-open``, ``waiver-id-reused``.
+    """
+    signed = jws.parse(raw, jws.WAIVER)
+    said = parse_waiver(signed.payload)
+
+    def record(tx: Transaction) -> Waived | Refusal:
+        at = ledger.moment(tx, now)
+        authenticate(registry.snapshot, signed, caller, said.mailbox, at)
+        row = tx.find_obligation(name)
+        if row is None or said.obligation != row.id:
+            return Refusal("not-found", "there is no such obligation of yours", "check its id")
+        if (before := tx.find_waiver(said.id)) is not None:
+            if before.jws == raw:
+                return Waived(row.state, frozenset())
+            return Refusal("waiver-id-reused", "another waiver has this id", "give every waiver an id of its own")
+        roles = registry.snapshot.directory.roles_of(said.mailbox)
+        if refusal := judge_waiver(said, row.duty, row.state, roles):
+            return refusal
+        return _record_waiver(tx, Owed(row.id, row.duty), said, raw, at)
+
+    return _value(await in_transaction(store, registry, record))
+
+
+def _record_waiver(tx: Transaction, row: Owed, said: Waiver, raw: bytes, at: Moment) -> Waived:
+    index = ledger.append(
+        tx,
+        Event(
+            event="waiver-recorded",
+            agency=agency_of(said.mailbox),
+            mailbox=said.mailbox,
+            obligation=row.id,
+            thread=row.duty.thread,
+            digest=digests.sha256_b64u(raw),
+            outcome=said.reason,
+        ),
+        at,
+    )
+    tx.add_waiver(said.id, row.id, raw, at, index)
+    obligations.settle(tx, [Settled(row.id, row.duty, said.state, said.id)], at)
+    parties = {row.duty.debtor, row.duty.creditor}
+    for mailbox in sorted(parties):
+        tx.add_feed(mailbox, "waiver", said.id, at, raw)
+    return Waived(said.state, frozenset(parties))
+
+
+def header_of(stored: EnvelopeRow) -> Header:
+    """Return the header of an envelope that was checked when it was accepted."""
+    return parse_header(jws.parse(stored.header, jws.ENVELOPE).payload)
+
+
+def _own_envelope(
+    tx: Transaction, snapshot: Snapshot, caller: AgencyId, name: EnvelopeId
+) -> EnvelopeRow | Refusal:
+    stored = tx.find_envelope(name)
+    if stored is None or not snapshot.directory.is_same_or_successor(caller, agency_of(stored.sender)):
+        return Refusal("not-found", "there is no such envelope of yours", "check its id")
+    return stored
+
+
+def _value(outcome: T | Refusal) -> T:
+    if isinstance(outcome, Refusal):
+        raise RefusedError(outcome)
+    return outcome

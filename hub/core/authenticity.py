@@ -1,0 +1,64 @@
+"""Whose is it?  Judged from facts that ``keys`` has verified and the directory states.
+
+Source: protocol 1, 3 and 7.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from hub.errors import Refusal
+from schemas.envelope import Struct
+from schemas.identifiers import AgencyId, KeyId, MailboxId, Moment
+
+
+class KeyFact(Struct, frozen=True, kw_only=True):
+    """What the registry knows of one key.
+
+    ``usable_from``: 24 hours after the hub took the statement, or at once with an officer's word.
+    """
+
+    kid: KeyId
+    agency: AgencyId
+    mailbox: MailboxId | None
+    use: Literal["sign", "seal", "witness"]
+    state: Literal["active", "retired", "revoked"]
+    not_before: Moment
+    expires: Moment
+    usable_from: Moment
+    compromised_from: Moment | None = None
+
+
+def is_usable(key: KeyFact, use: str, now: Moment) -> bool:
+    """Answer whether *key* may be put to *use* at *now*."""
+    return key.use == use and key.state == "active" and max(key.not_before, key.usable_from) <= now < key.expires
+
+
+def judge_signer(key: KeyFact | None, caller: AgencyId, mailbox: MailboxId, now: Moment) -> Refusal | None:
+    """Return why *key* does not speak for *mailbox* on behalf of *caller* at *now*, or ``None``."""
+    if key is None:
+        return Refusal(
+            code="key-unknown",
+            message="the signing key is not in the directory",
+            hint="publish the key and wait until it is active, or sign with a current one",
+        )
+    agency = mailbox.partition("/")[0]
+    if key.agency != agency or caller != agency:
+        return Refusal(
+            code="sender-not-caller",
+            message="the signing key, the caller and the mailbox are not of one agency",
+            hint="send from a mailbox of your own agency, signed by its key",
+        )
+    if key.mailbox not in (None, mailbox):
+        return Refusal(
+            code="sender-not-caller",
+            message="the signing key belongs to another mailbox of the agency",
+            hint="sign with the agency's key or the mailbox's own",
+        )
+    if not is_usable(key, "sign", now):
+        return Refusal(
+            code="key-not-active",
+            message="the signing key is not active now: retired, revoked, expired, or younger than its cool-off",
+            hint="sign with a current key, or have an officer approve the new one",
+        )
+    return None

@@ -1,0 +1,86 @@
+"""What the audit log can say.
+
+One struct for every leaf: a reader in any language needs one table.  No names, no content, nothing that a
+person typed; ``outcome`` is a code.  A member is absent where it does not apply.
+
+Source: protocol 8.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from schemas.envelope import Struct
+from schemas.identifiers import (
+    AgencyId,
+    Code,
+    EnvelopeId,
+    ItemRef,
+    KeyId,
+    MailboxId,
+    Moment,
+    ObligationId,
+    ReceiptId,
+    Sha256,
+    ThreadId,
+)
+
+MAX_LEAF: Final = 1024
+
+EventName = Literal[
+    "envelope-accepted",
+    "envelope-refused",
+    "receipt-accepted",
+    "receipt-refused",
+    "obligation-opened",
+    "obligation-settled",
+    "obligation-reopened",
+    "step-taken",
+    "waiver-recorded",
+    "wraps-replaced",
+    "withdrawal-recorded",
+    "body-deleted",
+    "directory-published",
+    "agreement-published",
+    "key-published",
+]
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """One leaf but for its moment, which the ledger gives.
+
+    ``agency`` and ``mailbox`` are whose act it was, for obligations the debtor's.  ``digest`` is the sha256 of the
+    signed object that the leaf stands for; ``sealed`` the body's.  ``envelope`` on an opened obligation is what
+    opened it (send) or what receipt is owed for (receipt); on a settled one, ``by`` is the envelope, receipt or waiver and
+    ``met_at`` when that was accepted, which may lie before anybody knew that it was owed.
+    """
+
+    event: EventName
+    agency: AgencyId | None = None
+    mailbox: MailboxId | None = None
+    kid: KeyId | None = None
+    envelope: EnvelopeId | None = None
+    receipt: ReceiptId | None = None
+    obligation: ObligationId | None = None
+    thread: ThreadId | None = None
+    type: str | None = None
+    kind: Code | None = None
+    rule: str | None = None
+    creditor: MailboxId | None = None
+    item: ItemRef | None = None
+    due: Moment | None = None
+    met_at: Moment | None = None
+    by: EnvelopeId | None = None
+    level: Code | None = None
+    step: int | None = None
+    version: int | None = None
+    digest: Sha256 | None = None
+    sealed: Sha256 | None = None
+    outcome: Code | None = None
+
+
+class Leaf(Event, frozen=True, kw_only=True):
+    """A leaf as its JSON bytes stand in the log; the reader's side of :class:`Event`."""
+
+    v: Literal[1]
+    at: Moment

@@ -1,0 +1,174 @@
+"""Key statements: what an agency says of its own keys, in the order in which it says it.
+
+A first key, and any key that shall be used within 24 hours, needs an officer's word; possession is always shown.
+
+Source: protocol 7.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from hub import ledger
+from hub.core.events import Event
+from hub.errors import NotAuthenticError, Refusal, RefusedError
+from hub.intake import in_transaction
+from hub.registry import Registry, bump, public_key, public_members
+from hub.store.base import Store
+from hub.store.rows import KeyRow
+from hub.store.transaction import Transaction
+from keys import digests, jws
+from keys.errors import KeysError
+from schemas.directory import KeyStatement, Officers, parse_key_statement
+from schemas.identifiers import KeyId, Moment
+from schemas.statements import parse_key_approval
+
+COOL_OFF: Final = 24 * 3_600_000
+
+
+class Said(NamedTuple):
+    """One authentic statement; ``approved``: an officer's word came with it."""
+
+    statement: KeyStatement
+    compact: bytes
+    kid: KeyId
+    approved: bool
+
+
+async def publish_key(
+    store: Store, registry: Registry, compact: bytes, officer: bytes | None, secret: bytes, now: Moment
+) -> KeyStatement:
+    """Take one key statement of an agency; the same one again changes nothing.
+
+    Args:
+        compact: ``hub-key+jws`` by the agency's identity key.
+        officer: an officer's ``hub-key+jws`` over the statement's digest, so that the key may be used at once.
+        secret: the hub's own, for :func:`challenge`.
+
+    Raises:
+        MalformedError, KeysError: not a statement, or not of its signer.
+        NotAuthenticError: ``key-identity``, ``key-proof``, ``key-officer``.
+        RefusedError: ``agency-unknown``, ``key-officer``, ``key-sequence``.
+    """
+    said = _open_statement(registry, compact, officer, secret)
+
+    def record(tx: Transaction) -> Refusal | None:
+        mine = [row for row in tx.keys() if row.agency == said.statement.agency]
+        known = next((row for row in mine if row.kid == said.kid), None)
+        if known is not None and known.statement == compact:
+            return None
+        if refusal := _judge_order(said, mine):
+            return refusal
+        _record_statement(tx, said, known, ledger.moment(tx, now))
+        return None
+
+    refusal = await in_transaction(store, registry, record)
+    if refusal is not None:
+        raise RefusedError(refusal)
+    await registry.refresh(store)
+    return said.statement
+
+
+def _open_statement(registry: Registry, compact: bytes, officer: bytes | None, secret: bytes) -> Said:
+    signed = jws.parse(compact, jws.KEY)
+    statement = parse_key_statement(signed.payload)
+    directory = registry.snapshot.directory
+    agency = directory.find_agency(statement.agency)
+    if agency is None:
+        raise RefusedError(Refusal("agency-unknown", "the agency is not in the directory", "have it enrolled first"))
+    identity = public_key(agency.identity)
+    if signed.kid != identity.kid:
+        raise NotAuthenticError("key-identity", "not signed by the agency's identity key", "sign it with that key")
+    jws.check(signed, identity)
+    if officer is not None:
+        _check_officer(officer, compact, directory.directory.officers)
+    said = Said(statement, compact, jws.thumbprint(public_members(statement.jwk)), officer is not None)
+    _check_possession(said, secret)
+    return said
+
+
+def _check_officer(officer: bytes, compact: bytes, officers: Officers) -> None:
+    signed = jws.parse(officer, jws.KEY)
+    known = {key.kid: key for key in map(public_key, officers.keys)}
+    if signed.kid not in known or parse_key_approval(signed.payload).statement_sha256 != digests.sha256_b64u(compact):
+        raise NotAuthenticError(
+            "key-officer", "the approval is not an officer's, or is about another statement", "have one sign for this"
+        )
+    jws.check(signed, known[signed.kid])
+
+
+def challenge(secret: bytes, kid: KeyId) -> bytes:
+    """Return the 32 bytes that the hub wraps to a new sealing key; its holder answers with their digest."""
+    return digests.from_b64u(digests.keyed_digest(secret, f"key-challenge {kid}"))
+
+
+def _check_possession(said: Said, secret: bytes) -> None:
+    statement = said.statement
+    if statement.state != "active" or (statement.use == "seal" and statement.proof is None and said.approved):
+        # Giving a key up needs no proof; at enrolment an officer has seen whose sealing key it is.
+        return
+    if statement.proof is not None:
+        if statement.use == "seal":
+            if digests.same(statement.proof.encode(), digests.sha256_b64u(challenge(secret, said.kid)).encode()):
+                return
+        else:
+            message = jws.proof_statement(statement.agency, statement.sequence, said.kid)
+            try:
+                return jws.check_proof(public_key(statement.jwk), message, statement.proof)
+            except KeysError:
+                pass
+    raise NotAuthenticError(
+        "key-proof",
+        "the statement does not show that its agency holds the key",
+        "sign the proof with the new key, or answer the hub's challenge",
+    )
+
+
+def _judge_order(said: Said, mine: list[KeyRow]) -> Refusal | None:
+    newest = max(mine, key=lambda row: row.sequence, default=None)
+    sequence = newest.sequence + 1 if newest else 1
+    previous = digests.sha256_b64u(newest.statement) if newest else None
+    if (said.statement.sequence, said.statement.previous) != (sequence, previous):
+        return Refusal(
+            "key-sequence", f"the agency's next key statement is number {sequence}", "name the last one as `previous`"
+        )
+    first = not any(row.use == said.statement.use for row in mine)
+    if first and not said.approved:
+        return Refusal("key-officer", "an agency's first key needs an officer's word", "have an officer sign for it")
+    return None
+
+
+def _record_statement(tx: Transaction, said: Said, known: KeyRow | None, at: Moment) -> None:
+    statement = said.statement
+    index = ledger.append(
+        tx,
+        Event(
+            event="key-published",
+            agency=statement.agency,
+            mailbox=statement.mailbox,
+            kid=said.kid,
+            kind=statement.use,
+            version=statement.sequence,
+            digest=digests.sha256_b64u(said.compact),
+            outcome=statement.state,
+        ),
+        at,
+    )
+    tx.add_key(
+        KeyRow(
+            kid=said.kid,
+            agency=statement.agency,
+            mailbox=statement.mailbox,
+            use=statement.use,
+            sequence=statement.sequence,
+            state=statement.state,
+            not_before=statement.not_before,
+            expires=statement.expires,
+            usable_from=at if said.approved else min(known.usable_from if known else at + COOL_OFF, at + COOL_OFF),
+            compromised_from=statement.compromised_from,
+            statement=said.compact,
+            at=at,
+            index=index,
+        )
+    )
+    bump(tx)

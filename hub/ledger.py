@@ -1,0 +1,182 @@
+"""The audit log: leaves inside a transaction, then checkpoints, proofs and tiles over them.
+
+A leaf takes its index from the one head row in the transaction that it speaks of, so the log has no gaps and is
+never ahead of or behind the data.  Checkpoints are signed afterwards, over what is durable.
+
+Source: protocol 8; RFC 6962; C2SP tlog-tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from hub.core.events import MAX_LEAF, Event
+from hub.errors import HubError
+from hub.store.base import Store
+from hub.store.rows import LeafRow, LogHead
+from hub.store.transaction import Transaction
+from keys import merkle, notes
+from keys.jws import VerifyingKey
+from schemas.identifiers import Moment
+
+TILE_HEIGHT: Final = 8
+TILE_WIDTH: Final = 1 << TILE_HEIGHT
+
+
+def moment(tx: Transaction, now: Moment) -> Moment:
+    """Return *now*, or the last moment that the log has if the clock stepped back: hub time never runs backwards."""
+    return max(now, tx.log_head().at)
+
+
+def append(tx: Transaction, event: Event, at: Moment) -> int:
+    """Add *event* as the next leaf and return its index; *at* comes from :func:`moment`."""
+    body = msgspec.json.encode({"v": 1, "at": at, **_members(event)})
+    if len(body) > MAX_LEAF:
+        raise AssertionError(f"a leaf of {len(body)} bytes for {event.event}")
+    head = tx.log_head()
+    digest = merkle.leaf_hash(body)
+    frontier = merkle.Frontier.from_bytes(head.frontier)
+    for height, index, node in frontier.append(digest):
+        if height % TILE_HEIGHT == 0:
+            tx.add_node(height // TILE_HEIGHT, index, node)
+    tx.add_leaf(LeafRow(index=head.size, at=at, event=event.event, thread=event.thread, body=body, hash=digest))
+    tx.set_log_head(LogHead(size=head.size + 1, frontier=frontier.to_bytes(), registry=head.registry, at=at))
+    return head.size
+
+
+def _members(event: Event) -> dict[str, object]:
+    return {name: value for name in event.__struct_fields__ if (value := getattr(event, name)) is not None}
+
+
+def node_reader(tx: Transaction) -> merkle.NodeReader:
+    """Return a reader of complete tree nodes: each lies in one tile, made from at most 256 stored hashes."""
+    cache: dict[tuple[int, int], list[bytes]] = {}
+
+    def read(height: int, index: int) -> bytes:
+        level, rest = divmod(height, TILE_HEIGHT)
+        start, end = index << rest, (index + 1) << rest
+        tile = start // TILE_WIDTH
+        if (level, tile) not in cache:
+            first = tile * TILE_WIDTH
+            cache[level, tile] = _hashes(tx, level, first, first + TILE_WIDTH)
+        hashes = cache[level, tile][start - tile * TILE_WIDTH : end - tile * TILE_WIDTH]
+        while len(hashes) > 1:
+            hashes = [merkle.node_hash(a, b) for a, b in zip(hashes[::2], hashes[1::2], strict=True)]
+        return hashes[0]
+
+    return read
+
+
+def _hashes(tx: Transaction, level: int, start: int, end: int) -> list[bytes]:
+    return tx.leaf_hashes(start, end) if level == 0 else tx.nodes(level, start, end)
+
+
+def tile(tx: Transaction, level: int, number: int, width: int) -> bytes | None:
+    """Return *width* hashes of tile *number* at *level* joined, or ``None`` where the log does not reach so far."""
+    first = number * TILE_WIDTH
+    hashes = _hashes(tx, level, first, first + width)
+    return b"".join(hashes) if len(hashes) == width else None
+
+
+def entries_tile(tx: Transaction, number: int, width: int) -> bytes | None:
+    """Return *width* leaves of entry tile *number*, each behind its length as two bytes big-endian, or ``None``."""
+    first = number * TILE_WIDTH
+    leaves = tx.leaves(first, first + width)
+    if len(leaves) != width:
+        return None
+    return b"".join(len(leaf.body).to_bytes(2, "big") + leaf.body for leaf in leaves)
+
+
+async def sign_checkpoint(
+    store: Store, origin: str, signers: Sequence[notes.NoteSigner], now: Moment
+) -> tuple[int, str] | None:
+    """Sign the tree as it is durable now; return its size and note, or ``None`` if the last checkpoint has it all.
+
+    Raises:
+        HubError: ``rolled-back``; the database holds fewer leaves than were signed.  Nothing is signed.
+    """
+
+    def look(tx: Transaction) -> tuple[LogHead, int]:
+        last = tx.last_checkpoint()
+        return tx.log_head(), last[0] if last else -1
+
+    head, signed = await store.read(look)
+    if head.size < signed:
+        raise HubError(
+            "rolled-back",
+            f"the log has {head.size} leaves, but a checkpoint over {signed} is signed",
+            "restore the newest backup; a log is never signed smaller than it was",
+        )
+    if head.size == signed:
+        return None
+    root = merkle.Frontier.from_bytes(head.frontier).root()
+    note = notes.sign_checkpoint(notes.Checkpoint(origin, head.size, root), signers)
+    await store.write(lambda tx: tx.add_checkpoint(head.size, now, note))
+    return head.size, note
+
+
+def inclusion_proof(tx: Transaction, index: int, size: int) -> list[bytes]:
+    """Return the hashes that prove leaf *index* in the tree of *size* leaves.
+
+    Raises:
+        HubError: ``proof-range``.
+    """
+    if not 0 <= index < size <= tx.log_head().size:
+        raise HubError("proof-range", "the index or size is beyond the log", "ask within the last checkpoint")
+    return merkle.inclusion_proof(index, size, node_reader(tx))
+
+
+def consistency_proof(tx: Transaction, old: int, new: int) -> list[bytes]:
+    """Return the hashes that prove that the tree of *old* leaves is a beginning of the one of *new*.
+
+    Raises:
+        HubError: ``proof-range``.
+    """
+    if not 0 <= old <= new <= tx.log_head().size:
+        raise HubError("proof-range", "a size is beyond the log", "ask within the last checkpoint")
+    return merkle.consistency_proof(old, new, node_reader(tx))
+
+
+async def add_cosignatures(store: Store, witnesses: Mapping[str, VerifyingKey], body: bytes, now: Moment) -> int:
+    """Keep the cosignatures of *body* by known witnesses over a checkpoint of ours; return how many are new.
+
+    Args:
+        witnesses: by key name; see ``registry.Snapshot.witnesses``.
+        body: a signed note: a checkpoint's text as it was served, an empty line, and cosignature lines.
+
+    Raises:
+        HubError: ``cosignature-unknown``; not over a checkpoint of ours, or by nobody that the directory knows.
+        KeysError: ``note-*``; not a note, or a witness's line that does not verify.
+
+    Source: C2SP tlog-cosignature.
+    """
+    text, lines = notes.split_note(_text(body))
+    size = notes.Checkpoint.parse(text).size
+    note = await store.read(lambda tx: tx.find_checkpoint(size))
+    known = [(line.split(" ")[1], line) for line in lines if line.split(" ")[1] in witnesses]
+    if note is None or notes.split_note(note)[0] != text or not known:
+        raise HubError(
+            "cosignature-unknown",
+            "not a line of a known witness over a known checkpoint",
+            "cosign a checkpoint that this hub served, with the key that the directory has",
+        )
+    for name, line in known:
+        notes.check_cosignature(note, line, notes.witness_verifier(name, witnesses[name]))
+
+    def record(tx: Transaction) -> int:
+        before = {row[0] for row in tx.cosignatures(size)}
+        for name, line in known:
+            tx.add_cosignature(size, name, line, now)
+        return len({name for name, _ in known} - before)
+
+    return await store.write(record)
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise HubError("cosignature-unknown", "the body is not text", "send the note with its lines") from error

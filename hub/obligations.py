@@ -1,0 +1,111 @@
+"""Obligations in the store and in the log: a row and a leaf for each that begins or ends.
+
+Source: protocol 5 and 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hub import ledger, notices
+from hub.core.duties import Opened, Owed, Plan, Settled, first_step, next_moment, resolve_targets
+from hub.core.events import Event
+from hub.registry import Snapshot
+from hub.store.rows import ObligationRow
+from hub.store.transaction import Transaction
+from keys import digests, jws
+from schemas.identifiers import MailboxId, Moment, ThreadId, agency_of
+from schemas.rules.duty import Duty, State
+
+
+def open_of_thread(tx: Transaction, thread: ThreadId) -> list[Owed]:
+    """Return the open obligations of *thread*."""
+    return [Owed(row.id, row.duty) for row in tx.thread_obligations(thread, only_open=True)]
+
+
+def record_plan(tx: Transaction, snapshot: Snapshot, plan: Plan, at: Moment, signer: jws.SigningKey) -> set[MailboxId]:
+    """Record what *plan* opens and settles, with a leaf each, and return the mailboxes that were told."""
+    told: set[MailboxId] = set()
+    rows = {row.id: row for row in (_row(opened, at) for opened in plan.opened)}
+    # The same duty found again, by either party, is one obligation: only what is new is opened.
+    for name in tx.add_obligations(list(rows.values())):
+        row = rows[name]
+        index = ledger.append(tx, _opened_event(row), at)
+        if row.state != "open":
+            ledger.append(tx, settled_event(name, row.duty, row.state, row.settled_by, row.settled_at), at)
+        elif row.duty.tell:
+            targets = resolve_targets(row.duty, row.duty.tell, snapshot.directory, at)
+            told |= notices.tell_duty(tx, "owed", name, row.duty, targets, index, at, signer)
+    settle(tx, plan.settled, at)
+    return told
+
+
+def settle(tx: Transaction, settled: Iterable[Settled], at: Moment) -> None:
+    """Record the end of each obligation of *settled* with its leaf."""
+    for end in settled:
+        tx.settle_obligation(end.id, end.state, at, end.by)
+        ledger.append(tx, settled_event(end.id, end.duty, end.state, end.by, at), at)
+
+
+def reopen(tx: Transaction, again: Iterable[Owed], at: Moment) -> None:
+    """Open obligations again that a withdrawn envelope had met; the clock goes on where it stands."""
+    for row in again:
+        step = first_step(row.duty, at)
+        tx.reopen_obligation(row.id, step, next_moment(row.duty, step) or at)
+        ledger.append(
+            tx,
+            Event(
+                event="obligation-reopened",
+                agency=agency_of(row.duty.debtor),
+                mailbox=row.duty.debtor,
+                obligation=row.id,
+                thread=row.duty.thread,
+            ),
+            at,
+        )
+
+
+def _row(opened: Opened, at: Moment) -> ObligationRow:
+    return ObligationRow(
+        id=digests.obligation_id(opened.duty.parts),
+        duty=opened.duty,
+        state=opened.state,
+        opened_at=at,
+        settled_at=opened.settled_at,
+        settled_by=opened.settled_by,
+        step=0,
+        next_at=next_moment(opened.duty, 0) if opened.state == "open" else None,
+    )
+
+
+def _opened_event(row: ObligationRow) -> Event:
+    duty = row.duty
+    return Event(
+        event="obligation-opened",
+        agency=agency_of(duty.debtor),
+        mailbox=duty.debtor,
+        envelope=duty.envelope,
+        obligation=row.id,
+        thread=duty.thread,
+        type=duty.types[0],
+        kind=duty.kind,
+        rule=duty.rule,
+        creditor=duty.creditor,
+        item=duty.item or None,
+        due=duty.due,
+        version=duty.agreement,
+    )
+
+
+def settled_event(name: str, duty: Duty, state: State, by: str | None, met_at: Moment | None) -> Event:
+    """Return the leaf of an obligation's end."""
+    return Event(
+        event="obligation-settled",
+        agency=agency_of(duty.debtor),
+        mailbox=duty.debtor,
+        obligation=name,
+        thread=duty.thread,
+        by=by,
+        met_at=met_at,
+        outcome=state,
+    )

@@ -1,0 +1,126 @@
+"""What the hub forgets, and how it says so first.
+
+A body goes when everybody it was owed to has taken it and the label's grace is over, or at ``keep_until``, never
+without a signed notice a day or more before to whoever has not taken it.  What happened stays in the log.
+
+Source: protocol 2 (``keep_until``), 3 (``reseal-needed``) and 6; domain 9.6.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hub import ledger, notices
+from hub.core.delivery import TAKEN
+from hub.core.events import Event
+from hub.intake import in_transaction
+from hub.registry import Registry, Snapshot
+from hub.store.base import Store
+from hub.store.rows import EnvelopeRow
+from hub.store.transaction import Transaction
+from keys import jws
+from schemas.envelope import DAY, parse_header
+from schemas.identifiers import KeyId, MailboxId, Moment, agency_of
+
+LIMIT: Final = 200
+NEAR: Final = 7 * DAY
+NOTICE: Final = 1 * DAY
+# Sealing keys are destroyed 14 days after they expire; half of that is left to seal again.
+RESEAL_AFTER: Final = 7 * DAY
+
+KEPT: Final = 0
+WARNED: Final = 1
+CLEARED: Final = 2
+
+
+def first_look(row: EnvelopeRow) -> Moment:
+    """Return when retention first looks at an envelope that nobody has cleared."""
+    return max(row.accepted_at, row.keep_until - NEAR)
+
+
+def when_cleared(tx: Transaction, snapshot: Snapshot, row: EnvelopeRow, at: Moment) -> None:
+    """Let the grace of a body begin if every delivery has now been taken as far as it is owed."""
+    if all(one.state in TAKEN for one in tx.deliveries_of(row.id)):
+        label = parse_header(jws.parse(row.header, jws.ENVELOPE).payload).retention
+        grace = snapshot.rules_at(at).agreement.retention.get(label)
+        days = grace.days_after_cleared if grace else 0
+        tx.set_expiry(row.id, min(row.keep_until, at + days * DAY), CLEARED)
+
+
+async def expire(store: Store, registry: Registry, now: Moment, signer: jws.SigningKey) -> frozenset[MailboxId]:
+    """Warn of what is about to go and delete what may go, at most :data:`LIMIT` bodies; return who was told."""
+
+    def record(tx: Transaction) -> frozenset[MailboxId]:
+        at = ledger.moment(tx, now)
+        told: set[MailboxId] = set()
+        for row, stage in tx.envelopes_to_expire(at, LIMIT):
+            waiting = [one.mailbox for one in tx.deliveries_of(row.id) if one.state not in TAKEN]
+            if waiting and stage != WARNED:
+                told |= _warn(tx, row, waiting, at, signer)
+            else:
+                _delete(tx, row, at)
+        tx.forget_jtis(at)
+        return frozenset(told)
+
+    return await in_transaction(store, registry, record)
+
+
+def _warn(
+    tx: Transaction, row: EnvelopeRow, waiting: list[MailboxId], at: Moment, signer: jws.SigningKey
+) -> set[MailboxId]:
+    tx.set_expiry(row.id, max(row.keep_until, at + NOTICE), WARNED)
+    return notices.tell_envelope(tx, "keep-until-near", row, [row.sender, *waiting], row.index, at, signer)
+
+
+def _delete(tx: Transaction, row: EnvelopeRow, at: Moment) -> None:
+    ledger.append(
+        tx,
+        Event(
+            event="body-deleted",
+            agency=agency_of(row.sender),
+            mailbox=row.sender,
+            envelope=row.id,
+            thread=row.thread,
+            sealed=row.sealed_sha256,
+        ),
+        at,
+    )
+    tx.set_envelope_state(row.id, "deleted")
+    tx.drop_body(row.id)
+    for one in tx.deliveries_of(row.id):
+        tx.tombstone(one.mailbox, one.seq)
+
+
+async def ask_to_reseal(
+    store: Store, registry: Registry, asked: set[KeyId], now: Moment, signer: jws.SigningKey
+) -> frozenset[MailboxId]:
+    """Ask senders to seal again what lies uncollected under a key that is about to be destroyed.
+
+    *asked* holds the keys that are done with: nothing new is sealed to an expired key.
+    """
+    ending = [
+        key.kid
+        for key in registry.snapshot.keys.values()
+        if key.use == "seal" and key.kid not in asked and key.expires + RESEAL_AFTER <= now
+    ]
+    told: set[MailboxId] = set()
+    for kid in ending[:LIMIT]:
+
+        def record(tx: Transaction, kid: KeyId = kid) -> tuple[int, set[MailboxId]]:
+            at = ledger.moment(tx, now)
+            rows = tx.uncollected_by_key(kid, LIMIT)
+            told = set[MailboxId]()
+            for one in rows:
+                # Without its key's name the delivery is not found again: one notice for each.
+                tx.set_delivery_key(one.envelope, one.mailbox, None)
+                if (envelope := tx.find_envelope(one.envelope)) is not None:
+                    told |= notices.tell_envelope(
+                        tx, "reseal-needed", envelope, [envelope.sender], envelope.index, at, signer
+                    )
+            return len(rows), told
+
+        count, senders = await store.write(record)
+        told |= senders
+        if count < LIMIT:
+            asked.add(kid)
+    return frozenset(told)

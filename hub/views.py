@@ -1,0 +1,75 @@
+"""What a party may see of an envelope: its own part, and nothing else exists for it.
+
+Source: protocol 9; domain 3 (6: receipts go to the sender, a recipient sees its own).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.errors import Refusal, RefusedError
+from hub.registry import Registry
+from hub.store.base import Store
+from hub.store.rows import EnvelopeRow
+from hub.store.transaction import Transaction
+from schemas.directory import DirectoryIndex
+from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, agency_of
+
+
+def _mine(index: DirectoryIndex, caller: AgencyId, mailbox: MailboxId) -> bool:
+    return index.is_same_or_successor(caller, agency_of(mailbox))
+
+
+def _nothing() -> RefusedError:
+    return RefusedError(Refusal("not-found", "there is nothing of yours under this name", "check it"))
+
+
+async def envelope_state(store: Store, registry: Registry, caller: AgencyId, name: EnvelopeId) -> dict[str, Any]:
+    """Return where an envelope stands: all deliveries for the sender, a recipient's own for the recipient.
+
+    Raises:
+        RefusedError: ``not-found``; it does not exist, or not for *caller*.
+    """
+    index = registry.snapshot.directory
+
+    def look(tx: Transaction) -> dict[str, Any]:
+        row, deliveries = tx.find_envelope(name), tx.deliveries_of(name)
+        seen = [one for one in deliveries if row and (_mine(index, caller, row.sender) or _mine(index, caller, one.mailbox))]
+        if row is None or not seen:
+            raise _nothing()
+        levels: dict[str, list[str]] = {}
+        for receipt in tx.receipts_of(name):
+            levels.setdefault(receipt.mailbox, []).append(receipt.level)
+        return {
+            **_public(row),
+            "deliveries": [
+                {"mailbox": one.mailbox, "state": one.state, "levels": levels.get(one.mailbox, [])} for one in seen
+            ],
+        }
+
+    return await store.read(look)
+
+
+def _public(row: EnvelopeRow) -> dict[str, Any]:
+    names = ("id", "thread", "type", "state", "accepted_at", "index", "supersedes", "superseded_by")
+    return {name: value for name in names if (value := getattr(row, name)) is not None}
+
+
+async def sealed_body(store: Store, registry: Registry, caller: AgencyId, name: EnvelopeId) -> bytes:
+    """Return the sealed bytes of an envelope for one of its parties.
+
+    Raises:
+        RefusedError: ``not-found``; also where the body was withdrawn or deleted.
+    """
+    index = registry.snapshot.directory
+
+    def look(tx: Transaction) -> bytes:
+        row = tx.find_envelope(name)
+        mailboxes = [one.mailbox for one in tx.deliveries_of(name) if one.state != "gone"]
+        body = tx.body(name) if row and any(_mine(index, caller, box) for box in (row.sender, *mailboxes)) else None
+        if body is None:
+            raise _nothing()
+        return body
+
+    return await store.read(look)
+

@@ -1,0 +1,93 @@
+"""What the hub does by itself: deadlines, checkpoints, expiries.  One task group, one loop for each.
+
+Each round does what is due and no more; a round that fails is logged and tried again, and the others go on.
+
+Source: protocol 5, 6 and 8.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from hub import exchange, ledger, retention
+from hub.errors import HubError
+from hub.registry import Registry
+from hub.store.base import Store
+from keys.jws import SigningKey
+from keys.note_keys import NoteSigner
+from schemas.identifiers import KeyId, MailboxId, Moment
+
+# Rows a round: small enough that an envelope waits for no more than one round of them.
+SWEEP_LIMIT: Final = 500
+log = logging.getLogger("hub.worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """The hub's own loops.
+
+    ``wake`` is told which feeds grew; ``keep_checkpoint`` puts a signed note beside the hub's keys; ``in_doubt`` says
+    that the clock can't be trusted: the hub then goes on accepting and judges nothing.
+    """
+
+    store: Store
+    registry: Registry
+    clock: Callable[[], Moment]
+    signer: SigningKey
+    note_signers: Sequence[NoteSigner]
+    origin: str
+    wake: Callable[[Iterable[MailboxId]], None]
+    keep_checkpoint: Callable[[str], None]
+    in_doubt: Callable[[], bool] = lambda: False
+    interval: float = 1.0
+    resealed: set[KeyId] = field(default_factory=set)
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for name, work in (
+                ("registry", self.follow_registry),
+                ("deadlines", self.enforce_deadlines),
+                ("checkpoint", self.sign_checkpoint),
+                ("retention", self.expire),
+            ):
+                group.create_task(self._repeat(name, work), name=name)
+
+    async def _repeat(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except HubError as error:
+                log.warning("round failed", extra={"loop": name, "code": error.code})
+            except Exception:
+                log.exception("round failed", extra={"loop": name})
+            await asyncio.sleep(self.interval)
+
+    async def follow_registry(self) -> None:
+        """Read the registry again if another process changed it: a revoked key is refused within a round."""
+        await self.registry.refresh(self.store)
+
+    async def enforce_deadlines(self) -> None:
+        """Take all steps that are due now, in rounds of :data:`SWEEP_LIMIT`."""
+        while not self.in_doubt():
+            swept = await exchange.enforce_deadlines(self.store, self.registry, self.clock(), self.signer, SWEEP_LIMIT)
+            self.wake(swept.wake)
+            if swept.count < SWEEP_LIMIT:
+                return
+
+    async def sign_checkpoint(self) -> None:
+        """Sign the tree if it grew, and keep the note beside the keys, apart from the database."""
+        signed = await ledger.sign_checkpoint(self.store, self.origin, self.note_signers, self.clock())
+        if signed is not None:
+            self.keep_checkpoint(signed[1])
+
+    async def expire(self) -> None:
+        """Warn of bodies and keys that are about to go, delete what may go, forget assertions that have expired."""
+        if not self.in_doubt():
+            now = self.clock()
+            self.wake(await retention.expire(self.store, self.registry, now, self.signer))
+            self.wake(await retention.ask_to_reseal(self.store, self.registry, self.resealed, now, self.signer))
