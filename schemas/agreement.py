@@ -1,4 +1,4 @@
-"""The sharing agreement as it is signed: who may send which type to whom, what that opens, by when, and who hears of it.
+"""The sharing agreement as it is signed: who may send which type to whom, what that opens, by when, who hears of it.
 
 Every number that policy sets stands here, with the calendars' dates written out, so that hub and gateway look
 nothing up.  The readable text that it is compiled from is in ``agreement_text``; what makes an agreement sound, in
@@ -130,7 +130,7 @@ class ReceiptRule(Rule, frozen=True, kw_only=True):
 
 
 class Terms(Struct, frozen=True, kw_only=True):
-    """What is agreed about one type.  ``senders`` and ``recipients``: roles, or mailboxes by id."""
+    """What is agreed about one type.  ``senders`` and ``recipients``: roles, mailboxes by id, or ``*`` for everyone."""
 
     title: Sentence = ""
     senders: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=256)]

@@ -134,7 +134,6 @@ def due(clock: Clock, calendar: OpenDays | None, start: Moment) -> Due:
     return Due(min(at, LATEST), not known)
 
 
-
 def shift(span: Clock, calendar: OpenDays | None, start: Moment, *, way: int) -> Moment:
     """Return *start* moved by *span* forward (*way* 1) or back (-1); by working days at the same time of day."""
     if calendar is None:

@@ -24,7 +24,7 @@ BOTH = ("debtor", "creditor")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeRules:
-    """What is agreed about one type.  ``senders`` and ``recipients`` are roles, or mailboxes by id."""
+    """What is agreed about one type.  ``senders`` and ``recipients`` are roles, mailboxes by id, or ``*``: everyone."""
 
     family: str
     senders: frozenset[str]
@@ -36,11 +36,11 @@ class TypeRules:
 
     def may_send(self, mailbox: MailboxId, index: DirectoryIndex) -> bool:
         """Answer whether *mailbox* may send this type, by its id or by a role that it or its agency has."""
-        return mailbox in self.senders or not self.senders.isdisjoint(index.roles_of(mailbox))
+        return _is_named(mailbox, self.senders, index)
 
     def may_receive(self, mailbox: MailboxId, index: DirectoryIndex) -> bool:
         """Answer whether this type may be sent to *mailbox*."""
-        return mailbox in self.recipients or not self.recipients.isdisjoint(index.roles_of(mailbox))
+        return _is_named(mailbox, self.recipients, index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,10 +191,8 @@ class Rules:
             Step(at=clocks.shift(rung.span, self._calendar(rung.span), due, way=1), notice="overdue", to=rung.to)
             for rung in rule.ladder
         ]
-        if not late:
-            # A window that lapses still has its end, at which nobody is blamed.
-            lapses = isinstance(rule, SendRule) and rule.lapses
-            late = [Step(at=due, notice="overdue", to=() if lapses else BOTH)]
+        if not late and not (isinstance(rule, SendRule) and rule.lapses):
+            late = [Step(at=due, notice="overdue", to=BOTH)]
         return tuple(sorted(warnings + late, key=lambda step: step.at))
 
     def _calendar(self, clock: Clock) -> clocks.OpenDays | None:
@@ -204,6 +202,10 @@ class Rules:
 def is_per_item(rule: SendRule) -> bool:
     """Answer whether *rule* opens a duty for each of the header's items."""
     return rule.within.kind == "item" or rule.by == ITEM_OWNER or ITEM_OWNER in rule.to
+
+
+def _is_named(mailbox: MailboxId, names: frozenset[str], index: DirectoryIndex) -> bool:
+    return "*" in names or mailbox in names or not names.isdisjoint(index.roles_of(mailbox))
 
 
 def _applies(when: When | None, header: Header, index: DirectoryIndex) -> bool:

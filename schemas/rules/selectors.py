@@ -19,7 +19,9 @@ TARGETS: Final = frozenset(
 ITEM_OWNER: Final = "item-owner"
 
 
-def resolve(selector: str, header: Header, item: Item | None, index: DirectoryIndex, at: Moment) -> tuple[MailboxId, ...]:
+def resolve(
+    selector: str, header: Header, item: Item | None, index: DirectoryIndex, at: Moment
+) -> tuple[MailboxId, ...]:
     """Return the mailboxes that *selector* means for this envelope; none where nobody fits.
 
     ``sender`` · ``recipients`` · ``each-party`` (but the sender) · ``party:<role>`` · ``role:<role>`` (every open
