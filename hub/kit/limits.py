@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-SERVER_OPTIONS: Final = {
+SERVER_OPTIONS: Final[dict[str, Any]] = {
     "auto_decompress": False,
     # Also the longest that a connection may take to send a request's headers.
     "keepalive_timeout": 15.0,

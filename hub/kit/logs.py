@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 FIELDS = "fields"
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", FIELDS}
 
 
 class JsonFormatter(logging.Formatter):
@@ -29,10 +30,13 @@ class JsonFormatter(logging.Formatter):
             # The template without its arguments: what is logged is decided where the call is written.
             "event": str(record.msg),
         }
-        line.update(getattr(record, FIELDS, {}))
+        extra = getattr(record, FIELDS, None)
+        if extra is None:
+            extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        line.update(extra)
         if record.exc_info and record.exc_info[0]:
             line["error"], line["where"] = describe_error(record.exc_info[0], record.exc_info[2])
-        return json.dumps(line, ensure_ascii=True, separators=(",", ":"))
+        return json.dumps(line, ensure_ascii=True, separators=(",", ":"), default=lambda value: type(value).__name__)
 
 
 def describe_error(kind: type[BaseException], raised: TracebackType | None) -> tuple[str, list[str]]:

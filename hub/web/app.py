@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from hub.kit.headers import add_security_headers
 from hub.kit.limits import SERVER_OPTIONS, limit_connections
@@ -55,7 +56,7 @@ def _serve(hub: Hub, route: Route) -> Handler:
     return serve_public if public else serve_private
 
 
-def _door(hub: Hub) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def _door(hub: Hub) -> Middleware:
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()

@@ -15,6 +15,7 @@ from aiohttp import web
 from hub import ledger
 from hub.errors import HubError
 from hub.store.transaction import Transaction
+from hub.web import witnesses
 from hub.web.context import Hub
 from hub.web.identity import Caller
 from hub.web.problems import invalid, not_found
@@ -76,7 +77,7 @@ async def show_entries_tile(hub: Hub, request: web.Request) -> web.Response:
 
 def _signed(tx: Transaction) -> tuple[int, str] | None:
     last = tx.last_checkpoint()
-    return (last[0], "".join((last[2], *(f"{line.rstrip()}\n" for line in tx.cosignatures(last[0]))))) if last else None
+    return (last[0], "".join((last[2], *(line for _, line, _ in tx.cosignatures(last[0]))))) if last else None
 
 
 async def _last(hub: Hub) -> tuple[int, str]:
@@ -148,7 +149,5 @@ async def take_cosignatures(hub: Hub, request: web.Request) -> web.Response:
     check_query(request)
     check_media(request, "text/plain")
     async with body_of(hub, request, MAX_COSIGNATURES) as body:
-        taken = await ledger.add_cosignatures(
-            hub.store, hub.registry.snapshot.witnesses(hub.clock()), body, hub.clock()
-        )
+        taken = await witnesses.take_lines(hub.store, hub.registry.snapshot, body, hub.clock())
     return reply({"taken": taken})

@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from hub import registry
+from hub import enrolment, registry
 from hub.store.rows import DocumentRow
 from hub.web.context import Hub
 from hub.web.identity import Caller
@@ -125,7 +125,7 @@ async def take_key(hub: Hub, request: web.Request) -> web.Response:
     """Publish one key statement."""
     check_query(request)
     asked = await read_json(hub, request, KeyRequest, 3 * MAX_COMPACT)
-    said = await registry.publish_key(
+    said = await enrolment.publish_key(
         hub.store,
         hub.registry,
         asked.statement.encode(),
@@ -142,7 +142,7 @@ async def challenge_key(hub: Hub, request: web.Request, caller: Caller) -> web.R
     asked = await read_json(hub, request, ChallengeRequest, 8 * 1024)
     members = {name: value for name, value in msgspec.to_builtins(asked.jwk).items() if value is not None}
     key = sealing.SealingKey.from_jwk(members)
-    secret = registry.key_challenge(challenge_secret(hub.keyring), key.kid)
+    secret = enrolment.challenge(challenge_secret(hub.keyring), key.kid)
     ek, wk = sealing.wrap(
         secret, key, envelope_id=CHALLENGE_ID, sender=CHALLENGE_SENDER, mailbox=caller.mailbox or caller.agency
     )

@@ -72,6 +72,7 @@ _PERIOD: Final = (
     Query("from", "integer", "First moment, UTC milliseconds.", required=True),
     Query("to", "integer", "Moment after the last one.", required=True),
     Query("by", "text", "`agency`, `sector` or `type`."),
+    Query("type", "text", "Only this type, without its version."),
 )
 _SEARCH: Final = (
     Query("after", "integer", "Entries after this index."),

@@ -19,7 +19,7 @@ from keys.errors import KeysError
 from schemas.identifiers import Moment
 
 MAX_LINES = 32
-# A witness may be a little behind; what is older than this many checkpoints is of no use to anybody.
+# A signature line of a note begins with an em dash.
 DASH = "\u2014 "
 
 
@@ -40,28 +40,32 @@ def witness_name(snapshot: Snapshot, agency: str) -> str:
 
 
 async def take_lines(store: Store, snapshot: Snapshot, body: bytes, now: Moment) -> int:
-    """Keep the lines of *body* that cosign the checkpoint whose size it names first; return how many.
+    """Keep the cosignatures in *body* and return how many there are.
 
-    *body* is the size in decimal, LF, then C2SP cosignature lines.
+    *body* is a checkpoint as a note with the witnesses' lines below, or the lines alone, which are then over the last
+    checkpoint.  Lines of the log itself are passed over.
 
     Raises:
         HubError: ``cosignature-unknown``; a line isn't a known witness's over that checkpoint.
     """
     try:
-        size, *lines = body.decode("utf-8").splitlines()
-        known = int(size) if size.isascii() and size.isdigit() and len(size) < 17 else -1
-    except (UnicodeDecodeError, ValueError) as error:
+        head, _, tail = body.decode("utf-8").rpartition("\n\n")
+        size = notes.Checkpoint.parse(f"{head}\n").size if head else None
+    except (UnicodeDecodeError, KeysError) as error:
         raise _unknown() from error
-    if known < 0 or not 0 < len(lines) <= MAX_LINES:
+    checkpoint = await store.read(lambda tx: tx.last_checkpoint() if size is None else tx.find_checkpoint(size))
+    if checkpoint is None or (head and not checkpoint[2].startswith(f"{head}\n\n")):
         raise _unknown()
-    checkpoint = await store.read(lambda tx: tx.find_checkpoint(known))
-    if checkpoint is None:
+    own = checkpoint[2].rpartition("\n\n")[2].splitlines()
+    lines = [line for line in tail.splitlines() if line not in own]
+    if not 0 < len(lines) <= MAX_LINES:
         raise _unknown()
-    signed = [_check(checkpoint[2], line, list(verifiers(snapshot, now))) for line in lines]
+    of, note = checkpoint[0], checkpoint[2]
+    signed = [_check(note, line, list(verifiers(snapshot, now))) for line in lines]
 
     def record(tx: Transaction) -> None:
         for name, line in signed:
-            tx.add_cosignature(known, name, line, now)
+            tx.add_cosignature(of, name, line, now)
 
     await store.write(record)
     return len(signed)
@@ -83,5 +87,5 @@ def _unknown() -> HubError:
     return HubError(
         "cosignature-unknown",
         "a line isn't a known witness's cosignature of a checkpoint of this log",
-        "send the checkpoint's size, then the lines, each by a witness key in the directory",
+        "send the checkpoint as it was served, with the witness's line below",
     )

@@ -1,0 +1,161 @@
+"""The one place where everything is put together, in the order in which it depends on the rest.
+
+store ▸ rollback check ▸ registry ▸ signers ▸ web ▸ worker.  Stopped in the opposite order.
+
+Source: DESIGN 5 and 6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from hub.config import Config
+from hub.errors import HubError
+from hub.home import keep_checkpoint, kept_checkpoint, load_keyring
+from hub.kit.clocks import Clock, open_clock
+from hub.kit.limits import BodyLimits, Memory
+from hub.kit.logs import log, set_up_logs
+from hub.registry import Registry
+from hub.store.base import Store, open_store
+from hub.store.transaction import Transaction
+from hub.web.app import Server
+from hub.web.context import Hub
+from hub.web.identity import Identity
+from hub.web.metrics import Metrics
+from hub.web.wakeups import Wakeups
+from hub.worker import Worker
+from keys import notes
+from keys.keyring import HubKeyring
+
+POLL_SECONDS: Final = 1.0
+_LOGGER: Final = logging.getLogger("hub")
+
+
+class Running(NamedTuple):
+    """A hub that serves: what its handlers have, and where it listens."""
+
+    hub: Hub
+    port: int
+
+
+def make_clock(config: Config) -> Clock:
+    """Return the configured clock.
+
+    Raises:
+        HubError: ``config``.
+    """
+    try:
+        return open_clock(config.clock)
+    except ValueError as error:
+        raise HubError("config", "the training clock's file holds no moment", "write UTC milliseconds to it") from error
+
+
+async def check_not_rolled_back(store: Store, home: Path) -> None:
+    """Return if the database holds the last checkpoint that was kept beside the keys, or there is none yet.
+
+    Raises:
+        HubError: ``rolled-back``.
+    """
+    note = kept_checkpoint(home)
+    if note is None:
+        return
+    size = notes.Checkpoint.parse(note.rpartition("\n\n")[0] + "\n").size
+
+    def look(tx: Transaction) -> bool:
+        stored = tx.find_checkpoint(size)
+        return stored is not None and stored[2] == note and tx.log_head().size >= size
+
+    if not await store.read(look):
+        raise HubError(
+            "rolled-back",
+            f"the database doesn't hold the last checkpoint that this hub signed, over {size} entries",
+            "restore the newest backup; if entries are lost for good, the partnership decides how to go on",
+        )
+
+
+def make_hub(config: Config, store: Store, registry: Registry, keyring: HubKeyring, clock: Clock) -> Hub:
+    """Return what the web layer works with."""
+    limits = config.limits
+    return Hub(
+        config=config,
+        store=store,
+        registry=registry,
+        keyring=keyring,
+        clock=clock,
+        identity=Identity(config.url, keyring),
+        metrics=Metrics(),
+        wakeups=Wakeups(limits.max_waits_per_agency),
+        memory=Memory(limits.max_body_memory, limits.max_in_flight),
+        body_limits=BodyLimits(limits.request_seconds, limits.grace_seconds, limits.min_bytes_per_second),
+        # Several processes may share a PostgreSQL: a wake-up by another one is seen when we look.
+        poll_seconds=None if config.database.startswith("sqlite:") else POLL_SECONDS,
+    )
+
+
+def make_worker(hub: Hub, home: Path, in_doubt: Callable[[], bool]) -> Worker:
+    """Return the worker over *hub*; it keeps checkpoints in *home*."""
+
+    def keep(note: str) -> None:
+        keep_checkpoint(home, note)
+        hub.metrics.checkpoint_size.set(notes.Checkpoint.parse(note.rpartition("\n\n")[0] + "\n").size)
+
+    return Worker(
+        store=hub.store,
+        registry=hub.registry,
+        clock=hub.clock,
+        signer=hub.keyring.signing,
+        note_signers=hub.keyring.note_signers(hub.config.origin),
+        origin=hub.config.origin,
+        wake=hub.wakeups.wake,
+        keep_checkpoint=keep,
+        in_doubt=in_doubt,
+        interval=min(hub.config.checkpoint_seconds, hub.config.sweep_seconds),
+    )
+
+
+@asynccontextmanager
+async def run_hub(config: Config, passphrase: str) -> AsyncIterator[Running]:
+    """Run the hub that *config* describes for as long as the block lasts.
+
+    Raises:
+        HubError: ``home``, ``passphrase``, ``config``, ``rolled-back`` or a store's.
+    """
+    home = config.home_path
+    clock = make_clock(config)
+    keyring = load_keyring(home, passphrase)
+    store = await asyncio.to_thread(open_store, config.database)
+    try:
+        await check_not_rolled_back(store, home)
+        hub = make_hub(config, store, await Registry.load(store), keyring, clock)
+        async with Server(hub) as server:
+            worker = asyncio.create_task(make_worker(hub, home, clock.in_doubt).run(), name="worker")
+            try:
+                hub.ready = True
+                yield Running(hub, server.port)
+            finally:
+                hub.ready = False
+                worker.cancel()
+                with suppress(asyncio.CancelledError):
+                    await worker
+    finally:
+        # Last, so that whatever was at work has been answered, and is durable.
+        await store.close()
+
+
+async def serve(config: Config, passphrase: str) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what was begun."""
+    set_up_logs(config.log_level)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with run_hub(config, passphrase) as running:
+        log(_LOGGER, logging.INFO, "serving", host=config.listen.host, port=running.port)
+        await stop.wait()
+        log(_LOGGER, logging.INFO, "stopping")
