@@ -1,0 +1,131 @@
+"""Verbs of feeds and deliveries: one gap-free list for each mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hub.store.envelopes import make_envelope
+from hub.store.rows import DeliveryRow, FeedDelivery, FeedRow
+from hub.store.session import Row, Session, pack, unpack, unpack_or_none
+
+
+def add_deliveries(tx: Session, envelope: str, wraps: Sequence[tuple[str, str]], at: int) -> dict[str, int]:
+    """Owe *envelope*, which is added already, to each (mailbox, key id) of *wraps*; return each one's feed number."""
+    raw = pack(envelope)
+    index = tx.connection.rows("envelope_place", {"id": raw})[0][0]
+    numbers = {mailbox: _next(tx, mailbox) for mailbox, _ in wraps}
+    tx.connection.run_many(
+        "add_feed",
+        [
+            {
+                "mailbox": mailbox,
+                "seq": numbers[mailbox],
+                "kind": "delivery",
+                "ref": raw,
+                "at": at,
+                "state": "owed",
+                "kid": pack(kid),
+                "envelope_ix": index,
+                "payload": None,
+            }
+            for mailbox, kid in wraps
+        ],
+    )
+    return numbers
+
+
+def _next(tx: Session, mailbox: str) -> int:
+    number: int = tx.connection.rows("next_seq", {"mailbox": mailbox})[0][0]
+    return number
+
+
+def add_feed(tx: Session, mailbox: str, kind: str, ref: str, at: int, payload: bytes) -> int:
+    """Put a receipt, notice or waiver into a feed once; return its number, the old one if it is there already."""
+    raw = pack(ref)
+    held = tx.connection.rows("find_feed", {"mailbox": mailbox, "kind": kind, "ref": raw})
+    if held:
+        return int(held[0][0])
+    number = _next(tx, mailbox)
+    tx.connection.run(
+        "add_feed",
+        {
+            "mailbox": mailbox,
+            "seq": number,
+            "kind": kind,
+            "ref": raw,
+            "at": at,
+            "state": "",
+            "kid": None,
+            "envelope_ix": None,
+            "payload": payload,
+        },
+    )
+    return number
+
+
+def _entry(row: Row) -> FeedRow:
+    mailbox, number, kind, tombstone, ref, at, payload, state = row[:8]
+    return FeedRow(mailbox, number, "tombstone" if tombstone else kind, unpack_or_none(ref) or "", at, payload, state)
+
+
+def feed(tx: Session, mailbox: str, after: int, limit: int) -> list[FeedRow]:
+    """Return up to *limit* entries of a feed beyond number *after*, in order."""
+    return list(map(_entry, tx.connection.rows("feed", {"mailbox": mailbox, "after": after, "limit": limit})))
+
+
+def feed_deliveries(tx: Session, mailbox: str, after: int, limit: int) -> list[FeedDelivery]:
+    """Return :func:`feed` with envelopes and bodies of up to 64 KiB, read by one statement."""
+    return [
+        FeedDelivery(_entry(row), None if row[8] is None else make_envelope(row[8:27]), row[27])
+        for row in tx.connection.rows("feed_deliveries", {"mailbox": mailbox, "after": after, "limit": limit})
+    ]
+
+
+def feed_size(tx: Session, mailbox: str) -> int:
+    """Return the number of a feed's last entry, 0 if it has none."""
+    return next((row[0] for row in tx.connection.rows("feed_size", {"mailbox": mailbox})), 0)
+
+
+def tombstone(tx: Session, mailbox: str, seq: int) -> None:
+    """Turn a feed's entry into a tombstone: its number stays, its payload goes."""
+    tx.connection.run("tombstone", {"mailbox": mailbox, "seq": seq})
+
+
+def _delivery(row: Row) -> DeliveryRow:
+    envelope, mailbox, number, state, kid, at = row
+    return DeliveryRow(unpack(envelope), mailbox, number, state, unpack_or_none(kid) or "", at)
+
+
+def find_delivery(tx: Session, envelope: str, mailbox: str) -> DeliveryRow | None:
+    """Return the delivery of *envelope* to *mailbox*."""
+    values = {"envelope": pack(envelope), "mailbox": mailbox}
+    return next(map(_delivery, tx.connection.rows("find_delivery", values)), None)
+
+
+def deliveries_of(tx: Session, envelope: str) -> list[DeliveryRow]:
+    """Return every delivery of *envelope*, by mailbox."""
+    return list(map(_delivery, tx.connection.rows("deliveries_of", {"envelope": pack(envelope)})))
+
+
+def set_delivery_state(tx: Session, envelope: str, mailbox: str, state: str) -> None:
+    """Record the state of a delivery, of ``hub.core.delivery``."""
+    tx.connection.run("set_delivery_state", {"envelope": pack(envelope), "mailbox": mailbox, "state": state})
+
+
+def redeliver(tx: Session, envelope: str, mailbox: str, kid: str, at: int) -> int:
+    """Owe *envelope* to *mailbox* once more, now wrapped for the key *kid*; return its new feed number.
+
+    The old number becomes a tombstone: a gateway that has read past it meets the delivery again.
+    """
+    raw = pack(envelope)
+    old = tx.connection.rows("find_feed", {"ref": raw, "mailbox": mailbox, "kind": "delivery"})[0][0]
+    number = _next(tx, mailbox)
+    values = {"seq": number, "kid": pack(kid), "at": at, "envelope": raw, "mailbox": mailbox}
+    tx.connection.run("move_delivery", values)
+    tx.connection.run("add_tombstone", {"mailbox": mailbox, "seq": old, "at": at})
+    return number
+
+
+def uncollected_by_key(tx: Session, kid: str, limit: int) -> list[DeliveryRow]:
+    """Return up to *limit* deliveries that are still owed and that only the key *kid* opens."""
+    return list(map(_delivery, tx.connection.rows("uncollected_by_key", {"kid": pack(kid), "limit": limit})))

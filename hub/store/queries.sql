@@ -1,0 +1,336 @@
+-- Every statement of the hub, by name, in the common subset of SQLite and PostgreSQL.
+-- Parameters are :named.  No statement may walk a table from end to end; tests/store/test_plans.py asks the planner.
+
+-- The head row ------------------------------------------------------------------------------------------------------
+
+-- name: start_log
+INSERT INTO log_head (one, size, frontier, registry, at) VALUES (1, 0, :frontier, 0, 0) ON CONFLICT (one) DO NOTHING
+
+-- name: log_head
+SELECT size, frontier, registry, at FROM log_head WHERE one = 1
+
+-- A batch of one hub process keeps the others out until it commits: two batches can't wait for each other.
+-- name: lock_log_head
+UPDATE log_head SET size = size WHERE one = 1 RETURNING size, frontier, registry, at
+
+-- name: set_log_head
+UPDATE log_head SET size = :size, frontier = :frontier, registry = :registry, at = :at WHERE one = 1
+
+-- The audit log -----------------------------------------------------------------------------------------------------
+
+-- name: add_leaf
+INSERT INTO leaf (ix, at, event, agency, thread, hash, body) VALUES (:ix, :at, :event, :agency, :thread, :hash, :body)
+
+-- name: add_node
+INSERT INTO node (level, ix, hash) VALUES (:level, :ix, :hash)
+
+-- name: leaves
+SELECT ix, at, event, thread, body, hash FROM leaf WHERE ix >= :first AND ix < :past ORDER BY ix
+
+-- name: leaf_hashes
+SELECT hash FROM leaf WHERE ix >= :first AND ix < :past ORDER BY ix
+
+-- name: leaf_moment
+SELECT at FROM leaf WHERE ix = :ix
+
+-- name: nodes
+SELECT hash FROM node WHERE level = :level AND ix >= :first AND ix < :past ORDER BY ix
+
+-- name: leaves_after
+SELECT ix, at, event, thread, body, hash FROM leaf WHERE ix > :after ORDER BY ix LIMIT :limit
+
+-- name: leaves_of_thread
+SELECT ix, at, event, thread, body, hash FROM leaf WHERE thread = :thread AND ix > :after ORDER BY ix LIMIT :limit
+
+-- name: leaves_of_agency
+SELECT ix, at, event, thread, body, hash FROM leaf WHERE agency = :agency AND ix > :after ORDER BY ix LIMIT :limit
+
+-- name: leaves_of_seldom_event
+SELECT ix, at, event, thread, body, hash FROM leaf
+WHERE event = :event AND ix > :after
+  AND event NOT IN ('envelope-accepted', 'receipt-accepted', 'obligation-opened', 'obligation-settled')
+ORDER BY ix LIMIT :limit
+
+-- name: add_checkpoint
+INSERT INTO checkpoint (size, at, note) VALUES (:size, :at, :note)
+ON CONFLICT (size) DO UPDATE SET at = excluded.at, note = excluded.note
+
+-- name: last_checkpoint
+SELECT size, at, note FROM checkpoint ORDER BY size DESC LIMIT 1
+
+-- name: find_checkpoint
+SELECT note FROM checkpoint WHERE size = :size
+
+-- name: add_cosignature
+INSERT INTO cosignature (size, witness, line, at) VALUES (:size, :witness, :line, :at)
+ON CONFLICT (size, witness) DO NOTHING
+
+-- name: cosignatures
+SELECT witness, line, at FROM cosignature WHERE size = :size ORDER BY witness
+
+-- name: last_cosigned
+SELECT size FROM cosignature ORDER BY size DESC LIMIT 1
+
+-- Envelopes ---------------------------------------------------------------------------------------------------------
+
+-- name: find_envelope
+SELECT id, thread, type, sender, header, wraps, acceptance, header_sha256, sealed_sha256, length, opening, variant, at,
+  accepted_at, ix, keep_until, supersedes, superseded_by, state
+FROM envelope WHERE id = :id
+
+-- name: thread_envelopes
+SELECT id, thread, type, sender, header, wraps, acceptance, header_sha256, sealed_sha256, length, opening, variant, at,
+  accepted_at, ix, keep_until, supersedes, superseded_by, state
+FROM envelope WHERE thread = :thread
+
+-- name: envelopes_to_expire
+SELECT id, thread, type, sender, header, wraps, acceptance, header_sha256, sealed_sha256, length, opening, variant, at,
+  accepted_at, ix, keep_until, supersedes, superseded_by, state
+FROM envelope WHERE state = 'present' AND keep_until <= :now ORDER BY keep_until LIMIT :limit
+
+-- name: envelope_place
+SELECT ix, length, sealed_sha256 FROM envelope WHERE id = :id
+
+-- name: envelope_thread_of
+SELECT thread FROM envelope WHERE id = :id
+
+-- name: add_envelope
+INSERT INTO envelope (ix, id, thread, type, sender, state, length, at, accepted_at, keep_until, variant, supersedes,
+  superseded_by, header_sha256, sealed_sha256, opening, acceptance, header, wraps)
+VALUES (:ix, :id, :thread, :type, :sender, :state, :length, :at, :accepted_at, :keep_until, :variant, :supersedes,
+  :superseded_by, :header_sha256, :sealed_sha256, :opening, :acceptance, :header, :wraps)
+
+-- name: replace_wraps
+UPDATE envelope SET wraps = :wraps WHERE id = :id
+
+-- name: set_envelope_state
+UPDATE envelope SET state = :state WHERE id = :id
+
+-- name: mark_superseded
+UPDATE envelope SET superseded_by = :by WHERE id = :id
+
+-- name: add_body
+INSERT INTO body (envelope_ix, content) VALUES (:ix, :content)
+
+-- name: body
+SELECT content FROM body WHERE envelope_ix = :ix
+
+-- name: drop_body
+DELETE FROM body WHERE envelope_ix = :ix
+
+-- name: add_body_file
+INSERT INTO body_file (sha256, envelope_ix) VALUES (:sha256, :ix)
+
+-- name: find_body_file
+SELECT sha256 FROM body_file WHERE sha256 = :sha256 AND envelope_ix = :ix
+
+-- Read at start and by the backup only: files are few, and each is larger than this answer.
+-- name: body_files
+SELECT sha256 FROM body_file ORDER BY sha256
+
+-- name: drop_body_file
+DELETE FROM body_file WHERE sha256 = :sha256 AND envelope_ix = :ix
+
+-- name: body_file_use
+SELECT envelope_ix FROM body_file WHERE sha256 = :sha256 LIMIT 1
+
+-- Feeds and deliveries ----------------------------------------------------------------------------------------------
+
+-- name: next_seq
+INSERT INTO mailbox (name, size) VALUES (:mailbox, 1)
+ON CONFLICT (name) DO UPDATE SET size = mailbox.size + 1 RETURNING size
+
+-- name: feed_size
+SELECT size FROM mailbox WHERE name = :mailbox
+
+-- name: add_feed
+INSERT INTO feed (mailbox, seq, kind, ref, at, tombstone, state, kid, envelope_ix, payload)
+VALUES (:mailbox, :seq, :kind, :ref, :at, 0, :state, :kid, :envelope_ix, :payload)
+
+-- name: find_feed
+SELECT seq FROM feed WHERE ref = :ref AND mailbox = :mailbox AND kind = :kind
+
+-- name: feed
+SELECT mailbox, seq, kind, tombstone, ref, at, payload, state FROM feed
+WHERE mailbox = :mailbox AND seq > :after ORDER BY seq LIMIT :limit
+
+-- A page of a mailbox with all that a gateway needs of it, in one statement: the hub's most frequent question.
+-- name: feed_deliveries
+SELECT f.mailbox, f.seq, f.kind, f.tombstone, f.ref, f.at, f.payload, f.state,
+  e.id, e.thread, e.type, e.sender, e.header, e.wraps, e.acceptance, e.header_sha256, e.sealed_sha256, e.length,
+  e.opening, e.variant, e.at, e.accepted_at, e.ix, e.keep_until, e.supersedes, e.superseded_by, e.state, b.content
+FROM feed AS f
+LEFT JOIN envelope AS e ON e.ix = f.envelope_ix
+LEFT JOIN body AS b ON b.envelope_ix = f.envelope_ix AND e.length <= 65536
+WHERE f.mailbox = :mailbox AND f.seq > :after ORDER BY f.seq LIMIT :limit
+
+-- name: tombstone
+UPDATE feed SET tombstone = 1, payload = NULL WHERE mailbox = :mailbox AND seq = :seq
+
+-- A delivery begins again under a later number; what it leaves behind is a tombstone without reference.
+-- name: move_delivery
+UPDATE feed SET seq = :seq, state = 'owed', kid = :kid, at = :at
+WHERE ref = :envelope AND mailbox = :mailbox AND kind = 'delivery'
+
+-- name: add_tombstone
+INSERT INTO feed (mailbox, seq, kind, ref, at, tombstone, state, kid, envelope_ix, payload)
+VALUES (:mailbox, :seq, 'tombstone', NULL, :at, 1, '', NULL, NULL, NULL)
+
+-- name: find_delivery
+SELECT ref, mailbox, seq, state, kid, at FROM feed WHERE ref = :envelope AND mailbox = :mailbox AND kind = 'delivery'
+
+-- name: deliveries_of
+SELECT ref, mailbox, seq, state, kid, at FROM feed WHERE ref = :envelope AND kind = 'delivery' ORDER BY mailbox
+
+-- name: set_delivery_state
+UPDATE feed SET state = :state WHERE ref = :envelope AND mailbox = :mailbox AND kind = 'delivery'
+
+-- name: uncollected_by_key
+SELECT ref, mailbox, seq, state, kid, at FROM feed WHERE kid = :kid AND kid IS NOT NULL AND state = 'owed' LIMIT :limit
+
+-- Receipts ----------------------------------------------------------------------------------------------------------
+
+-- name: find_receipt
+SELECT id, envelope, mailbox, level, code, actor, at, accepted_at, jws, ix FROM receipt WHERE id = :id
+
+-- name: add_receipt
+INSERT INTO receipt (id, envelope, mailbox, level, code, actor, at, accepted_at, jws, ix)
+VALUES (:id, :envelope, :mailbox, :level, :code, :actor, :at, :accepted_at, :jws, :ix)
+
+-- name: receipts_of
+SELECT id, envelope, mailbox, level, code, actor, at, accepted_at, jws, ix FROM receipt
+WHERE envelope = :envelope ORDER BY envelope, mailbox, ix
+
+-- name: last_receipt
+SELECT id, envelope, mailbox, level, code, actor, at, accepted_at, jws, ix FROM receipt
+WHERE envelope = :envelope AND mailbox = :mailbox ORDER BY ix DESC LIMIT 1
+
+-- name: receipts_of_thread
+SELECT r.id, r.envelope, r.mailbox, r.level, r.code, r.actor, r.at, r.accepted_at, r.jws, r.ix
+FROM envelope AS e JOIN receipt AS r ON r.envelope = e.id
+WHERE e.thread = :thread
+
+-- Obligations -------------------------------------------------------------------------------------------------------
+
+-- name: thread_obligations
+SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
+WHERE thread = :thread
+
+-- name: thread_obligations_open
+SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
+WHERE thread = :thread AND state = 'open'
+
+-- name: find_obligation
+SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation WHERE id = :id
+
+-- name: obligation_thread_of
+SELECT thread FROM obligation WHERE id = :id
+
+-- name: add_obligation
+INSERT INTO obligation (id, kind, rule, family, thread, debtor, creditor, due, state, opened_at, opened_ix,
+  settled_at, settled_by, step, next_at, duty)
+VALUES (:id, :kind, :rule, :family, :thread, :debtor, :creditor, :due, :state, :opened_at, :opened_ix,
+  :settled_at, :settled_by, :step, :next_at, :duty)
+ON CONFLICT (id) DO NOTHING
+
+-- name: set_opened_index
+UPDATE obligation SET opened_ix = :ix WHERE id = :id
+
+-- name: settle_obligation
+UPDATE obligation SET state = :state, settled_at = :at, settled_by = :by, next_at = NULL WHERE id = :id
+
+-- name: reopen_obligation
+UPDATE obligation SET state = 'open', settled_at = NULL, settled_by = NULL, step = :step, next_at = :next_at
+WHERE id = :id
+
+-- name: advance_obligation
+UPDATE obligation SET step = :step, next_at = :next_at WHERE id = :id
+
+-- Reads the partial index of what the clock has to look at, never the rows that are at rest.
+-- name: due_obligations
+SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
+WHERE state = 'open' AND next_at IS NOT NULL AND next_at <= :now ORDER BY next_at LIMIT :limit
+
+-- name: obligations_by_state
+SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
+WHERE state = :state AND (due, id) > (:after_due, :after_id) AND due < :before ORDER BY due, id LIMIT :limit
+
+-- name: obligations_by_debtor
+SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
+WHERE debtor = :mailbox AND state = :state AND (due, id) > (:after_due, :after_id) AND due < :before
+ORDER BY due, id LIMIT :limit
+
+-- name: obligations_by_creditor
+SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
+WHERE creditor = :mailbox AND state = :state AND (due, id) > (:after_due, :after_id) AND due < :before
+ORDER BY due, id LIMIT :limit
+
+-- Directory, agreement, keys ----------------------------------------------------------------------------------------
+
+-- name: add_document
+INSERT INTO document (kind, version, sha256, at, ix, document)
+VALUES (:kind, :version, :sha256, :at, :ix, :document)
+
+-- name: current_document
+SELECT kind, version, sha256, document, at, ix FROM document
+WHERE kind = :kind AND at <= :at ORDER BY version DESC LIMIT 1
+
+-- name: find_document
+SELECT kind, version, sha256, document, at, ix FROM document WHERE kind = :kind AND version = :version
+
+-- name: documents
+SELECT kind, version, sha256, document, at, ix FROM document WHERE kind = :kind ORDER BY version
+
+-- name: outdate_key
+UPDATE key_statement SET newest = 0 WHERE kid = :kid AND newest = 1
+
+-- name: add_key
+INSERT INTO key_statement (kid, ix, newest, agency, mailbox, purpose, sequence, state, not_before, expires,
+  usable_from, compromised_from, at, statement)
+VALUES (:kid, :ix, 1, :agency, :mailbox, :purpose, :sequence, :state, :not_before, :expires, :usable_from,
+  :compromised_from, :at,
+  :statement)
+
+-- name: keys
+SELECT kid, agency, mailbox, purpose, sequence, state, not_before, expires, usable_from, compromised_from,
+  statement, at, ix
+FROM key_statement WHERE newest = 1 ORDER BY ix
+
+-- name: key_history
+SELECT kid, agency, mailbox, purpose, sequence, state, not_before, expires, usable_from, compromised_from,
+  statement, at, ix
+FROM key_statement WHERE kid = :kid ORDER BY ix
+
+-- The rest ----------------------------------------------------------------------------------------------------------
+
+-- name: use_jti
+INSERT INTO jti (jti, expires) VALUES (:jti, :expires) ON CONFLICT (jti) DO NOTHING
+
+-- name: forget_jtis
+DELETE FROM jti WHERE expires < :now
+
+-- name: add_waiver
+INSERT INTO waiver (id, obligation, at, ix, jws) VALUES (:id, :obligation, :at, :ix, :jws)
+
+-- name: find_waiver
+SELECT id, obligation, jws, at, ix FROM waiver WHERE id = :id
+
+-- name: add_withdrawal
+INSERT INTO withdrawal (id, envelope, at, ix, jws) VALUES (:id, :envelope, :at, :ix, :jws)
+
+-- name: find_withdrawal
+SELECT id, envelope, jws, at, ix FROM withdrawal WHERE id = :id
+
+-- name: withdrawals_of
+SELECT id, envelope, jws, at, ix FROM withdrawal WHERE envelope = :envelope
+
+-- Migrations --------------------------------------------------------------------------------------------------------
+
+-- name: migration_table
+CREATE TABLE IF NOT EXISTS migration (number BIGINT PRIMARY KEY, name TEXT NOT NULL, sha256 BYTEA NOT NULL)
+
+-- name: migrations
+SELECT number, name, sha256 FROM migration ORDER BY number
+
+-- name: add_migration
+INSERT INTO migration (number, name, sha256) VALUES (:number, :name, :sha256)

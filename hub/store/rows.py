@@ -1,0 +1,187 @@
+"""What the store holds, row by row.
+
+Ids and digests are ``str`` as on the wire; the database holds their 16 or 32 bytes.  Moments are UTC milliseconds.
+Nothing is checked here: whoever writes a row has checked its values.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from schemas.rules.duty import Duty, State
+
+EnvelopeState = Literal["present", "withdrawn", "deleted"]
+FeedKind = Literal["delivery", "receipt", "notice", "waiver", "tombstone"]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A frozen row; the cheapest of Python's ways to make one."""
+
+
+class LogHead(Row, frozen=True):
+    """The one head row: the log's size and frontier, the registry's serial, the last moment that the hub used."""
+
+    size: int
+    frontier: bytes
+    registry: int
+    at: int
+
+
+class LeafRow(Row, frozen=True):
+    """One leaf of the audit log; ``body`` is its JSON as hashed."""
+
+    index: int
+    at: int
+    event: str
+    thread: str | None
+    body: bytes
+    hash: bytes
+
+
+class EnvelopeRow(Row, frozen=True):
+    """One accepted envelope but for its body; ``header``, ``wraps`` and ``acceptance`` are JWS as they came."""
+
+    id: str
+    thread: str
+    type: str
+    sender: str
+    header: bytes
+    wraps: bytes
+    acceptance: bytes
+    header_sha256: str
+    sealed_sha256: str
+    length: int
+    opening: str
+    variant: str
+    at: int
+    accepted_at: int
+    index: int
+    keep_until: int
+    supersedes: str | None = None
+    superseded_by: str | None = None
+    state: EnvelopeState = "present"
+
+
+class DeliveryRow(Row, frozen=True):
+    """One envelope owed to one mailbox; ``state`` is of ``hub.core.delivery``, ``kid`` the sealing key of its wrap."""
+
+    envelope: str
+    mailbox: str
+    seq: int
+    state: str
+    kid: str
+    at: int
+
+
+class FeedRow(Row, frozen=True):
+    """One entry of a mailbox's feed.
+
+    ``ref`` is the id of the envelope, receipt, notice or waiver, empty in a tombstone whose envelope was delivered
+    again under a later number; ``payload`` its JWS, absent for deliveries and tombstones; ``state`` is a delivery's.
+    """
+
+    mailbox: str
+    seq: int
+    kind: FeedKind
+    ref: str
+    at: int
+    payload: bytes | None
+    state: str = ""
+
+
+class FeedDelivery(Row, frozen=True):
+    """A feed entry with, for a delivery, its envelope, and its body while that is present and at most 64 KiB."""
+
+    entry: FeedRow
+    envelope: EnvelopeRow | None
+    body: bytes | None
+
+
+class ReceiptRow(Row, frozen=True):
+    """One accepted receipt; ``actor`` is a pseudonym, absent for machines."""
+
+    id: str
+    envelope: str
+    mailbox: str
+    level: str
+    code: str | None
+    actor: str | None
+    at: int
+    accepted_at: int
+    jws: bytes
+    index: int
+
+
+class ObligationRow(Row, frozen=True):
+    """One obligation; ``step`` is the next of ``duty.steps``, ``next_at`` when the clock looks at it again."""
+
+    id: str
+    duty: Duty
+    state: State
+    opened_at: int
+    opened_index: int
+    settled_at: int | None = None
+    settled_by: str | None = None
+    step: int = 0
+    next_at: int | None = None
+
+
+class DocumentRow(Row, frozen=True):
+    """One version of the directory or the agreement, as the bytes that were published."""
+
+    kind: str
+    version: int
+    sha256: str
+    document: bytes
+    at: int
+    index: int
+
+
+class KeyRow(Row, frozen=True):
+    """The newest statement about one key; ``statement`` is its JWS."""
+
+    kid: str
+    agency: str
+    mailbox: str | None
+    use: str
+    sequence: int
+    state: str
+    not_before: int
+    expires: int
+    usable_from: int
+    compromised_from: int | None
+    statement: bytes
+    at: int
+    index: int
+
+
+class WaiverRow(Row, frozen=True):
+    """One recorded waiver of an obligation."""
+
+    id: str
+    obligation: str
+    jws: bytes
+    at: int
+    index: int
+
+
+class WithdrawalRow(Row, frozen=True):
+    """One recorded withdrawal of an envelope."""
+
+    id: str
+    envelope: str
+    jws: bytes
+    at: int
+    index: int
+
+
+class Health(Row, frozen=True):
+    """Whether the store answers, and what an operator would look at; sizes in bytes."""
+
+    ok: bool
+    engine: str
+    size: int
+    wal: int
+    waiting: int

@@ -1,0 +1,82 @@
+"""The one transaction, and all that can be said in it.
+
+A verb is a plain function of its topic's module, listed here.  Reading verbs work in ``Store.read`` and
+``Store.write``, the others in ``write`` only.
+"""
+
+from __future__ import annotations
+
+from hub.store import envelopes, feeds, log, obligations, registered
+from hub.store.session import Session
+
+
+class Transaction(Session):
+    """What a ``work`` function gets.  Good for that function's run only: never keep it, never use it elsewhere."""
+
+    __slots__ = ()
+
+    add_leaf = log.add_leaf
+    add_node = log.add_node
+    leaves = log.leaves
+    leaf_hashes = log.leaf_hashes
+    nodes = log.nodes
+    find_leaves = log.find_leaves
+    add_checkpoint = log.add_checkpoint
+    last_checkpoint = log.last_checkpoint
+    find_checkpoint = log.find_checkpoint
+    add_cosignature = log.add_cosignature
+    cosignatures = log.cosignatures
+    last_cosigned = log.last_cosigned
+
+    find_envelope = envelopes.find_envelope
+    thread_envelopes = envelopes.thread_envelopes
+    envelopes_to_expire = envelopes.envelopes_to_expire
+    add_envelope = envelopes.add_envelope
+    body = envelopes.body
+    drop_body = envelopes.drop_body
+    replace_wraps = envelopes.replace_wraps
+    set_envelope_state = envelopes.set_envelope_state
+    mark_superseded = envelopes.mark_superseded
+    find_receipt = envelopes.find_receipt
+    add_receipt = envelopes.add_receipt
+    receipts_of = envelopes.receipts_of
+    last_receipt = envelopes.last_receipt
+    receipts_for_threads = envelopes.receipts_for_threads
+    add_withdrawal = envelopes.add_withdrawal
+    find_withdrawal = envelopes.find_withdrawal
+    withdrawals_of = envelopes.withdrawals_of
+
+    add_deliveries = feeds.add_deliveries
+    find_delivery = feeds.find_delivery
+    deliveries_of = feeds.deliveries_of
+    set_delivery_state = feeds.set_delivery_state
+    redeliver = feeds.redeliver
+    uncollected_by_key = feeds.uncollected_by_key
+    add_feed = feeds.add_feed
+    feed = feeds.feed
+    feed_deliveries = feeds.feed_deliveries
+    feed_size = feeds.feed_size
+    tombstone = feeds.tombstone
+
+    thread_obligations = obligations.thread_obligations
+    find_obligation = obligations.find_obligation
+    add_obligations = obligations.add_obligations
+    set_opened_index = obligations.set_opened_index
+    settle_obligation = obligations.settle_obligation
+    reopen_obligation = obligations.reopen_obligation
+    advance_obligation = obligations.advance_obligation
+    due_obligations = obligations.due_obligations
+    list_obligations = obligations.list_obligations
+    obligations_between = obligations.obligations_between
+    add_waiver = obligations.add_waiver
+    find_waiver = obligations.find_waiver
+
+    add_document = registered.add_document
+    current_document = registered.current_document
+    find_document = registered.find_document
+    documents = registered.documents
+    add_key = registered.add_key
+    keys = registered.keys
+    key_history = registered.key_history
+    use_jti = registered.use_jti
+    forget_jtis = registered.forget_jtis
