@@ -36,7 +36,8 @@ class Draft(Struct, frozen=True, kw_only=True):
     """A message that the agency wants to send, before it is checked, sealed and signed.
 
     ``to`` absent: everyone the message itself names as a party, but the sender.  ``thread`` absent: a new one.
-    ``attachments`` name the documents that go with it, in order.  ``message`` is what the type's schema describes.
+    ``retention`` absent: the first label that the agreement has for the type.  ``attachments`` name the documents that
+    go with it, in order.  ``message`` is what the type's schema describes.
     """
 
     type: MessageType
@@ -45,12 +46,12 @@ class Draft(Struct, frozen=True, kw_only=True):
     thread: ThreadId | None = None
     re: EnvelopeId | None = None
     supersedes: EnvelopeId | None = None
-    purpose: Code = "safeguarding"
-    basis: tuple[Code, ...] = ("statutory",)
-    consent: Code = "not_required"
-    classification: Code = "official_sensitive"
-    marks: tuple[Code, ...] = ()
-    retention: Code = "standard"
+    purpose: Code = "child_protection"
+    basis: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=16)] = ("CA2004_S16LA",)
+    consent: Code = "not_needed_lawful_basis"
+    classification: Literal["OFFICIAL", "OFFICIAL-SENSITIVE"] = "OFFICIAL-SENSITIVE"
+    marks: Annotated[tuple[Code, ...], Meta(max_length=8)] = ()
+    retention: Code | None = None
     basis_class: Literal["safeguarding", "care", "law_enforcement", "other"] = "safeguarding"
     author: DraftAuthor
     attachments: Annotated[tuple[Name, ...], Meta(max_length=MAX_ATTACHMENTS)] = ()

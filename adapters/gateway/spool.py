@@ -21,7 +21,7 @@ from typing import Any, Final, Self, TypeVar
 import aiosqlite
 
 from adapters.errors import GatewayError, NotYetError
-from keys.sealing import open_sealed, seal
+from keys import vault
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -109,7 +109,7 @@ class Spool:
 
     def lock(self, content: bytes, label: str) -> bytes:
         """Return *content* sealed for the spool; *label* (an envelope's id) is bound to it."""
-        return bytes(seal(content, (), self._key, label))
+        return vault.lock(f"spool {label}", content, self._key)
 
     def unlock(self, locked: bytes, label: str) -> bytes:
         """Return what :meth:`lock` sealed under the same *label*.
@@ -117,7 +117,7 @@ class Spool:
         Raises:
             KeysError: it was altered, or is another's.
         """
-        return bytes(open_sealed(locked, self._key, label)[0])
+        return vault.unlock(f"spool {label}", locked, self._key)
 
     async def _own(self, ready: asyncio.Future[None]) -> None:
         try:

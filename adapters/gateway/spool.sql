@@ -3,15 +3,16 @@ CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value BLOB NOT NULL) WIT
 CREATE TABLE IF NOT EXISTS outbox (
   envelope TEXT PRIMARY KEY, adapter TEXT NOT NULL, key TEXT NOT NULL, mailbox TEXT NOT NULL, thread TEXT NOT NULL,
   type TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, draft BLOB, header BLOB, wraps BLOB, body BLOB,
-  content_key BLOB, acceptance BLOB, refusal BLOB, attempts INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL,
-  UNIQUE (adapter, key));
-CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (next_at) WHERE state IN ('drafted', 'sealed');
+  content_key BLOB, acceptance BLOB, refusal BLOB, UNIQUE (adapter, key));
+CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (state, at) WHERE state IN ('drafted', 'sealed');
 CREATE TABLE IF NOT EXISTS inbox (
   envelope TEXT NOT NULL, mailbox TEXT NOT NULL, seq INTEGER NOT NULL, thread TEXT NOT NULL, type TEXT NOT NULL,
   sender TEXT NOT NULL, at INTEGER NOT NULL, accepted_at INTEGER NOT NULL, state TEXT NOT NULL, code TEXT, record TEXT,
   header BLOB, content BLOB, manifest_sha256 TEXT, sealed_sha256 TEXT NOT NULL,
-  attempts INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL, PRIMARY KEY (envelope, mailbox));
-CREATE INDEX IF NOT EXISTS inbox_waiting ON inbox (next_at) WHERE state = 'collected';
+  PRIMARY KEY (envelope, mailbox));
+CREATE INDEX IF NOT EXISTS outbox_thread ON outbox (thread);
+CREATE INDEX IF NOT EXISTS inbox_thread ON inbox (thread);
+CREATE INDEX IF NOT EXISTS inbox_waiting ON inbox (at) WHERE state = 'collected';
 CREATE TABLE IF NOT EXISTS receipt (
   number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, envelope TEXT NOT NULL, mailbox TEXT NOT NULL,
   level TEXT NOT NULL, sha256 TEXT NOT NULL, jws BLOB NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, code TEXT);
@@ -26,14 +27,14 @@ CREATE TABLE IF NOT EXISTS obligation (
   id TEXT PRIMARY KEY, thread TEXT NOT NULL, envelope TEXT NOT NULL, duty BLOB NOT NULL, state TEXT NOT NULL,
   step INTEGER NOT NULL, next_at INTEGER, settled_at INTEGER, settled_by TEXT);
 CREATE INDEX IF NOT EXISTS obligation_thread ON obligation (thread) WHERE state = 'open';
+CREATE INDEX IF NOT EXISTS obligation_settled ON obligation (settled_by);
 CREATE INDEX IF NOT EXISTS obligation_due ON obligation (next_at) WHERE state = 'open';
 CREATE TABLE IF NOT EXISTS notice (
   id TEXT PRIMARY KEY, topic TEXT NOT NULL UNIQUE, code TEXT NOT NULL, mailbox TEXT, source TEXT NOT NULL,
   at INTEGER NOT NULL, details BLOB NOT NULL, told INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS notice_untold ON notice (at) WHERE told = 0;
 CREATE TABLE IF NOT EXISTS chore (
-  kind TEXT NOT NULL, ref TEXT NOT NULL, details BLOB NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-  next_at INTEGER NOT NULL, PRIMARY KEY (kind, ref)) WITHOUT ROWID;
+  kind TEXT NOT NULL, ref TEXT NOT NULL, details BLOB NOT NULL, PRIMARY KEY (kind, ref)) WITHOUT ROWID;
 
 -- name: set_fact
 INSERT INTO fact (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value
@@ -41,8 +42,8 @@ INSERT INTO fact (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDA
 SELECT value FROM fact WHERE name = :name
 
 -- name: add_draft
-INSERT INTO outbox (envelope, adapter, key, mailbox, thread, type, at, state, draft, next_at)
-VALUES (:envelope, :adapter, :key, :mailbox, :thread, :type, :at, 'drafted', :draft, :at) ON CONFLICT DO NOTHING
+INSERT INTO outbox (envelope, adapter, key, mailbox, thread, type, at, state, draft)
+VALUES (:envelope, :adapter, :key, :mailbox, :thread, :type, :at, 'drafted', :draft) ON CONFLICT DO NOTHING
 -- name: find_draft
 SELECT * FROM outbox WHERE adapter = :adapter AND key = :key
 -- name: find_sent
@@ -50,9 +51,9 @@ SELECT * FROM outbox WHERE envelope = :envelope
 -- name: list_sent
 SELECT envelope, adapter, key, mailbox, thread, type, at, state, header, acceptance, refusal FROM outbox ORDER BY at, envelope
 -- name: drafted
-SELECT * FROM outbox WHERE state = 'drafted' AND next_at <= :now ORDER BY next_at LIMIT :limit
+SELECT * FROM outbox WHERE state = 'drafted' ORDER BY at LIMIT :limit
 -- name: sealed
-SELECT * FROM outbox WHERE state = 'sealed' AND next_at <= :now ORDER BY next_at LIMIT :limit
+SELECT * FROM outbox WHERE state = 'sealed' ORDER BY at LIMIT :limit
 -- name: set_sealed
 UPDATE outbox SET state = 'sealed', header = :header, wraps = :wraps, body = :body, content_key = :content_key
 WHERE envelope = :envelope AND state IN ('drafted', 'sealed')
@@ -63,10 +64,8 @@ WHERE envelope = :envelope AND state = 'sealed'
 UPDATE outbox SET state = 'refused', refusal = :refusal, draft = NULL, body = NULL, content_key = NULL
 WHERE envelope = :envelope AND state IN ('drafted', 'sealed')
 -- name: set_redraft
-UPDATE outbox SET state = 'drafted', body = NULL, attempts = attempts + 1, next_at = :next_at
+UPDATE outbox SET state = 'drafted', body = NULL
 WHERE envelope = :envelope AND state = 'sealed'
--- name: delay_sending
-UPDATE outbox SET attempts = attempts + 1, next_at = :next_at WHERE envelope = :envelope
 -- name: set_wraps
 UPDATE outbox SET wraps = :wraps WHERE envelope = :envelope
 -- name: set_withdrawn
@@ -76,11 +75,11 @@ UPDATE outbox SET content_key = NULL WHERE envelope = :envelope
 
 -- name: add_incoming
 INSERT INTO inbox (envelope, mailbox, seq, thread, type, sender, at, accepted_at, state, code, header, content,
-                   manifest_sha256, sealed_sha256, next_at)
+                   manifest_sha256, sealed_sha256)
 VALUES (:envelope, :mailbox, :seq, :thread, :type, :sender, :at, :accepted_at, :state, :code, :header, :content,
-        :manifest_sha256, :sealed_sha256, :at)
+        :manifest_sha256, :sealed_sha256)
 ON CONFLICT (envelope, mailbox) DO UPDATE SET state = excluded.state, code = excluded.code, header = excluded.header,
-  content = excluded.content, manifest_sha256 = excluded.manifest_sha256, next_at = excluded.next_at
+  content = excluded.content, manifest_sha256 = excluded.manifest_sha256
 WHERE inbox.state = 'rejected'
 -- name: find_incoming
 SELECT * FROM inbox WHERE envelope = :envelope AND mailbox = :mailbox
@@ -89,20 +88,21 @@ SELECT * FROM inbox WHERE envelope = :envelope ORDER BY mailbox
 -- name: list_incoming
 SELECT envelope, mailbox, seq, thread, type, sender, at, accepted_at, state, code, record FROM inbox ORDER BY accepted_at, mailbox
 -- name: to_file
-SELECT * FROM inbox WHERE state = 'collected' AND next_at <= :now ORDER BY next_at LIMIT :limit
+SELECT * FROM inbox WHERE state = 'collected' ORDER BY at LIMIT :limit
 -- name: set_incoming
 UPDATE inbox SET state = :state, code = :code, record = coalesce(:record, record)
 WHERE envelope = :envelope AND mailbox = :mailbox
 -- name: drop_content
 UPDATE inbox SET content = NULL WHERE envelope = :envelope AND mailbox = :mailbox
--- name: delay_filing
-UPDATE inbox SET attempts = attempts + 1, next_at = :next_at WHERE envelope = :envelope AND mailbox = :mailbox
 
 -- name: add_receipt
 INSERT INTO receipt (id, envelope, mailbox, level, sha256, jws, at, state)
 VALUES (:id, :envelope, :mailbox, :level, :sha256, :jws, :at, 'waiting')
 -- name: last_receipt
 SELECT sha256 FROM receipt WHERE envelope = :envelope AND mailbox = :mailbox AND state <> 'refused'
+ORDER BY number DESC LIMIT 1
+-- name: last_taken
+SELECT sha256 FROM receipt WHERE envelope = :envelope AND mailbox = :mailbox AND state = 'taken'
 ORDER BY number DESC LIMIT 1
 -- name: receipts_of
 SELECT id, envelope, mailbox, level, at, state, code FROM receipt
@@ -117,6 +117,11 @@ INSERT INTO heard (id, envelope, mailbox, level, code, at, jws)
 VALUES (:id, :envelope, :mailbox, :level, :code, :at, :jws) ON CONFLICT (id) DO NOTHING
 -- name: heard_of
 SELECT id, mailbox, level, code, at FROM heard WHERE envelope = :envelope ORDER BY at, id
+
+-- name: headers_sent
+SELECT header, acceptance FROM outbox WHERE thread = :thread AND state = 'accepted'
+-- name: headers_received
+SELECT header, accepted_at FROM inbox WHERE thread = :thread AND header IS NOT NULL
 
 -- name: set_place
 INSERT INTO place (mailbox, seq) VALUES (:mailbox, :seq) ON CONFLICT (mailbox) DO UPDATE SET seq = excluded.seq
@@ -136,6 +141,10 @@ SELECT id, duty, step FROM obligation WHERE state = 'open' AND next_at <= :now O
 UPDATE obligation SET step = :step, next_at = :next_at WHERE id = :id
 -- name: settle_obligation
 UPDATE obligation SET state = :state, settled_at = :settled_at, settled_by = :settled_by WHERE id = :id AND state = 'open'
+-- name: reopen_obligation
+UPDATE obligation SET state = 'open', settled_at = NULL, settled_by = NULL, step = :step, next_at = :next_at WHERE id = :id
+-- name: settled_by
+SELECT id, duty FROM obligation WHERE settled_by = :settled_by
 -- name: find_obligation
 SELECT * FROM obligation WHERE id = :id
 -- name: list_obligations
@@ -152,10 +161,8 @@ UPDATE notice SET told = 1 WHERE id = :id
 SELECT * FROM notice ORDER BY at, id
 
 -- name: add_chore
-INSERT INTO chore (kind, ref, details, next_at) VALUES (:kind, :ref, :details, :next_at) ON CONFLICT DO NOTHING
--- name: due_chores
-SELECT * FROM chore WHERE next_at <= :now ORDER BY next_at LIMIT :limit
--- name: delay_chore
-UPDATE chore SET attempts = attempts + 1, next_at = :next_at WHERE kind = :kind AND ref = :ref
+INSERT INTO chore (kind, ref, details) VALUES (:kind, :ref, :details) ON CONFLICT DO NOTHING
+-- name: chores
+SELECT * FROM chore ORDER BY kind, ref LIMIT :limit
 -- name: drop_chore
 DELETE FROM chore WHERE kind = :kind AND ref = :ref

@@ -1,0 +1,134 @@
+"""What the partnership has signed, ready to be asked: who is who, whose key is whose, which rules are in force.
+
+Pure: built from documents and statements that ``trust`` verified; reads no clock.
+
+Source: protocol 3 (sender's key), 7 (keys).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from adapters.errors import GatewayError, NotYetError
+from adapters.gateway.trust import Stated, members
+from keys.jws import VerifyingKey, thumbprint
+from keys.sealing import SealingKey
+from schemas.agreement import Agreement
+from schemas.directory import Directory, DirectoryIndex, KeyStatement
+from schemas.identifiers import AgencyId, KeyId, MailboxId, Moment, agency_of
+from schemas.rules.compiled import Rules
+
+
+@dataclass(slots=True)
+class KeyHistory:
+    """One key and everything its agency has said of it, in order."""
+
+    kid: KeyId
+    statements: list[KeyStatement] = field(default_factory=list)
+    usable_from: Moment = 0
+    proved: bool = False
+
+    @property
+    def last(self) -> KeyStatement:
+        """Return the newest statement."""
+        return self.statements[-1]
+
+    def was_good(self, at: Moment) -> bool:
+        """Answer whether the key could speak for its agency at *at*, by all that is known now.
+
+        A retired key's old signatures stay good; a revoked one's only from before it was compromised.
+        """
+        first, last = self.statements[0], self.last
+        if not first.not_before <= at < max(statement.expires for statement in self.statements):
+            return False
+        if last.state == "revoked":
+            return at < (last.compromised_from if last.compromised_from is not None else first.not_before)
+        return last.state == "active" or at < last.issued
+
+    def is_usable(self, now: Moment) -> bool:
+        """Answer whether it may be used for something new: active, in the log, and past the hub's cool-off."""
+        begins = max(self.last.not_before, self.usable_from)
+        return self.proved and self.last.state == "active" and begins <= now < self.last.expires
+
+
+class Books:
+    """One consistent view of directory, agreement versions and keys."""
+
+    def __init__(self, directory: Directory, agreements: Sequence[Agreement], stated: Iterable[Stated]) -> None:
+        self.directory = directory
+        self.index = DirectoryIndex(directory)
+        self._rules = [Rules(agreement) for agreement in agreements]
+        self.keys: dict[KeyId, KeyHistory] = {}
+        self._sealing: dict[KeyId, SealingKey] = {}
+        for one in stated:
+            history = self.keys.setdefault(one.kid, KeyHistory(one.kid))
+            history.statements.append(one.statement)
+            history.usable_from, history.proved = one.listed.usable_from, one.proved
+        self.hub_keys: Mapping[KeyId, VerifyingKey] = {
+            thumbprint(members(jwk)): VerifyingKey.from_jwk(members(jwk)) for jwk in directory.hub.signing
+        }
+
+    def rules_at(self, now: Moment) -> Rules:
+        """Return the agreement in force at *now*: the newest whose day has come, else the first.
+
+        Raises:
+            NotYetError: ``agreement-missing``.
+        """
+        if not self._rules:
+            raise NotYetError("agreement-missing", "no sharing agreement is known yet", "wait until the hub is reachable")
+        return next((rules for rules in reversed(self._rules) if rules.agreement.in_force_from <= now), self._rules[0])
+
+    def find_signer(self, kid: KeyId, mailbox: MailboxId, at: Moment) -> VerifyingKey | None:
+        """Return the key *kid* if it could sign for *mailbox* at *at*, else ``None``."""
+        history = self.keys.get(kid)
+        if history is None or history.last.use != "sign" or not history.was_good(at):
+            return None
+        if history.last.agency != agency_of(mailbox) or history.last.mailbox not in (None, mailbox):
+            return None
+        return VerifyingKey.from_jwk(members(history.last.jwk))
+
+    def sealing_key(self, mailbox: MailboxId, now: Moment) -> SealingKey:
+        """Return the key to seal to for *mailbox*: its own before its agency's, the newest first.
+
+        Raises:
+            NotYetError: ``recipient-key-missing``; it has no current key, so what is for it waits.
+        """
+        usable = [
+            key
+            for key in self.keys.values()
+            if key.last.use == "seal" and key.is_usable(now) and key.last.agency == agency_of(mailbox)
+        ]
+        own = [key for key in usable if key.last.mailbox == mailbox]
+        shared = [key for key in usable if key.last.mailbox is None]
+        chosen = max(own or shared, key=lambda key: (key.last.not_before, key.last.sequence), default=None)
+        if chosen is None:
+            raise NotYetError(
+                "recipient-key-missing", "a recipient has no sealing key that may be used now",
+                "ask the agency to publish one; the message waits",
+            )
+        if chosen.kid not in self._sealing:
+            self._sealing[chosen.kid] = SealingKey.from_jwk(members(chosen.last.jwk))
+        return self._sealing[chosen.kid]
+
+    def hub_key(self, kid: KeyId) -> VerifyingKey:
+        """Return the hub's signing key *kid*.
+
+        Raises:
+            GatewayError: ``hub-key``; the directory does not name it.
+        """
+        try:
+            return self.hub_keys[kid]
+        except KeyError:
+            raise GatewayError(
+                "hub-key", "the hub signed with a key that the directory does not name", "tell the partnership's officers"
+            ) from None
+
+    def foreign_keys(self, agency: AgencyId, mine: Iterable[KeyId]) -> list[KeyId]:
+        """Return the keys that are active in *agency*'s name and not among *mine*: somebody else made them."""
+        own = set(mine)
+        return [
+            key.kid
+            for key in self.keys.values()
+            if key.last.agency == agency and key.last.state == "active" and key.kid not in own
+        ]

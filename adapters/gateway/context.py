@@ -1,0 +1,62 @@
+"""What the parts of a running gateway share, made in dependency order by ``agent.open_gateway``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.base import Adapter
+from adapters.gateway.client import Client
+from adapters.gateway.config import Clock, Config
+from adapters.gateway.pacing import Pacer
+from adapters.gateway.partnership import Partnership
+from adapters.gateway.spool import Spool, Transaction
+from adapters.gateway.witness import Witness
+from keys.digests import new_id
+from keys.keyring import Keyring
+from schemas.catalogue import Catalogue
+from schemas.identifiers import MailboxId
+from schemas.strict_json import dump
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """One agency's gateway."""
+
+    config: Config
+    home: Path
+    keyring: Keyring
+    passphrase: str
+    spool: Spool
+    client: Client
+    witness: Witness
+    partnership: Partnership
+    adapters: Mapping[str, Adapter]
+    catalogue: Catalogue
+    clock: Clock
+    pacer: Pacer = field(default_factory=lambda: Pacer(300.0))
+
+    def adapter_for(self, mailbox: MailboxId | None) -> Adapter | None:
+        """Return the adapter that files for *mailbox*, or ``None`` where people do."""
+        box = self.config.find_mailbox(mailbox) if mailbox else None
+        return self.adapters.get(box.adapter) if box else None
+
+    def mailboxes(self) -> Iterable[MailboxId]:
+        """Yield the mailboxes served."""
+        return (box.id for box in self.config.mailboxes)
+
+    async def tell(
+        self, tx: Transaction, code: str, topic: str, *, mailbox: MailboxId | None = None, **details: object
+    ) -> bool:
+        """Put a notice of the gateway's own into the spool; answer whether it is new.
+
+        *topic* is what repeats are recognised by: one notice a topic, ever.
+        """
+        now = self.clock()
+        return bool(
+            await tx.run(
+                "add_notice", id=new_id(now), topic=topic, code=code, mailbox=mailbox, source="gateway", at=now,
+                details=dump(details),
+            )  # fmt: skip
+        )

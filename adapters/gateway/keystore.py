@@ -1,0 +1,78 @@
+"""The one place that touches an agency's key file: encrypted, readable by its owner only.
+
+Source: design 5 (keyring); promises 2 (thief of a gateway).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from adapters.durable import read_regular, write_file
+from adapters.errors import GatewayError
+from adapters.gateway.config import PASSPHRASE_VARIABLE, Config
+from keys import vault
+from keys.errors import KeysError
+from keys.keyring import KEYRING, Keyring
+
+KEYS_NAME: Final = "keys.enc"
+_MAX: Final = 4 * 1024 * 1024
+
+
+def read_passphrase(config: Config, home: Path, given: str | None = None) -> str:
+    """Return the passphrase: from the file *given*, else from the configured one, else from the environment.
+
+    Raises:
+        GatewayError: ``passphrase``; there is none, and this is no training gateway.
+    """
+    name = given or config.passphrase_file
+    if name:
+        path = home / name
+        _check_private(path)
+        return path.read_text("utf-8").rstrip("\r\n")
+    text = os.environ.get(PASSPHRASE_VARIABLE, "")
+    if not text and not config.training:
+        raise GatewayError(
+            "passphrase", "the keys need a passphrase", f"set {PASSPHRASE_VARIABLE}, or name a file by --passphrase-file"
+        )
+    return text
+
+
+def save_keyring(keyring: Keyring, home: Path, passphrase: str) -> None:
+    """Write *keyring* to ``keys.enc`` in *home*, encrypted under *passphrase*; whole or not at all."""
+    salt = vault.new_salt()
+    write_file(home / KEYS_NAME, keyring.encrypt(vault.kek_from_passphrase(passphrase, salt), salt=salt))
+
+
+def load_keyring(home: Path, passphrase: str) -> Keyring:
+    """Return the keyring in *home*.
+
+    Raises:
+        GatewayError: ``keys-missing``, ``keys-permissions``, ``keys-passphrase``.
+    """
+    path = home / KEYS_NAME
+    _check_private(path)
+    try:
+        content = read_regular(path, max_bytes=_MAX)
+        return Keyring.decrypt(content, vault.kek_from_passphrase(passphrase, vault.read_salt(KEYRING, content)))
+    except KeysError as error:
+        raise GatewayError(
+            "keys-passphrase",
+            f"couldn't open key file {path}: wrong passphrase, or the file is damaged",
+            "give the passphrase it was made with, or restore the file",
+        ) from error
+
+
+def _check_private(path: Path) -> None:
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as error:
+        raise GatewayError(
+            "keys-missing", f"couldn't read key file {path}: {error.strerror}", "run `gateway init`, or restore it"
+        ) from error
+    if mode & 0o177:
+        raise GatewayError(
+            "keys-permissions", f"couldn't read key file {path}: permissions are {mode:04o}", f"chmod 600 {path}"
+        )

@@ -1,0 +1,245 @@
+"""From an adapter's draft to the hub's acceptance: taken once, sealed, and sent until it is answered.
+
+Each step is durable before the next begins, so that a kill between any two repeats a step and doubles nothing.
+
+Source: design 4; protocol 2 and 9.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing, Spooled
+from adapters.errors import GatewayError, NotYetError
+from adapters.gateway.client import MAX_BATCH, MAX_BATCH_BYTES
+from adapters.gateway.compose import Composed, compose
+from adapters.gateway.context import Gateway
+from adapters.gateway.spool import Row, Transaction
+from adapters.gateway.watch import Watch
+from keys import jws
+from keys.digests import new_id, sha256_b64u
+from keys.errors import KeysError
+from schemas.envelope import join_envelope, parse_header
+from schemas.identifiers import EnvelopeId, ThreadId
+from schemas.statements import Acceptance, parse_acceptance
+from schemas.strict_json import MalformedError, dump
+
+_log = logging.getLogger("gateway.outgoing")
+# What another look at the signed documents can cure; the refused id is unused and is used again.
+STALE: Final = frozenset({"agreement-outdated", "directory-outdated", "recipient-key", "key-not-active", "key-unknown"})
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A draft with its documents, as the spool keeps it (encrypted) until the hub has taken the envelope."""
+
+    draft: Draft
+    documents: tuple[Document, ...]
+
+
+async def collect(gateway: Gateway) -> int:
+    """Take every draft that waits in an adapter; return how many are new."""
+    count = 0
+    for name, adapter in gateway.adapters.items():
+        try:
+            async for outgoing in adapter.collect():
+                count += await take(gateway, name, outgoing)
+        except NotYetError:
+            raise
+        except Exception as error:
+            # A plugin's failure is its own: the others go on.  Its text may hold content, so only its kind is logged.
+            _log.error("the adapter `%s` failed to collect: %s", name, type(error).__name__)  # noqa: TRY400
+    return count
+
+
+async def take(gateway: Gateway, adapter: str, outgoing: Outgoing) -> bool:
+    """Make one draft durable, or refuse it, and tell the adapter; answer whether it is new."""
+    known = await gateway.spool.one("find_draft", adapter=adapter, key=outgoing.key)
+    if known is not None:
+        await outgoing.done(_result_of(known))
+        return False
+    now = gateway.clock()
+    envelope, thread = new_id(now), outgoing.draft.thread or new_id(now)
+    try:
+        composed = _compose_now(gateway, outgoing.draft, outgoing.documents, envelope, thread)
+    except (MalformedError, GatewayError, KeysError) as error:
+        await outgoing.done(DraftRefused(code=error.code, message=error.message, hint=error.hint))
+        return False
+    await keep_draft(gateway, adapter, outgoing, envelope, thread, composed)
+    # From here on a crash finds the draft in the spool: the adapter yields it again and is told again.
+    await outgoing.done(Spooled(envelope=envelope, thread=thread))
+    return True
+
+
+async def keep_draft(
+    gateway: Gateway, adapter: str, outgoing: Outgoing, envelope: EnvelopeId, thread: ThreadId, composed: Composed | None
+) -> None:
+    """Put a draft into the spool, sealed already where that was possible."""
+    draft = outgoing.draft
+    kept = gateway.spool.lock(msgspec.msgpack.encode(Kept(draft, outgoing.documents)), envelope)
+
+    async def work(tx: Transaction) -> None:
+        await tx.run(
+            "add_draft", envelope=envelope, adapter=adapter, key=outgoing.key, mailbox=draft.from_, thread=thread,
+            type=draft.type, at=gateway.clock(), draft=kept,
+        )  # fmt: skip
+        if composed is not None:
+            await _set_sealed(gateway, tx, envelope, composed)
+
+    await gateway.spool.write(work)
+
+
+def _compose_now(
+    gateway: Gateway, draft: Draft, documents: Sequence[Document], envelope: EnvelopeId, thread: ThreadId
+) -> Composed | None:
+    if gateway.config.find_mailbox(draft.from_) is None:
+        raise GatewayError("draft-sender", "the sender is no mailbox of this gateway", "correct `from`")
+    gateway.catalogue.validate(draft.type, draft.message)
+    try:
+        return compose(
+            draft, documents, envelope=envelope, thread=thread, books=gateway.partnership.books,
+            catalogue=gateway.catalogue, keyring=gateway.keyring, now=gateway.clock(),
+        )  # fmt: skip
+    except NotYetError:
+        return None
+
+
+async def _set_sealed(gateway: Gateway, tx: Transaction, envelope: EnvelopeId, composed: Composed) -> None:
+    await tx.run(
+        "set_sealed", envelope=envelope, header=composed.header, wraps=composed.wraps, body=composed.body,
+        content_key=gateway.spool.lock(composed.content_key, envelope),
+    )  # fmt: skip
+
+
+async def seal_drafts(gateway: Gateway) -> None:
+    """Seal the drafts that couldn't be sealed before: no directory yet, a recipient without a key, rules that changed."""
+    for row in await gateway.spool.all("drafted", limit=MAX_BATCH):
+        key = f"seal {row['envelope']}"
+        if not gateway.pacer.is_ready(key):
+            continue
+        content = gateway.spool.unlock(bytes(row["draft"]), row["envelope"])
+        kept = msgspec.msgpack.decode(content, type=Kept)
+        try:
+            composed = _compose_now(gateway, kept.draft, kept.documents, row["envelope"], row["thread"])
+        except (MalformedError, GatewayError, KeysError) as error:
+            await refuse(gateway, row, {"code": error.code, "message": error.message, "hint": error.hint})
+            continue
+        if composed is None:
+            gateway.pacer.failed(key)
+            continue
+        gateway.pacer.worked(key)
+        await gateway.spool.write(lambda tx, row=row, made=composed: _set_sealed(gateway, tx, row["envelope"], made))
+
+
+async def send_sealed(gateway: Gateway, watch: Watch) -> int:
+    """Send what is sealed, in batches, until nothing is left that is ready; return how many the hub accepted.
+
+    Raises:
+        HubAwayError: nothing is lost; the same bytes are sent again.
+    """
+    accepted = 0
+    while batch := await _next_batch(gateway):
+        raws = [join_envelope(bytes(row["header"]), bytes(row["wraps"]), bytes(row["body"])) for row in batch]
+        outcomes = await gateway.client.send_envelopes(raws)
+        for row, outcome in zip(batch, outcomes, strict=True):
+            accepted += await _take_outcome(gateway, watch, row, outcome)
+    return accepted
+
+
+async def _next_batch(gateway: Gateway) -> list[Row]:
+    batch: list[Row] = []
+    size = 0
+    for row in await gateway.spool.all("sealed", limit=MAX_BATCH):
+        size += len(row["body"])
+        if batch and size > MAX_BATCH_BYTES:
+            break
+        if gateway.pacer.is_ready(f"send {row['envelope']}"):
+            batch.append(row)
+    return batch
+
+
+async def _take_outcome(gateway: Gateway, watch: Watch, row: Row, outcome: Mapping[str, Any]) -> bool:
+    key, status = f"send {row['envelope']}", int(outcome["status"])
+    if status in {200, 201}:
+        try:
+            acceptance = check_acceptance(gateway, row, str(outcome["acceptance"]).encode())
+        except (GatewayError, KeysError, MalformedError) as error:
+            # Not the hub's word, so not an answer: the envelope stays, and somebody must look.
+            _log.error("an acceptance does not verify: %s", error.code)  # noqa: TRY400
+            gateway.pacer.failed(key)
+            return False
+        await _accept(gateway, watch, row, str(outcome["acceptance"]).encode(), acceptance)
+        gateway.pacer.worked(key)
+        return True
+    problem = outcome.get("problem", {})
+    code = str(problem.get("code", "hub-answer"))
+    if status >= 500 or status in {401, 408, 425, 429} or code in STALE:
+        if code in STALE:
+            await _redraft(gateway, row)
+        _log.info("an envelope waits: %s", code)
+        gateway.pacer.failed(key)
+        gateway.pacer.failed(f"seal {row['envelope']}")
+        return False
+    detail, hint = str(problem.get("detail", "the hub refused it")), str(problem.get("hint", ""))
+    await refuse(gateway, row, {"code": code, "message": detail, "hint": hint})
+    return False
+
+
+async def _redraft(gateway: Gateway, row: Row) -> None:
+    """Look at the signed documents again and make the envelope anew under the same id."""
+    try:
+        await gateway.partnership.refresh()
+    except NotYetError:
+        return
+    if row["draft"] is not None:
+        await gateway.spool.run("set_redraft", envelope=row["envelope"])
+
+
+def check_acceptance(gateway: Gateway, row: Row, compact: bytes) -> Acceptance:
+    """Return the hub's acceptance of the envelope in *row*.
+
+    Raises:
+        GatewayError: ``acceptance``; it is of another envelope, or of other bytes.
+        KeysError: not signed by the hub's key.
+    """
+    unverified = jws.parse(compact, jws.ACCEPTANCE)
+    jws.check(unverified, gateway.partnership.books.hub_key(unverified.kid))
+    acceptance = parse_acceptance(unverified.payload)
+    header = bytes(row["header"])
+    sealed = parse_header(jws.parse(header, jws.ENVELOPE).payload).sealed.sha256
+    if (acceptance.id, acceptance.header_sha256, acceptance.sealed_sha256) != (row["envelope"], sha256_b64u(header), sealed):
+        raise GatewayError("acceptance", "the hub accepted something else", "tell the partnership's officers")
+    return acceptance
+
+
+async def _accept(gateway: Gateway, watch: Watch, row: Row, compact: bytes, acceptance: Acceptance) -> None:
+    header = parse_header(jws.parse(bytes(row["header"]), jws.ENVELOPE).payload)
+
+    async def work(tx: Transaction) -> None:
+        if await tx.run("set_accepted", envelope=row["envelope"], acceptance=compact):
+            await watch.see_envelope(tx, header, acceptance.at, gateway.partnership.books)
+
+    await gateway.spool.write(work)
+
+
+async def refuse(gateway: Gateway, row: Row, reason: Mapping[str, str]) -> None:
+    """Record that the draft in *row* will never be sent, and tell its mailbox."""
+
+    async def work(tx: Transaction) -> None:
+        if await tx.run("set_refused", envelope=row["envelope"], refusal=dump(reason)):
+            await gateway.tell(
+                tx, "send-refused", f"refused:{row['envelope']}", mailbox=row["mailbox"], envelope=row["envelope"],
+                thread=row["thread"], type=row["type"], **reason,
+            )  # fmt: skip
+
+    await gateway.spool.write(work)
+    _log.warning("a draft was refused: %s", reason["code"])
+
+
+def _result_of(row: Row) -> DraftResult:
+    if row["state"] == "refused":
+        return DraftRefused(**{"hint": ""} | msgspec.json.decode(bytes(row["refusal"])))
+    return Spooled(envelope=row["envelope"], thread=row["thread"])

@@ -1,0 +1,177 @@
+"""Directory, agreement and keys: fetched, verified step by step, and kept, so that an outage changes nothing.
+
+Source: protocol 7.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+import msgspec
+
+from adapters.errors import GatewayError, NotYetError
+from adapters.gateway import trust
+from adapters.gateway.books import Books
+from adapters.gateway.client import Client
+from adapters.gateway.spool import Spool
+from adapters.gateway.witness import Witness
+from keys import jws
+from schemas.agreement import Agreement
+from schemas.directory import Directory, Officers
+from schemas.envelope import Struct
+
+_log = logging.getLogger("gateway.partnership")
+_FACT: Final = "partnership"
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """One verified version of a signed document."""
+
+    version: int
+    sha256: str
+    document: str
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """Everything that was verified.  ``officers``: every set of officers so far, the newest first."""
+
+    directory: Version
+    officers: tuple[Officers, ...]
+    agreements: tuple[Version, ...] = ()
+    stated: tuple[trust.Stated, ...] = ()
+
+
+class Partnership:
+    """What the partnership has signed, as far as this gateway has seen and verified it."""
+
+    def __init__(self, spool: Spool, client: Client, witness: Witness, pinned: trust.Pinned) -> None:
+        self._spool, self._client, self._witness, self._pinned = spool, client, witness, pinned
+        self._held: Held | None = None
+        self._books: Books | None = None
+
+    @property
+    def books(self) -> Books:
+        """Return the current books.
+
+        Raises:
+            NotYetError: ``directory-missing``; the hub has not been reached yet, not once.
+        """
+        if self._books is None:
+            raise NotYetError("directory-missing", "no directory is known yet", "wait until the hub is reachable")
+        return self._books
+
+    async def load(self) -> None:
+        """Take up where the spool left off; what it holds was verified when it came."""
+        row = await self._spool.one("find_fact", name=_FACT)
+        if row is not None:
+            self._set(msgspec.json.decode(bytes(row["value"]), type=Held))
+
+    async def refresh(self) -> bool:
+        """Fetch and verify what is new; answer whether anything was.
+
+        Raises:
+            NotYetError: the hub is away.
+            GatewayError: ``trust-*``, ``log-inconsistent``; what the hub shows is not what the partnership signed.
+        """
+        held = await self._refresh_directory(self._held)
+        held = await self._refresh_agreements(held)
+        directory = _directory(held)
+        await self._witness.check(directory)
+        held = await self._refresh_keys(held, directory)
+        if held == self._held:
+            return False
+        await self._spool.run("set_fact", name=_FACT, value=msgspec.json.encode(held))
+        self._set(held)
+        return True
+
+    def _set(self, held: Held) -> None:
+        self._held = held
+        self._books = Books(_directory(held), [_agreement(one) for one in held.agreements], held.stated)
+
+    async def _refresh_directory(self, held: Held | None) -> Held:
+        newest = (await self._client.fetch("/v1/directory")).body
+        version, digest = _peek(newest, jws.DIRECTORY)
+        _check_not_older(version, digest, held.directory if held else None)
+        while held is None or held.directory.version < version:
+            number = held.directory.version + 1 if held else 1
+            document = newest if number == version else (await self._client.fetch(f"/v1/directory/{number}")).body
+            before = held.directory if held else None
+            parsed = trust.verify_directory(
+                document, _directory(held) if held else None, before.sha256 if before else None, self._pinned.officers
+            )
+            kept = Version(
+                version=number, sha256=trust.payload_sha256(document, jws.DIRECTORY), document=document.decode()
+            )
+            officers = held.officers if held else (self._pinned.officers,)
+            if parsed.officers not in officers:
+                officers = (parsed.officers, *officers)
+            held = Held(directory=kept, officers=officers) if held is None else msgspec.structs.replace(
+                held, directory=kept, officers=officers
+            )
+        return held
+
+    async def _refresh_agreements(self, held: Held) -> Held:
+        newest = (await self._client.fetch("/v1/agreement")).body
+        version, digest = _peek(newest, jws.AGREEMENT)
+        last = held.agreements[-1] if held.agreements else None
+        _check_not_older(version, digest, last)
+        while last is None or last.version < version:
+            number = last.version + 1 if last else 1
+            document = newest if number == version else (await self._client.fetch(f"/v1/agreement/{number}")).body
+            trust.verify_agreement(document, number - 1, last.sha256 if last else None, held.officers)
+            sha256 = trust.payload_sha256(document, jws.AGREEMENT)
+            last = Version(version=number, sha256=sha256, document=document.decode())
+            held = msgspec.structs.replace(held, agreements=(*held.agreements, last))
+        return held
+
+    async def _refresh_keys(self, held: Held, directory: Directory) -> Held:
+        listing = await self._list_keys()
+        good, wrong = trust.verify_statements(listing, directory, {one.sha256: one for one in held.stated})
+        for code in wrong:
+            _log.warning("a key statement was left out: %s", code)
+        stated = []
+        for one in good:
+            proved = one.proved or await self._witness.prove(one)
+            stated.append(msgspec.structs.replace(one, proved=proved))
+        return msgspec.structs.replace(held, stated=tuple(stated))
+
+    async def _list_keys(self) -> list[trust.Listed]:
+        listing: list[trust.Listed] = []
+        after: str | None = None
+        while True:
+            path = "/v1/keys" if after is None else f"/v1/keys?after={int(after)}"
+            page: dict[str, Any] = (await self._client.fetch(path)).json()
+            listing += [
+                trust.Listed(jws=str(text), index=int(index), usable_from=int(usable))
+                for text, index, usable in zip(page["keys"], page["indexes"], page["usable_from"], strict=True)
+            ]
+            if page.get("next") is None:
+                return listing
+            after = str(page["next"])
+
+
+def _peek(document: bytes, typ: str) -> tuple[int, str]:
+    """Return version and digest that *document* claims; not verified."""
+    payload = jws.parse(trust.split_document(document)[0], typ).payload
+    return int(msgspec.json.decode(payload)["version"]), trust.payload_sha256(document, typ)
+
+
+def _check_not_older(version: int, digest: str, seen: Version | None) -> None:
+    if seen is not None and (version < seen.version or (version == seen.version and digest != seen.sha256)):
+        raise GatewayError(
+            "trust-version", "the hub shows an older version than it did, or another one of the same number",
+            "don't go on: tell the partnership's officers",
+        )
+
+
+def _directory(held: Held) -> Directory:
+    from schemas.directory import parse_directory
+
+    return parse_directory(jws.parse(trust.split_document(held.directory.document.encode())[0], jws.DIRECTORY).payload)
+
+
+def _agreement(version: Version) -> Agreement:
+    from schemas.agreement import parse_agreement
+
+    return parse_agreement(jws.parse(trust.split_document(version.document.encode())[0], jws.AGREEMENT).payload)

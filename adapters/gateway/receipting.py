@@ -1,0 +1,99 @@
+"""Receipts: what this agency says happened to a delivery, chained to what it said before.
+
+Written into the spool in the transaction of what they speak of, so that neither is there without the other.
+
+Source: protocol 4.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.errors import GatewayError
+from adapters.gateway.spool import Row, Transaction
+from keys import jws
+from keys.digests import keyed_digest, new_id, sha256_b64u
+from keys.keyring import Keyring
+from schemas.identifiers import EnvelopeId, MailboxId, Moment
+from schemas.receipt import BY_PERSON, DECLINE_CODES, Level, Receipt, Seen, parse_receipt
+from schemas.strict_json import dump
+
+
+async def add_receipt(
+    tx: Transaction,
+    keyring: Keyring,
+    level: Level,
+    *,
+    envelope: EnvelopeId,
+    mailbox: MailboxId,
+    sealed_sha256: str,
+    manifest_sha256: str | None,
+    now: Moment,
+    seen: Seen | None,
+    **more: Any,
+) -> Receipt:
+    """Sign a receipt and put it where it will be sent from; *more*: ``code``, ``mode``, ``record``, ``actor``, ``role``."""
+    last = await tx.one("last_receipt", envelope=envelope, mailbox=mailbox)
+    receipt = Receipt(
+        v=1,
+        id=new_id(now),
+        envelope=envelope,
+        sealed_sha256=sealed_sha256,
+        manifest_sha256=manifest_sha256,
+        level=level,
+        mailbox=mailbox,
+        at=now,
+        previous=last["sha256"] if last else None,
+        checkpoint=seen,
+        **more,
+    )
+    payload = dump(receipt)
+    parse_receipt(payload)
+    signed = keyring.signing.sign(payload, jws.RECEIPT)
+    await tx.run(
+        "add_receipt", id=receipt.id, envelope=envelope, mailbox=mailbox, level=level, sha256=sha256_b64u(signed),
+        jws=signed, at=now,
+    )  # fmt: skip
+    return receipt
+
+
+async def receipt_by_person(
+    tx: Transaction,
+    keyring: Keyring,
+    row: Row,
+    level: Level,
+    *,
+    actor: str,
+    role: str,
+    now: Moment,
+    seen: Seen | None,
+    code: str | None = None,
+    record: str | None = None,
+) -> Receipt:
+    """Sign what the person *actor* did with the delivery in the inbox row *row*; the name stays here.
+
+    Raises:
+        GatewayError: ``inbox-not-opened`` (nobody has opened it, or it was rejected), ``receipt-code``,
+            ``receipt-person``.
+    """
+    if not actor.strip() or not role:
+        raise GatewayError("receipt-person", "a person's receipt needs their name and role", "give --actor and --role")
+    if row["state"] == "rejected":
+        raise GatewayError("inbox-not-opened", "the delivery failed a check and can't be receipted", "ask the sender")
+    if level == "declined" and code not in DECLINE_CODES:
+        raise GatewayError("receipt-code", "that is no reason to decline", "use one of " + ", ".join(sorted(DECLINE_CODES)))
+    done = {one["level"] for one in await tx.all("receipts_of", envelope=row["envelope"], mailbox=row["mailbox"])}
+    if level == "acknowledged" and "opened" not in done:
+        # Acknowledging follows displaying, which this very person has just been shown.
+        raise GatewayError("inbox-not-opened", "nobody has opened it yet", "run `gateway inbox open` first")
+    if level not in BY_PERSON and level != "filed":
+        raise GatewayError("receipt-level", "that is no level that a person reaches", "open, acknowledge or decline it")
+    more: dict[str, Any] = {"actor": keyed_digest(keyring.record_key, actor.strip()), "role": role}
+    if code is not None:
+        more["code"] = code
+    if level == "filed":
+        more |= {"mode": "full", "record": keyed_digest(keyring.record_key, record or "")}
+    return await add_receipt(
+        tx, keyring, level, envelope=row["envelope"], mailbox=row["mailbox"], sealed_sha256=row["sealed_sha256"],
+        manifest_sha256=row["manifest_sha256"], now=now, seen=seen, **more,
+    )  # fmt: skip
