@@ -32,6 +32,8 @@ def make_envelope(row: Row) -> EnvelopeRow:
         supersedes,
         superseded_by,
         state,
+        expire_at,
+        expire_stage,
     ) = row
     return EnvelopeRow(
         unpack(name),
@@ -53,6 +55,8 @@ def make_envelope(row: Row) -> EnvelopeRow:
         unpack_or_none(supersedes),
         unpack_or_none(superseded_by),
         state,
+        expire_at,
+        expire_stage,
     )
 
 
@@ -68,9 +72,15 @@ def thread_envelopes(tx: Session, thread: str) -> list[EnvelopeRow]:
     return sorted(map(make_envelope, rows), key=lambda row: row.index)
 
 
-def envelopes_to_expire(tx: Session, now: int, limit: int) -> list[EnvelopeRow]:
-    """Return up to *limit* envelopes with a body whose ``keep_until`` is not after *now*, the longest overdue first."""
-    return list(map(make_envelope, tx.connection.rows("envelopes_to_expire", {"now": now, "limit": limit})))
+def envelopes_to_expire(tx: Session, now: int, limit: int) -> list[tuple[EnvelopeRow, int]]:
+    """Return up to *limit* present envelopes whose ``expire_at`` is not after *now*, each with its stage, by that."""
+    rows = tx.connection.rows("envelopes_to_expire", {"now": now, "limit": limit})
+    return [(row, row.expire_stage) for row in map(make_envelope, rows)]
+
+
+def set_expiry(tx: Session, name: str, at: int, stage: int) -> None:
+    """Let retention look at an envelope at the moment *at*, and remember the *stage* that it has reached."""
+    tx.connection.run("set_expiry", {"id": pack(name), "at": at, "stage": stage})
 
 
 def add_envelope(tx: Session, row: EnvelopeRow, body: bytes | memoryview) -> None:
@@ -89,6 +99,8 @@ def add_envelope(tx: Session, row: EnvelopeRow, body: bytes | memoryview) -> Non
             "at": row.at,
             "accepted_at": row.accepted_at,
             "keep_until": row.keep_until,
+            "expire_at": row.keep_until if row.expire_at is None else row.expire_at,
+            "expire_stage": row.expire_stage,
             "variant": row.variant,
             "supersedes": pack_or_none(row.supersedes),
             "superseded_by": pack_or_none(row.superseded_by),

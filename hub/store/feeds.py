@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hub.store.envelopes import make_envelope
 from hub.store.rows import DeliveryRow, FeedDelivery, FeedRow
-from hub.store.session import Row, Session, pack, unpack, unpack_or_none
+from hub.store.session import Row, Session, pack, pack_or_none, unpack, unpack_or_none
 
 
 def add_deliveries(tx: Session, envelope: str, wraps: Sequence[tuple[str, str]], at: int) -> dict[str, int]:
@@ -76,7 +76,7 @@ def feed(tx: Session, mailbox: str, after: int, limit: int) -> list[FeedRow]:
 def feed_deliveries(tx: Session, mailbox: str, after: int, limit: int) -> list[FeedDelivery]:
     """Return :func:`feed` with envelopes and bodies of up to 64 KiB, read by one statement."""
     return [
-        FeedDelivery(_entry(row), None if row[8] is None else make_envelope(row[8:27]), row[27])
+        FeedDelivery(_entry(row), None if row[8] is None else make_envelope(row[8:29]), row[29])
         for row in tx.connection.rows("feed_deliveries", {"mailbox": mailbox, "after": after, "limit": limit})
     ]
 
@@ -124,6 +124,12 @@ def redeliver(tx: Session, envelope: str, mailbox: str, kid: str, at: int) -> in
     tx.connection.run("move_delivery", values)
     tx.connection.run("add_tombstone", {"mailbox": mailbox, "seq": old, "at": at})
     return number
+
+
+def set_delivery_key(tx: Session, envelope: str, mailbox: str, kid: str | None) -> None:
+    """Record which key opens a delivery; without one, :func:`uncollected_by_key` doesn't find it again."""
+    values = {"envelope": pack(envelope), "mailbox": mailbox, "kid": pack_or_none(kid)}
+    tx.connection.run("set_delivery_key", values)
 
 
 def uncollected_by_key(tx: Session, kid: str, limit: int) -> list[DeliveryRow]:

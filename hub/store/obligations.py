@@ -21,17 +21,17 @@ _decode = msgspec.json.Decoder(Duty).decode
 
 
 def _obligation(row: Row) -> ObligationRow:
-    name, duty, state, opened_at, opened_index, settled_at, settled_by, step, next_at = row
+    name, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at = row
     return ObligationRow(
         unpack(name),
         _decode(duty),
         state,
         opened_at,
-        opened_index,
         settled_at,
         unpack_or_none(settled_by),
         step,
         next_at,
+        opened_ix,
     )
 
 

@@ -75,18 +75,18 @@ SELECT size FROM cosignature ORDER BY size DESC LIMIT 1
 
 -- name: find_envelope
 SELECT id, thread, type, sender, header, wraps, acceptance, header_sha256, sealed_sha256, length, opening, variant, at,
-  accepted_at, ix, keep_until, supersedes, superseded_by, state
+  accepted_at, ix, keep_until, supersedes, superseded_by, state, expire_at, expire_stage
 FROM envelope WHERE id = :id
 
 -- name: thread_envelopes
 SELECT id, thread, type, sender, header, wraps, acceptance, header_sha256, sealed_sha256, length, opening, variant, at,
-  accepted_at, ix, keep_until, supersedes, superseded_by, state
+  accepted_at, ix, keep_until, supersedes, superseded_by, state, expire_at, expire_stage
 FROM envelope WHERE thread = :thread
 
 -- name: envelopes_to_expire
 SELECT id, thread, type, sender, header, wraps, acceptance, header_sha256, sealed_sha256, length, opening, variant, at,
-  accepted_at, ix, keep_until, supersedes, superseded_by, state
-FROM envelope WHERE state = 'present' AND keep_until <= :now ORDER BY keep_until LIMIT :limit
+  accepted_at, ix, keep_until, supersedes, superseded_by, state, expire_at, expire_stage
+FROM envelope WHERE state = 'present' AND expire_at <= :now ORDER BY expire_at LIMIT :limit
 
 -- name: envelope_place
 SELECT ix, length, sealed_sha256 FROM envelope WHERE id = :id
@@ -95,16 +95,19 @@ SELECT ix, length, sealed_sha256 FROM envelope WHERE id = :id
 SELECT thread FROM envelope WHERE id = :id
 
 -- name: add_envelope
-INSERT INTO envelope (ix, id, thread, type, sender, state, length, at, accepted_at, keep_until, variant, supersedes,
-  superseded_by, header_sha256, sealed_sha256, opening, acceptance, header, wraps)
-VALUES (:ix, :id, :thread, :type, :sender, :state, :length, :at, :accepted_at, :keep_until, :variant, :supersedes,
-  :superseded_by, :header_sha256, :sealed_sha256, :opening, :acceptance, :header, :wraps)
+INSERT INTO envelope (ix, id, thread, type, sender, state, length, at, accepted_at, keep_until, expire_at,
+  expire_stage, variant, supersedes, superseded_by, header_sha256, sealed_sha256, opening, acceptance, header, wraps)
+VALUES (:ix, :id, :thread, :type, :sender, :state, :length, :at, :accepted_at, :keep_until, :expire_at,
+  :expire_stage, :variant, :supersedes, :superseded_by, :header_sha256, :sealed_sha256, :opening, :acceptance, :header, :wraps)
 
 -- name: replace_wraps
 UPDATE envelope SET wraps = :wraps WHERE id = :id
 
 -- name: set_envelope_state
 UPDATE envelope SET state = :state WHERE id = :id
+
+-- name: set_expiry
+UPDATE envelope SET expire_at = :at, expire_stage = :stage WHERE id = :id
 
 -- name: mark_superseded
 UPDATE envelope SET superseded_by = :by WHERE id = :id
@@ -158,7 +161,8 @@ WHERE mailbox = :mailbox AND seq > :after ORDER BY seq LIMIT :limit
 -- name: feed_deliveries
 SELECT f.mailbox, f.seq, f.kind, f.tombstone, f.ref, f.at, f.payload, f.state,
   e.id, e.thread, e.type, e.sender, e.header, e.wraps, e.acceptance, e.header_sha256, e.sealed_sha256, e.length,
-  e.opening, e.variant, e.at, e.accepted_at, e.ix, e.keep_until, e.supersedes, e.superseded_by, e.state, b.content
+  e.opening, e.variant, e.at, e.accepted_at, e.ix, e.keep_until, e.supersedes, e.superseded_by, e.state,
+  e.expire_at, e.expire_stage, b.content
 FROM feed AS f
 LEFT JOIN envelope AS e ON e.ix = f.envelope_ix
 LEFT JOIN body AS b ON b.envelope_ix = f.envelope_ix AND e.length <= 65536
@@ -184,6 +188,9 @@ SELECT ref, mailbox, seq, state, kid, at FROM feed WHERE ref = :envelope AND kin
 
 -- name: set_delivery_state
 UPDATE feed SET state = :state WHERE ref = :envelope AND mailbox = :mailbox AND kind = 'delivery'
+
+-- name: set_delivery_key
+UPDATE feed SET kid = :kid WHERE ref = :envelope AND mailbox = :mailbox AND kind = 'delivery'
 
 -- name: uncollected_by_key
 SELECT ref, mailbox, seq, state, kid, at FROM feed WHERE kid = :kid AND kid IS NOT NULL AND state = 'owed' LIMIT :limit

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from hub.core.delivery import State as DeliveryState
 from schemas.rules.duty import Duty, State
 
 EnvelopeState = Literal["present", "withdrawn", "deleted"]
@@ -41,7 +42,10 @@ class LeafRow(Row, frozen=True):
 
 
 class EnvelopeRow(Row, frozen=True):
-    """One accepted envelope but for its body; ``header``, ``wraps`` and ``acceptance`` are JWS as they came."""
+    """One accepted envelope but for its body; ``header``, ``wraps`` and ``acceptance`` are JWS as they came.
+
+    ``expire_at``: when retention looks at it, ``keep_until`` if none is given; ``expire_stage``: what it did last.
+    """
 
     id: str
     thread: str
@@ -62,6 +66,8 @@ class EnvelopeRow(Row, frozen=True):
     supersedes: str | None = None
     superseded_by: str | None = None
     state: EnvelopeState = "present"
+    expire_at: int | None = None
+    expire_stage: int = 0
 
 
 class DeliveryRow(Row, frozen=True):
@@ -70,8 +76,8 @@ class DeliveryRow(Row, frozen=True):
     envelope: str
     mailbox: str
     seq: int
-    state: str
-    kid: str
+    state: DeliveryState
+    kid: str | None
     at: int
 
 
@@ -121,11 +127,11 @@ class ObligationRow(Row, frozen=True):
     duty: Duty
     state: State
     opened_at: int
-    opened_index: int
     settled_at: int | None = None
     settled_by: str | None = None
     step: int = 0
     next_at: int | None = None
+    opened_index: int = -1
 
 
 class DocumentRow(Row, frozen=True):

@@ -31,6 +31,7 @@ class Transaction(Session):
     find_envelope = envelopes.find_envelope
     thread_envelopes = envelopes.thread_envelopes
     envelopes_to_expire = envelopes.envelopes_to_expire
+    set_expiry = envelopes.set_expiry
     add_envelope = envelopes.add_envelope
     body = envelopes.body
     drop_body = envelopes.drop_body
@@ -50,6 +51,7 @@ class Transaction(Session):
     find_delivery = feeds.find_delivery
     deliveries_of = feeds.deliveries_of
     set_delivery_state = feeds.set_delivery_state
+    set_delivery_key = feeds.set_delivery_key
     redeliver = feeds.redeliver
     uncollected_by_key = feeds.uncollected_by_key
     add_feed = feeds.add_feed

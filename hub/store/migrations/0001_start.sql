@@ -59,6 +59,8 @@ CREATE TABLE envelope (
   at BIGINT NOT NULL,
   accepted_at BIGINT NOT NULL,
   keep_until BIGINT NOT NULL,
+  expire_at BIGINT NOT NULL,
+  expire_stage SMALLINT NOT NULL,
   variant TEXT NOT NULL,
   supersedes BYTEA,
   superseded_by BYTEA,
@@ -70,7 +72,7 @@ CREATE TABLE envelope (
   wraps BYTEA NOT NULL
 );
 CREATE INDEX envelope_thread ON envelope (thread);
-CREATE INDEX envelope_keep ON envelope (keep_until) WHERE state = 'present';
+CREATE INDEX envelope_expire ON envelope (expire_at) WHERE state = 'present';
 
 CREATE TABLE body (
   envelope_ix BIGINT PRIMARY KEY,
