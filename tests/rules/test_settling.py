@@ -1,0 +1,199 @@
+"""What meets a duty and what doesn't: never another thread, creditor, variant, agency, version or level."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.envelope import Header, Item
+from schemas.rules.duty import Duty, Step
+from schemas.rules.settling import next_step, settled_state, settles_by_envelope, settles_by_receipt, superseded_by
+from tests.rules.support import AREA, CHAIR, GP, HEALTH, POLICE, directory, header, new_id, receipt
+
+INDEX = directory()
+
+
+def same(debtor: str, sender: str) -> bool:
+    return INDEX.is_same_or_successor(sender, debtor)
+
+
+def owed(**members: Any) -> Duty:
+    given_: dict[str, Any] = {
+        "rule": "full-minutes",
+        "thread": new_id(),
+        "debtor": CHAIR,
+        "creditor": HEALTH,
+        "kind": "send",
+        "types": ("minutes.full",),
+        "variants": ("full", "gp_summary"),
+        "envelope": new_id(),
+        "moment": 0,
+        "due": 1_000,
+        "agreement": 1,
+    }
+    return Duty(**(given_ | members))
+
+
+def answer(duty: Duty, **members: Any) -> Header:
+    given_: dict[str, Any] = {
+        "type": "minutes.full/1",
+        "thread": duty.thread,
+        "from_": CHAIR,
+        "to": (HEALTH, POLICE),
+        "facts": {"variant": "full"},
+    }
+    return header(**(given_ | members))
+
+
+@pytest.mark.parametrize(
+    ("members", "settles"),
+    [
+        ({}, True),
+        ({"type": "minutes.full/2"}, True),
+        ({"from_": AREA}, True),
+        ({"facts": {"variant": "gp_summary"}}, True),
+        ({"thread": new_id()}, False),
+        ({"to": (POLICE,)}, False),
+        ({"type": "minutes.decisions/1"}, False),
+        ({"facts": {"variant": "decisions"}}, False),
+        ({"facts": {}}, False),
+        ({"from_": POLICE}, False),
+    ],
+)
+def test_a_duty_to_send_is_met_by_its_own_answer_only(members: dict[str, Any], settles: bool) -> None:
+    """Thread, creditor, type, variant and the debtor's agency must all match; its team and version need not."""
+    duty = owed()
+    assert settles_by_envelope(duty, answer(duty, **members), same) is settles
+
+
+def test_a_successor_meets_what_its_predecessor_owed() -> None:
+    """The agency that took over sends for the one that ended."""
+    duty = owed(debtor="old-health/safeguarding", creditor=CHAIR)
+    sent = answer(duty, from_=HEALTH, to=(CHAIR,))
+    assert settles_by_envelope(duty, sent, lambda debtor, sender: (debtor, sender) == ("old-health", "northmere"))
+    assert not settles_by_envelope(duty, sent, same)
+
+
+@settings(max_examples=300)
+@given(
+    thread=st.booleans(),
+    creditor=st.booleans(),
+    variant=st.sampled_from(["full", "gp_summary", "decisions", "redacted", None]),
+    sender=st.sampled_from([CHAIR, AREA, POLICE, GP]),
+    family=st.sampled_from(["minutes.full", "minutes.decisions", "minutes.correction"]),
+)
+def test_nothing_but_the_whole_match_settles(
+    thread: bool, creditor: bool, variant: str | None, sender: str, family: str
+) -> None:
+    """Any single difference leaves the duty open."""
+    duty = owed()
+    sent = answer(
+        duty,
+        thread=duty.thread if thread else new_id(),
+        to=(HEALTH,) if creditor else (GP, POLICE),
+        facts={"variant": variant} if variant else {},
+        from_=sender,
+        type=f"{family}/1",
+    )
+    whole = (
+        thread
+        and creditor
+        and variant in ("full", "gp_summary")
+        and sender in (CHAIR, AREA)
+        and family == "minutes.full"
+    )
+    assert settles_by_envelope(duty, sent, same) is whole
+
+
+@pytest.mark.parametrize("member", ["re", "supersedes"])
+def test_a_duty_about_an_envelope_is_met_by_what_answers_or_replaces_it(member: str) -> None:
+    """An answer to another envelope of the thread settles nothing."""
+    about = new_id()
+    duty = owed(item=about)
+    assert settles_by_envelope(duty, answer(duty, **{member: about}), same)
+    assert not settles_by_envelope(duty, answer(duty, **{member: new_id()}), same)
+    assert not settles_by_envelope(duty, answer(duty), same)
+
+
+def test_a_duty_about_an_item_is_met_by_what_names_the_item() -> None:
+    """Completing one action completes no other."""
+    one, other = (Item(ref=new_id(), owner=POLICE, due=0) for _ in range(2))
+    duty = owed(item=one.ref)
+    assert settles_by_envelope(duty, answer(duty, items=(other, one)), same)
+    assert not settles_by_envelope(duty, answer(duty, items=(other,)), same)
+
+
+def taken(**members: Any) -> Duty:
+    envelope = new_id()
+    given_ = {
+        "kind": "receipt",
+        "debtor": HEALTH,
+        "creditor": CHAIR,
+        "levels": ("filed", "acknowledged"),
+        "variants": (),
+    }
+    return owed(**(given_ | {"envelope": envelope, "item": envelope} | members))
+
+
+@pytest.mark.parametrize(
+    ("members", "settles"),
+    [
+        ({}, True),
+        ({"level": "acknowledged", "mode": None, "actor": "A" * 43, "role": "nurse"}, True),
+        ({"mode": "reference_only"}, True),
+        ({"level": "collected", "mode": None}, False),
+        ({"level": "opened", "mode": None}, False),
+        ({"level": "declined", "mode": None, "code": "wrong_recipient"}, False),
+        ({"level": "rejected", "mode": None, "code": "manifest"}, False),
+        ({"mode": "destroyed"}, False),
+        ({"mailbox": POLICE}, False),
+        ({"envelope": new_id()}, False),
+    ],
+)
+def test_a_duty_to_take_receipt_is_met_at_its_levels_only(members: dict[str, Any], settles: bool) -> None:
+    """Collected, opened, declined and destroyed clear nothing; nor do another's or another version's receipt."""
+    duty = taken()
+    assert settles_by_receipt(duty, receipt(duty, **members)) is settles
+
+
+def test_the_two_kinds_are_never_met_by_the_other() -> None:
+    """A receipt settles no duty to send, and an envelope no duty to take receipt."""
+    duty = taken()
+    assert not settles_by_receipt(owed(debtor=HEALTH, envelope=duty.envelope), receipt(duty))
+    assert not settles_by_envelope(taken(creditor=HEALTH, debtor=CHAIR), answer(duty), same)
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "expected"),
+    [
+        ({}, "receipt", True),
+        ({"to": (GP,)}, "receipt", False),
+        ({"supersedes": new_id()}, "receipt", False),
+        ({"supersedes": None}, "receipt", False),
+        ({"thread": new_id()}, "receipt", False),
+        ({}, "send", False),
+    ],
+)
+def test_a_newer_version_replaces_the_receipt_owed_for_the_older(
+    version: dict[str, Any], kind: str, expected: bool
+) -> None:
+    """Only for a debtor that gets the newer version, and only in the same thread."""
+    duty = taken(kind=kind)
+    newer = answer(duty, **({"supersedes": duty.envelope} | version))
+    assert superseded_by(duty, newer) is expected
+
+
+def test_the_last_moment_in_time_is_in_time() -> None:
+    """At the due moment it is met; a millisecond later it is met late."""
+    assert settled_state(owed(), 1_000) == "met"
+    assert settled_state(owed(), 1_001) == "met_late"
+
+
+def test_the_next_step_is_the_first_one_still_to_come() -> None:
+    """A step at this very moment has been taken."""
+    steps = tuple(Step(at=at, notice="overdue", to=("debtor",)) for at in (10, 20, 20, 30))
+    assert [next_step(steps, at) for at in (0, 10, 19, 20, 30)] == [0, 1, 1, 3, 4]
+    assert next_step((), 5) == 0
