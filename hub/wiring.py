@@ -68,8 +68,7 @@ async def check_not_rolled_back(store: Store, home: Path) -> None:
     size = notes.Checkpoint.parse(note.rpartition("\n\n")[0] + "\n").size
 
     def look(tx: Transaction) -> bool:
-        stored = tx.find_checkpoint(size)
-        return stored is not None and stored[2] == note and tx.log_head().size >= size
+        return tx.find_checkpoint(size) == note and tx.log_head().size >= size
 
     if not await store.read(look):
         raise HubError(

@@ -15,7 +15,6 @@ from aiohttp import web
 from hub import ledger
 from hub.errors import HubError
 from hub.store.transaction import Transaction
-from hub.web import witnesses
 from hub.web.context import Hub
 from hub.web.identity import Caller
 from hub.web.problems import invalid, not_found
@@ -148,6 +147,7 @@ async def take_cosignatures(hub: Hub, request: web.Request) -> web.Response:
     """Keep witnesses' lines over a checkpoint that this hub signed."""
     check_query(request)
     check_media(request, "text/plain")
+    now = hub.clock()
     async with body_of(hub, request, MAX_COSIGNATURES) as body:
-        taken = await witnesses.take_lines(hub.store, hub.registry.snapshot, body, hub.clock())
+        taken = await ledger.add_cosignatures(hub.store, hub.registry.snapshot.witnesses(now), body, now)
     return reply({"taken": taken})

@@ -1,0 +1,159 @@
+"""``hub init``: a new hub and a new partnership."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from hub.commands.options import add_passphrase
+from hub.config import CONFIG_NAME, parse_config
+from hub.errors import HubError
+
+DAY = 86_400_000
+
+
+class Partnership(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ``[partnership]`` table: who the partnership is, and how many of its officers must sign."""
+
+    id: str
+    name: str = ""
+    officers: Annotated[int, Meta(ge=1, le=16)] = 3
+    threshold: Annotated[int, Meta(ge=1, le=16)] = 2
+    directory_days: Annotated[int, Meta(ge=1, le=3660)] = 400
+    witnesses: str = ""
+
+
+class _File(msgspec.Struct, frozen=True):
+    partnership: Partnership
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("home", metavar="HOME", help="folder to make the hub in")
+    parser.add_argument(
+        "--directory", metavar="FILE", required=True, help="TOML whose [partnership] table begins the directory"
+    )
+    parser.add_argument("--agreement", metavar="FILE", required=True, help="the sharing agreement as TOML")
+    parser.add_argument("--url", default="http://127.0.0.1:8400", help="the hub's public address")
+    parser.add_argument("--origin", help="the audit log's name (default: from the address)")
+    parser.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:8400", help="where to listen")
+    parser.add_argument("--database", default="sqlite:///hub.db", help="sqlite:///FILE or postgresql://…")
+    parser.add_argument("--training", action="store_true", help="a training hub: empty passphrases, training clock")
+    parser.add_argument("--clock", default="system", help="system, or file:PATH of a training clock")
+    add_passphrase(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the hub, and say what to do with what was made."""
+    home = Path(args.home).resolve()
+    if home.exists() and any(home.iterdir()):
+        raise HubError("home", f"couldn't make a hub in {home}: it isn't empty", "name a new folder")
+    text = _write_config(args)
+    config = parse_config(text, home)
+    partnership = read_partnership(Path(args.directory))
+    agreement = _read(Path(args.agreement))
+    # Read only now: what is missing or wrong above is said without a passphrase.
+    from hub.home import read_passphrase
+
+    passphrase = read_passphrase(args.passphrase_file, training=config.training)
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    files = asyncio.run(_make(home, config, partnership, agreement, passphrase))
+    from hub.kit.files import write_whole
+
+    write_whole(home / CONFIG_NAME, text.encode(), 0o644)
+    print(f"made a hub in {home}")
+    print(f"give to every agency, by a way you trust: {home / 'trust.json'}")
+    print(f"hand out, one to each officer, and remove from here: {', '.join(str(file) for file in files)}")
+    print(f"then: hub agency add REQUEST.json --config {home / CONFIG_NAME}; hub serve --config {home / CONFIG_NAME}")
+    return 0
+
+
+def _write_config(args: argparse.Namespace) -> str:
+    host, _, port = args.listen.rpartition(":")
+    if not host or not port.isdigit():
+        raise HubError("config", "`--listen` isn't HOST:PORT", "write 127.0.0.1:8400")
+    clock = args.clock
+    if clock.startswith("file:"):
+        clock = f"file:{Path(clock.removeprefix('file:')).resolve()}"
+    values: dict[str, Any] = {
+        "url": args.url,
+        "origin": args.origin or args.url.partition("://")[2].rstrip("/").replace(":", "-") + "/log",
+        "database": args.database,
+        "training": args.training,
+        "clock": clock,
+    }
+    lines = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in values.items()]
+    # A JSON string is a TOML string.
+    return "\n".join([*lines, "", "[listen]", f"host = {msgspec.json.encode(host).decode()}", f"port = {port}", ""])
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise HubError("config", f"couldn't read {path}", "name a readable TOML file") from error
+
+
+def read_partnership(path: Path) -> Partnership:
+    """Return the ``[partnership]`` table of the TOML file *path*; its other tables are for whoever else reads it.
+
+    Raises:
+        HubError: ``config``.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(_read(path)), _File).partnership
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise HubError("config", f"{path}: {error}", "see docs/examples/county.toml") from error
+
+
+async def _make(home: Path, config: Any, partnership: Partnership, agreement: str, passphrase: str) -> list[Path]:
+    from hub.home import save_keyring, save_officer, save_trust
+    from hub.registry import publish_agreement, publish_directory
+    from hub.signing import new_officers, public_jwk, sign_document
+    from hub.store.base import open_store
+    from hub.wiring import make_clock
+    from keys import jws
+    from keys.keyring import HubKeyring
+    from schemas.agreement_text import compile_agreement
+    from schemas.directory import Directory, HubEntry, parse_directory
+    from schemas.strict_json import dump
+
+    now = make_clock(config)()
+    keyring = HubKeyring.create(now)
+    keys, officers = new_officers(partnership.officers, partnership.threshold)
+    directory = Directory(
+        v=1,
+        partnership=partnership.id,
+        version=1,
+        issued=now,
+        expires=now + partnership.directory_days * DAY,
+        officers=officers,
+        hub=HubEntry(
+            url=config.url,
+            origin=config.origin,
+            signing=(public_jwk(keyring.signing),),
+            checkpoint=tuple(signer.verifier_key for signer in keyring.note_signers(config.origin)),
+        ),
+        agencies=(),
+        witnesses=partnership.witnesses,
+    )
+    parse_directory(dump(directory))
+    compiled = compile_agreement(agreement, version=1, previous=None, issued=now)
+    save_keyring(home, keyring, passphrase)
+    files = [save_officer(home, number, key, passphrase) for number, key in enumerate(keys, 1)]
+    save_trust(home, msgspec.to_builtins(officers), config.url)
+    store = open_store(config.database)
+    try:
+        await publish_directory(store, sign_document(dump(directory), jws.DIRECTORY, keys), now, officers)
+        await publish_agreement(store, sign_document(dump(compiled), jws.AGREEMENT, keys), now)
+    finally:
+        await store.close()
+    return files
