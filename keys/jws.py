@@ -36,7 +36,7 @@ TYPES: Final = frozenset(
 PROOF_PREFIX: Final = b"hub-key-proof/1\n"
 
 _MAX_HEADER: Final = 512
-_MEMBERS: Final = ("alg", "kid", "typ")
+_MEMBERS: Final = {"alg", "kid", "typ"}
 
 
 class Unverified(NamedTuple):
@@ -195,22 +195,31 @@ def parse(compact: bytes, typ: str) -> Unverified:
 @lru_cache(maxsize=4096)
 def _kid(header: bytes, typ: str) -> str:
     # One key writes one header a purpose, so nearly every header has been read before.
+    raw = from_b64u(header)
     try:
-        pairs: list[tuple[str, Any]] = json.loads(from_b64u(header).decode("utf-8"), object_pairs_hook=list)
-        names = sorted(name for name, _ in pairs)
-        members = dict(pairs)
-    except (ValueError, TypeError, RecursionError) as error:
-        if isinstance(error, KeysError):
-            raise
-        raise KeysError("jws-header", "a JWS header is not a JSON object", "write alg, kid and typ") from error
-    kid = members.get("kid")
-    right = names == list(_MEMBERS) and members["alg"] == "Ed25519" and members["typ"] == typ
-    if not right or not isinstance(kid, str) or len(kid) != 43:
-        raise KeysError(
-            "jws-header", f"a JWS header is not exactly alg Ed25519, kid and typ {typ}", "sign it for this use"
-        )
+        members = json.loads(raw.decode("utf-8"), object_pairs_hook=_members)
+    except (ValueError, RecursionError) as error:
+        raise _wrong_header(typ) from error
+    if not isinstance(members, dict) or members.keys() != _MEMBERS:
+        raise _wrong_header(typ)
+    kid = members["kid"]
+    if members["alg"] != "Ed25519" or members["typ"] != typ or not isinstance(kid, str) or len(kid) != 43:
+        raise _wrong_header(typ)
     from_b64u(kid)
     return kid
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member twice")
+    return members
+
+
+def _wrong_header(typ: str) -> KeysError:
+    return KeysError(
+        "jws-header", f"a JWS header is not exactly alg Ed25519, kid and typ {typ}", "sign it for this use"
+    )
 
 
 def check(unverified: Unverified, key: VerifyingKey) -> None:

@@ -1,0 +1,86 @@
+"""Digests, ids and base64url."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keys import digests
+from keys.errors import KeysError
+from schemas.identifiers import is_id, is_sha256
+
+
+@given(st.binary(max_size=200))
+def test_base64url_round_trips_without_padding(data: bytes) -> None:
+    """What is encoded decodes to the same bytes, as text and as bytes, and is RFC 4648's spelling."""
+    text = digests.b64u(data)
+    assert text == base64.urlsafe_b64encode(data).decode().rstrip("=")
+    assert digests.from_b64u(text) == digests.from_b64u(text.encode()) == data
+
+
+@given(st.text("AQgw_-+/= \n\tbé", max_size=12))
+def test_only_the_canonical_spelling_is_read(text: str) -> None:
+    """A text is read only if encoding what it gives is the same text again."""
+    try:
+        data = digests.from_b64u(text)
+    except KeysError as error:
+        assert error.code == "b64u"
+    else:
+        assert digests.b64u(data) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["A", "AA==", "A+AA", "A/AA", "A AA", "AB", "AAB", "AAAA\n", "=", "AAAAA", "é", "AA\n\n", "AAA."]
+)
+def test_other_spellings_are_refused(text: str) -> None:
+    """Padding, the standard alphabet, white space and spare bits are each refused."""
+    with pytest.raises(KeysError, match="canonical"):
+        digests.from_b64u(text)
+
+
+@given(st.integers(0, 2**48 - 1))
+def test_an_id_is_a_version_7_uuid_of_its_moment(now: int) -> None:
+    """An id carries its millisecond and is what the schemas call an id."""
+    made = digests.new_id(now)
+    assert is_id(made)
+    assert int.from_bytes(digests.from_b64u(made)[:6], "big") == now
+
+
+def test_ids_of_one_moment_differ() -> None:
+    """A thousand ids of one millisecond are a thousand ids."""
+    assert len({digests.new_id(5) for _ in range(1000)}) == 1000
+
+
+def test_parts_of_an_obligation_do_not_run_together() -> None:
+    """Moving a character from one part to the next makes another duty."""
+    ids = {
+        digests.obligation_id(parts)
+        for parts in (["ab", "c"], ["a", "bc"], ["abc"], ["abc", ""], ["", "abc"], ["ab", "ć"])
+    }
+    assert len(ids) == 6
+    assert all(map(is_sha256, ids))
+
+
+def test_an_opening_is_computed_from_the_manifest_or_its_digest() -> None:
+    """The sender, who has the manifest, and the hub, who gets its digest in a receipt, come to the same value."""
+    assert digests.opening(b"manifest") == digests.opening_of(digests.sha256_b64u(b"manifest"))
+    assert digests.opening(b"manifest") != digests.sha256_b64u(b"manifest")
+
+
+def test_pseudonyms_need_the_key() -> None:
+    """A keyed digest is HMAC-SHA256 and differs between agencies."""
+    assert digests.from_b64u(digests.keyed_digest(b"k", "Zoë")) == hmac.digest(b"k", "Zoë".encode(), hashlib.sha256)
+    assert digests.keyed_digest(b"k", "Zoë") != digests.keyed_digest(b"l", "Zoë")
+
+
+def test_small_tools() -> None:
+    """SHA-256 is SHA-256, random bytes come in the length asked, and equality is equality."""
+    assert digests.sha256(b"abc") == hashlib.sha256(b"abc").digest()
+    assert len(digests.random_bytes(7)) == 7
+    assert digests.same(b"a", memoryview(b"a"))
+    assert not digests.same(b"a", b"b")
