@@ -17,29 +17,22 @@ Source: design 5 (catalogue); protocol 2 (derived members), 3 (the recipient der
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from importlib import resources
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
 from referencing import Registry, Resource
 
 from schemas.catalogue_words import describe
 from schemas.envelope import MAX_RECIPIENTS, Header, Item, Struct
 from schemas.identifiers import Code, MailboxId, MessageType, Moment
-from schemas.nhs_number import is_nhs_number
 from schemas.strict_json import MalformedError, parse
+from schemas.validator import Schema, Validator
 
 MAX_MESSAGE: Final = 8 * 1024 * 1024
 MAX_ITEMS: Final = 64
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FORMATS: Final = FormatChecker(formats=("date", "date-time", "email"))
-_FORMATS.checks("nhs-number")(lambda text: not isinstance(text, str) or is_nhs_number(text))
-
-Schema = Mapping[str, Any]
 
 
 class Clear(Struct, frozen=True, kw_only=True):
@@ -63,20 +56,6 @@ def clear_of(header: Header) -> Clear:
         items=header.items,
         facts=header.facts,
     )
-
-
-@lru_cache(maxsize=256)
-def _compile(pattern: str) -> re.Pattern[str]:
-    # JSON Schema's `$` is the end of the text; Python's also stands before a last line feed.
-    return re.compile(re.sub(r"\$\Z", r"\\Z", pattern))
-
-
-def _pattern(_: Any, pattern: str, instance: Any, __: Schema) -> Iterator[ValidationError]:
-    if isinstance(instance, str) and not _compile(pattern).search(instance):
-        yield ValidationError("pattern")
-
-
-_Validator: Final[Any] = validators.extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
 
 
 def _select(value: Any, pointer: str) -> list[Any]:
@@ -109,7 +88,7 @@ class Catalogue:
         self._schemas: dict[MessageType, Schema] = {
             "/".join(ident.split("/")[-2:]): schema for ident, schema in schemas.items() if "x-clear" in schema
         }
-        self._validators: dict[MessageType, Any] = {}
+        self._validators: dict[MessageType, Validator] = {}
 
     @classmethod
     def load(cls) -> Catalogue:
@@ -162,12 +141,9 @@ class Catalogue:
                 and the rule, never the value.
         """
         schema = self.schema(message_type)
-        validator = self._validators.get(message_type)
-        if validator is None:
-            validator = _Validator(schema, registry=self._registry, format_checker=_FORMATS)
-            self._validators[message_type] = validator
-        # The first error only: a message that is wrong a thousand times costs no more than one that is wrong once.
-        error = next(validator.iter_errors(message), None)
+        if message_type not in self._validators:
+            self._validators[message_type] = Validator(schema, self._registry)
+        error = self._validators[message_type].first_error(message)
         if error is not None:
             raise MalformedError(
                 "message-schema", f"{message_type}: {describe(error)}", "correct the field and send again"

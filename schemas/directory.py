@@ -26,9 +26,16 @@ class Jwk(Struct, frozen=True, kw_only=True):
 
     kty: Literal["OKP", "AKP"]
     crv: Literal["Ed25519"] | None = None
-    x: Annotated[str, Meta(max_length=43)] | None = None
+    x: Sha256 | None = None
     alg: Literal["MLKEM768-X25519", "ML-DSA-44"] | None = None
-    pub: Annotated[str, Meta(max_length=4000)] | None = None
+    pub: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]+\Z", max_length=4000)] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a key that has the members of both kinds, or lacks some of its own."""
+        ed25519, pair = (self.crv, self.x), (self.alg, self.pub)
+        own, other = (ed25519, pair) if self.kty == "OKP" else (pair, ed25519)
+        if None in own or other != (None, None):
+            raise ValueError("a key has either `crv` and `x`, or `alg` and `pub`")
 
 
 class Officers(Struct, frozen=True, kw_only=True):

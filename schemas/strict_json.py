@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cache
 from math import isfinite
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from msgspec import inspect
@@ -171,7 +171,7 @@ def parse_as(raw: bytes, kind: type[T], *, max_bytes: int) -> T:
         MalformedError: ``json-*``, or ``json-shape`` naming the member and the rule.
     """
     quick: T | None = None
-    if len(raw) <= max_bytes and (decoder := _canonical_decoder(kind)) is not None:
+    if len(raw) <= max_bytes and (decoder := _canonical_decoder(cast("Hashable", kind))) is not None:
         try:
             quick = decoder.decode(raw)
         except (msgspec.MsgspecError, ValueError, RecursionError):
