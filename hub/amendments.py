@@ -26,7 +26,6 @@ from schemas.envelope import Header, Wraps, parse_header, parse_wraps
 from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, ObligationId, agency_of
 from schemas.statements import Waiver, Withdrawal, parse_waiver, parse_withdrawal
 
-
 T = TypeVar("T")
 
 
@@ -57,7 +56,6 @@ async def replace_wraps(
     name: EnvelopeId,
     raw: bytes,
     now: Moment,
-    signer: jws.SigningKey,
 ) -> Replaced:
     """Take new wraps from the sender, for the same mailboxes, and deliver again to who has not opened it yet.
 
@@ -76,7 +74,7 @@ async def replace_wraps(
         authenticate(registry.snapshot, signed, caller, stored.sender, at)
         if stored.wraps == raw:
             return Replaced(frozenset())
-        refusal = judge_wraps(wraps, registry.snapshot.directory, registry.snapshot.keys, at)
+        refusal = judge_wraps(wraps, registry.snapshot.keys, at)
         return refusal or _record_wraps(tx, stored, wraps, raw, at)
 
     return _value(await in_transaction(store, registry, record))
@@ -193,7 +191,6 @@ async def record_waiver(
     name: ObligationId,
     raw: bytes,
     now: Moment,
-    signer: jws.SigningKey,
 ) -> Waived:
     """End an obligation by a signed statement: waived by two people, or met by other means and confirmed.
 
@@ -249,9 +246,7 @@ def header_of(stored: EnvelopeRow) -> Header:
     return parse_header(jws.parse(stored.header, jws.ENVELOPE).payload)
 
 
-def _own_envelope(
-    tx: Transaction, snapshot: Snapshot, caller: AgencyId, name: EnvelopeId
-) -> EnvelopeRow | Refusal:
+def _own_envelope(tx: Transaction, snapshot: Snapshot, caller: AgencyId, name: EnvelopeId) -> EnvelopeRow | Refusal:
     stored = tx.find_envelope(name)
     if stored is None or not snapshot.directory.is_same_or_successor(caller, agency_of(stored.sender)):
         return Refusal("not-found", "there is no such envelope of yours", "check its id")

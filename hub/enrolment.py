@@ -107,21 +107,23 @@ def _check_possession(said: Said, secret: bytes) -> None:
     if statement.state != "active" or (statement.use == "seal" and statement.proof is None and said.approved):
         # Giving a key up needs no proof; at enrolment an officer has seen whose sealing key it is.
         return
-    if statement.proof is not None:
-        if statement.use == "seal":
-            if digests.same(statement.proof.encode(), digests.sha256_b64u(challenge(secret, said.kid)).encode()):
-                return
-        else:
-            message = jws.proof_statement(statement.agency, statement.sequence, said.kid)
-            try:
-                return jws.check_proof(public_key(statement.jwk), message, statement.proof)
-            except KeysError:
-                pass
-    raise NotAuthenticError(
-        "key-proof",
-        "the statement does not show that its agency holds the key",
-        "sign the proof with the new key, or answer the hub's challenge",
-    )
+    if not _is_proof(said, statement.proof or "", secret):
+        raise NotAuthenticError(
+            "key-proof",
+            "the statement does not show that its agency holds the key",
+            "sign the proof with the new key, or answer the hub's challenge",
+        )
+
+
+def _is_proof(said: Said, proof: str, secret: bytes) -> bool:
+    if said.statement.use == "seal":
+        return digests.same(proof.encode(), digests.sha256_b64u(challenge(secret, said.kid)).encode())
+    message = jws.proof_statement(said.statement.agency, said.statement.sequence, said.kid)
+    try:
+        jws.check_proof(public_key(said.statement.jwk), message, proof)
+    except KeysError:
+        return False
+    return True
 
 
 def _judge_order(said: Said, mine: list[KeyRow]) -> Refusal | None:

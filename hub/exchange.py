@@ -11,7 +11,7 @@ Each function that takes bytes has five beats: 1 parse, 2 whose is it, then in o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from hub import ledger, notices, obligations, retention
 from hub.core import delivery
@@ -32,7 +32,8 @@ from schemas.receipt import Receipt
 from schemas.statements import Acceptance
 
 
-class Accepted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Accepted:
     """The hub's signed word that an envelope is durable and owed; ``wake``: mailboxes whose feeds grew."""
 
     acceptance: bytes
@@ -40,7 +41,8 @@ class Accepted(NamedTuple):
     wake: frozenset[MailboxId]
 
 
-class Taken(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Taken:
     """A receipt is durable and in the log at ``index``; ``wake``: mailboxes whose feeds grew."""
 
     id: ReceiptId
@@ -49,7 +51,8 @@ class Taken(NamedTuple):
     wake: frozenset[MailboxId]
 
 
-class Swept(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Swept:
     """One round of the clock: how many obligations were looked at, and whose feeds grew."""
 
     count: int
@@ -135,9 +138,7 @@ def _record_envelope(
         ),
         at,
     )
-    said = Acceptance(
-        v=1, id=header.id, header_sha256=digest, sealed_sha256=header.sealed.sha256, at=at, index=index
-    )
+    said = Acceptance(v=1, id=header.id, header_sha256=digest, sealed_sha256=header.sealed.sha256, at=at, index=index)
     acceptance = signer.sign(strict_json.dump(said), jws.ACCEPTANCE)
     tx.add_envelope(_row(envelope, digest, acceptance, at, index), parts.body)
     tx.add_deliveries(header.id, [(wrap.mailbox, wrap.kid) for wrap in envelope.wraps.wraps], at)
@@ -280,8 +281,7 @@ def _record_receipt(
         return _refuse_receipt(tx, receipt, digest, reused, at)
     envelope, row = tx.find_envelope(receipt.envelope), tx.find_delivery(receipt.envelope, receipt.mailbox)
     if envelope is None or row is None:
-        after = delivery.judge_receipt(receipt, None, None, (), at)
-        return _refuse_receipt(tx, receipt, digest, after, at)
+        return _refuse_receipt(tx, receipt, digest, delivery.UNKNOWN, at)
     opening = digests.opening_of(receipt.manifest_sha256) if receipt.manifest_sha256 else None
     known = _earlier_receipts(tx, receipt) if receipt.previous else frozenset()
     delivered = delivery.Delivered(row.state, envelope.sealed_sha256, envelope.opening)
@@ -353,9 +353,7 @@ def _refuse_receipt(tx: Transaction, receipt: Receipt, digest: str, refusal: Ref
     return refusal
 
 
-async def enforce_deadlines(
-    store: Store, registry: Registry, now: Moment, signer: jws.SigningKey, limit: int
-) -> Swept:
+async def enforce_deadlines(store: Store, registry: Registry, now: Moment, signer: jws.SigningKey, limit: int) -> Swept:
     """Take the steps that are due at *now* of at most *limit* open obligations, the longest due first.
 
     Each step is a leaf and a notice to whom it names.  Steps that passed while the hub was down are all taken,

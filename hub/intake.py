@@ -62,9 +62,7 @@ def open_envelope(snapshot: Snapshot, caller: AgencyId, raw: bytes, now: Moment)
     return Envelope(parts, header, wraps, signed.kid)
 
 
-def authenticate(
-    snapshot: Snapshot, signed: jws.Unverified, caller: AgencyId, mailbox: MailboxId, now: Moment
-) -> None:
+def authenticate(snapshot: Snapshot, signed: jws.Unverified, caller: AgencyId, mailbox: MailboxId, now: Moment) -> None:
     """Raise unless *signed* is signed by an active key of *caller* that speaks for *mailbox*."""
     objection = judge_signer(snapshot.keys.get(signed.kid), caller, mailbox, now)
     if objection:

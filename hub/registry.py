@@ -8,8 +8,8 @@ Source: protocol 7.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -17,11 +17,11 @@ import msgspec
 from hub import ledger
 from hub.core.authenticity import KeyFact, is_usable
 from hub.core.events import Event, EventName
-from hub.errors import HubError, NotAuthenticError, Refusal, RefusedError
+from hub.errors import HubError, Refusal, RefusedError
 from hub.store.base import Store
-from hub.store.rows import DocumentRow
+from hub.store.rows import DocumentRow, LogHead
 from hub.store.transaction import Transaction
-from keys import digests, jws
+from keys import digests, documents, jws
 from schemas.agreement import MAX_AGREEMENT, Agreement, parse_agreement
 from schemas.directory import (
     MAX_DIRECTORY,
@@ -32,10 +32,8 @@ from schemas.directory import (
     parse_directory,
     parse_key_statement,
 )
-from schemas.envelope import Struct
 from schemas.identifiers import AgencyId, KeyId, Moment
 from schemas.rules.compiled import Rules
-from schemas.strict_json import MalformedError, parse
 
 MAX_DOCUMENT: Final = 4 * max(MAX_DIRECTORY, MAX_AGREEMENT)
 
@@ -44,7 +42,8 @@ class StaleError(Exception):
     """The snapshot is older than the database: the caller refreshes it and tries again."""
 
 
-class Snapshot(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
     """Directory, agreement and keys as of one serial of the log's head row."""
 
     serial: int
@@ -122,8 +121,8 @@ def _read(tx: Transaction) -> Snapshot:
             verifying[row.kid] = public_key(statement.jwk)
     return Snapshot(
         serial=tx.log_head().registry,
-        directory=DirectoryIndex(parse_directory(payload_of(directory.document))),
-        rules=tuple(Rules(parse_agreement(payload_of(row.document))) for row in agreements),
+        directory=DirectoryIndex(parse_directory(payload_of(directory.document, jws.DIRECTORY))),
+        rules=tuple(Rules(parse_agreement(payload_of(row.document, jws.AGREEMENT))) for row in agreements),
         keys=facts,
         verifying=verifying,
     )
@@ -143,47 +142,13 @@ def public_key(jwk: Jwk) -> jws.VerifyingKey:
     return jws.VerifyingKey.from_jwk(public_members(jwk))
 
 
-def split_document(document: bytes) -> list[bytes]:
-    """Return the compact JWS of a signed document: a JSON array of them.
-
-    Raises:
-        MalformedError: ``json-*`` or ``document-payloads``.
-    """
-    parts = parse(document, max_bytes=MAX_DOCUMENT)
-    if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
-        raise MalformedError("document-payloads", "a signed document is an array of JWS", "send it as it was signed")
-    return [part.encode() for part in parts]
-
-
-def payload_of(document: bytes) -> bytes:
+def payload_of(document: bytes, typ: str) -> bytes:
     """Return the payload of a document that was checked when it was published."""
-    return digests.from_b64u(json.loads(document)[0].split(".")[1])
+    return documents.parse(document, typ)[0].payload
 
 
-def check_document(document: bytes, typ: str, officers: Officers, *also: Officers) -> bytes:
-    """Return the payload if enough of *officers*, and of each of *also*, signed it; signatures count by distinct key.
-
-    Raises:
-        MalformedError, KeysError: not an array of JWS over one payload.
-        NotAuthenticError: ``document-signatures``.
-    """
-    parsed = [jws.parse(part, typ) for part in split_document(document)]
-    if len({part.payload for part in parsed}) != 1:
-        raise MalformedError("document-payloads", "the signatures are over different payloads", "sign one payload")
-    for group in (officers, *also):
-        known = {key.kid: key for key in map(public_key, group.keys)}
-        signed = set()
-        for part in parsed:
-            if part.kid in known:
-                jws.check(part, known[part.kid])
-                signed.add(part.kid)
-        if len(signed) < group.threshold:
-            raise NotAuthenticError(
-                "document-signatures",
-                f"{len(signed)} of the officers' keys signed it, {group.threshold} must",
-                "have more officers sign the same payload",
-            )
-    return parsed[0].payload
+def _signers(officers: Officers) -> documents.Signers:
+    return documents.Signers.of(officers.threshold, map(public_members, officers.keys))
 
 
 async def publish_directory(store: Store, document: bytes, now: Moment, roots: Officers | None = None) -> Directory:
@@ -192,18 +157,18 @@ async def publish_directory(store: Store, document: bytes, now: Moment, roots: O
     Publishing the current version again changes nothing.
 
     Raises:
-        MalformedError, KeysError, NotAuthenticError: see :func:`check_document`.
+        MalformedError, KeysError: not a directory, or not signed by enough officers (``document-signatures``).
         RefusedError: ``document-version``, ``document-previous``, ``document-partnership``.
     """
-    proposed = parse_directory(jws.parse(split_document(document)[0], jws.DIRECTORY).payload)
+    proposed = parse_directory(payload_of(document, jws.DIRECTORY))
 
     def record(tx: Transaction) -> Refusal | None:
         current = tx.current_document("directory")
-        before = parse_directory(payload_of(current.document)) if current else None
+        before = parse_directory(payload_of(current.document, jws.DIRECTORY)) if current else None
         officers = before.officers if before else roots
         if officers is None:
             return Refusal("document-version", "the first directory needs the pinned officers", "run `hub init`")
-        payload = check_document(document, jws.DIRECTORY, officers, proposed.officers)
+        payload = documents.verify(document, jws.DIRECTORY, [_signers(officers), _signers(proposed.officers)])
         return _publish(tx, "directory", proposed, payload, document, now)
 
     _raise(await store.write(record))
@@ -215,14 +180,14 @@ async def publish_agreement(store: Store, document: bytes, now: Moment) -> Agree
 
     Raises: as :func:`publish_directory`.
     """
-    proposed = parse_agreement(jws.parse(split_document(document)[0], jws.AGREEMENT).payload)
+    proposed = parse_agreement(payload_of(document, jws.AGREEMENT))
 
     def record(tx: Transaction) -> Refusal | None:
         directory = tx.current_document("directory")
         if directory is None:
             return Refusal("document-version", "there is no directory yet", "publish the directory first")
-        officers = parse_directory(payload_of(directory.document)).officers
-        payload = check_document(document, jws.AGREEMENT, officers)
+        officers = parse_directory(payload_of(directory.document, jws.DIRECTORY)).officers
+        payload = documents.verify(document, jws.AGREEMENT, [_signers(officers)])
         return _publish(tx, "agreement", proposed, payload, document, now)
 
     _raise(await store.write(record))
@@ -252,7 +217,7 @@ def _publish(
 def bump(tx: Transaction) -> None:
     """Tell every process that its snapshot is old: the next write with one is turned back."""
     head = tx.log_head()
-    tx.set_log_head(head._replace(registry=head.registry + 1))
+    tx.set_log_head(LogHead(head.size, head.frontier, head.registry + 1, head.at))
 
 
 def _raise(outcome: Refusal | None) -> None:

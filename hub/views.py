@@ -34,7 +34,9 @@ async def envelope_state(store: Store, registry: Registry, caller: AgencyId, nam
 
     def look(tx: Transaction) -> dict[str, Any]:
         row, deliveries = tx.find_envelope(name), tx.deliveries_of(name)
-        seen = [one for one in deliveries if row and (_mine(index, caller, row.sender) or _mine(index, caller, one.mailbox))]
+        seen = [
+            one for one in deliveries if row and (_mine(index, caller, row.sender) or _mine(index, caller, one.mailbox))
+        ]
         if row is None or not seen:
             raise _nothing()
         levels: dict[str, list[str]] = {}
@@ -72,4 +74,3 @@ async def sealed_body(store: Store, registry: Registry, caller: AgencyId, name: 
         return body
 
     return await store.read(look)
-

@@ -17,7 +17,16 @@ from schemas.identifiers import Moment, Sha256
 from schemas.receipt import Receipt
 
 State = Literal[
-    "owed", "held", "opened", "filed", "filed_opened", "acknowledged", "filed_acknowledged", "declined", "rejected", "gone"
+    "owed",
+    "held",
+    "opened",
+    "filed",
+    "filed_opened",
+    "acknowledged",
+    "filed_acknowledged",
+    "declined",
+    "rejected",
+    "gone",
 ]
 Happening = Literal[
     "collected", "filed", "opened", "acknowledged", "declined", "rejected", "withdrawn", "destroyed", "resealed"
@@ -105,8 +114,15 @@ class Delivered(NamedTuple):
     opening: Sha256
 
 
+UNKNOWN: Final = Refusal(
+    code="receipt-unknown-envelope",
+    message="there is no such delivery to this mailbox",
+    hint="check envelope and mailbox",
+)
+
+
 def judge_receipt(
-    receipt: Receipt, delivered: Delivered | None, opening: Sha256 | None, known: Container[Sha256], at: Moment
+    receipt: Receipt, delivered: Delivered, opening: Sha256 | None, known: Container[Sha256], at: Moment
 ) -> State | Refusal:
     """Return the delivery's state after *receipt*, taken at *at*, or why it is refused.
 
@@ -114,12 +130,6 @@ def judge_receipt(
         opening: what the receipt's ``manifest_sha256`` digests to; ``None`` in a ``rejected``.
         known: digests of this mailbox's earlier receipts for the envelope.
     """
-    if delivered is None:
-        return Refusal(
-            code="receipt-unknown-envelope",
-            message="there is no such delivery to this mailbox",
-            hint="check envelope and mailbox",
-        )
     if receipt.at > at + MAX_AHEAD:
         return Refusal(
             code="receipt-in-future",

@@ -46,7 +46,7 @@ def _objections(
         return
     yield from _judge_sender(header, index, allowed, now)
     yield from _judge_recipients(header, index, allowed, now)
-    yield from _judge_wraps(wraps, index, keys, now)
+    yield from _judge_wraps(wraps, keys, now)
 
 
 def _judge_moments(header: Header, now: Moment) -> Iterator[Refusal]:
@@ -122,9 +122,7 @@ def _judge_recipients(header: Header, index: DirectoryIndex, allowed: TypeRules,
             )
 
 
-def _judge_wraps(
-    wraps: Wraps, index: DirectoryIndex, keys: Mapping[KeyId, KeyFact], now: Moment
-) -> Iterator[Refusal]:
+def _judge_wraps(wraps: Wraps, keys: Mapping[KeyId, KeyFact], now: Moment) -> Iterator[Refusal]:
     for wrap in wraps.wraps:
         key = keys.get(wrap.kid)
         if key is None or not is_usable(key, "seal", now) or not _is_key_of(key, wrap.mailbox):
@@ -135,14 +133,13 @@ def _judge_wraps(
             )
 
 
-def judge_wraps(wraps: Wraps, index: DirectoryIndex, keys: Mapping[KeyId, KeyFact], now: Moment) -> Refusal | None:
+def judge_wraps(wraps: Wraps, keys: Mapping[KeyId, KeyFact], now: Moment) -> Refusal | None:
     """Return why replaced *wraps* don't fit the recipients' sealing keys at *now*, or ``None``."""
-    return next(_judge_wraps(wraps, index, keys, now), None)
+    return next(_judge_wraps(wraps, keys, now), None)
 
 
 def _is_key_of(key: KeyFact, mailbox: MailboxId) -> bool:
     return key.agency == agency_of(mailbox) and key.mailbox in (None, mailbox)
-
 
 
 class Before(NamedTuple):

@@ -1,0 +1,176 @@
+"""The log told again by the rules alone: what must be owed, and does the log say the same?
+
+The offline verifier feeds it what the log stands for, in order; nothing here believes what the hub concluded.
+
+Source: protocol 5 and 8.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from hub.core import delivery
+from hub.core.duties import Owed, Sent, Settled, plan_envelope, plan_receipt, plan_withdrawal
+from hub.core.events import Leaf
+from hub.errors import Refusal
+from schemas.directory import DirectoryIndex
+from schemas.envelope import Header
+from schemas.identifiers import EnvelopeId, MailboxId, Moment, ObligationId, ThreadId
+from schemas.receipt import Receipt
+from schemas.rules.compiled import Rules
+from schemas.rules.duty import Duty, DutyParts, State
+from schemas.rules.figures import DutyRow, Taken
+
+
+class Conclusion(NamedTuple):
+    """What one leaf of the hub's own must say: an obligation's id, and its end if it ends."""
+
+    event: str
+    obligation: ObligationId
+    state: State | None
+
+
+@dataclass(slots=True)
+class Row:
+    """One obligation as replayed."""
+
+    id: ObligationId
+    duty: Duty
+    state: State = "open"
+    settled_at: Moment | None = None
+    settled_by: str | None = None
+
+
+@dataclass(slots=True)
+class Replay:
+    """Obligations and deliveries as the rules have them.  ``name_of`` digests the parts of a duty."""
+
+    name_of: Callable[[DutyParts], ObligationId]
+    rows: dict[ObligationId, Row] = field(default_factory=dict)
+    threads: dict[ThreadId, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    sent: dict[ThreadId, list[Sent]] = field(default_factory=lambda: defaultdict(list))
+    headers: dict[EnvelopeId, Header] = field(default_factory=dict)
+    states: dict[tuple[EnvelopeId, MailboxId], delivery.State] = field(default_factory=dict)
+    taken: list[Taken] = field(default_factory=list)
+    expected: list[Conclusion] = field(default_factory=list)
+
+    def envelope(self, header: Header, rules: Rules, index: DirectoryIndex, at: Moment) -> None:
+        """Tell that *header* was accepted at *at*."""
+        thread = header.thread
+        plan = plan_envelope(header, rules, index, self._open(thread), lambda: self.sent[thread], at)
+        for opened in plan.opened:
+            name = self.name_of(opened.duty.parts)
+            if name in self.rows:
+                continue
+            row = Row(name, opened.duty, opened.state, opened.settled_at, opened.settled_by)
+            self.rows[name] = row
+            self.threads[thread].append(row)
+            self.expected.append(Conclusion("obligation-opened", name, None))
+            if opened.state != "open":
+                self.expected.append(Conclusion("obligation-settled", name, opened.state))
+        self._settle(plan.settled, at)
+        self.sent[thread].append(Sent(header, at))
+        self.headers[header.id] = header
+        self.states.update({(header.id, mailbox): "owed" for mailbox in header.to})
+
+    def receipt(self, receipt: Receipt, at: Moment) -> str | None:
+        """Tell that *receipt* was accepted at *at*; return what is wrong with that, or ``None``."""
+        header = self.headers.get(receipt.envelope)
+        state = self.states.get((receipt.envelope, receipt.mailbox))
+        if header is None or state is None:
+            return "a receipt for no delivery"
+        after = delivery.advance(state, "destroyed" if receipt.mode == "destroyed" else receipt.level)
+        if isinstance(after, Refusal):
+            return "a receipt out of order"
+        self.states[receipt.envelope, receipt.mailbox] = after
+        self.taken.append(Taken(receipt.envelope, receipt.mailbox, receipt.level, at))
+        self._settle(plan_receipt(receipt, self._open(header.thread), at), at)
+        return None
+
+    def waive(self, obligation: ObligationId, state: State, by: str, at: Moment) -> str | None:
+        """Tell that *obligation* was waived, or met elsewhere."""
+        row = self.rows.get(obligation)
+        if row is None or row.state != "open":
+            return "a waiver of no open obligation"
+        self._settle((Settled(row.id, row.duty, state, by),), at)
+        return None
+
+    def lapse(self, obligation: ObligationId, at: Moment) -> bool:
+        """Answer whether *obligation* may lapse at *at*, and let it."""
+        row = self.rows.get(obligation)
+        if row is None or row.state != "open" or not row.duty.lapses or row.duty.due > at:
+            return False
+        row.state, row.settled_at, row.settled_by = "lapsed", at, ""
+        return True
+
+    def withdraw(self, envelope: EnvelopeId, at: Moment) -> None:
+        """Tell that *envelope* was taken back: gone for whoever had not collected it."""
+        header = self.headers[envelope]
+        gone = {box for box in header.to if not isinstance(self._withdrawn(envelope, box), Refusal)}
+        self.states.update({(envelope, box): "gone" for box in gone})
+        rows = self.threads[header.thread]
+        met = [
+            Owed(row.id, row.duty) for row in rows if row.settled_by == envelope and row.state in {"met", "met_late"}
+        ]
+        ended, again = plan_withdrawal(header, frozenset(gone), self._open(header.thread), met)
+        self._settle(ended, at)
+        for owed in again:
+            row = self.rows[owed.id]
+            row.state, row.settled_at, row.settled_by = "open", None, None
+            self.expected.append(Conclusion("obligation-reopened", row.id, None))
+        self.sent[header.thread] = [sent for sent in self.sent[header.thread] if sent.header.id != envelope]
+
+    def conclude(self, leaf: Leaf) -> str | None:
+        """Hold a leaf of the hub's own conclusions against what the rules expect next; return what differs."""
+        if leaf.obligation is None:
+            return "a conclusion about nothing"
+        state = leaf.outcome if leaf.event == "obligation-settled" else None
+        if state == "lapsed":
+            return None if self.lapse(leaf.obligation, leaf.at) else "a lapse that the rules don't know"
+        for place, expected in enumerate(self.expected):
+            if (expected.event, expected.obligation, expected.state) == (leaf.event, leaf.obligation, state):
+                del self.expected[place]
+                row = self.rows[leaf.obligation]
+                if leaf.event == "obligation-opened" and (leaf.due, leaf.mailbox, leaf.creditor) != (
+                    row.duty.due,
+                    row.duty.debtor,
+                    row.duty.creditor,
+                ):
+                    return "an obligation whose parties or due moment differ from the rules"
+                return None
+        return "a conclusion that the rules don't know"
+
+    def duties(self) -> Iterator[DutyRow]:
+        """Yield every obligation as the figures need it."""
+        for row in self.rows.values():
+            duty = row.duty
+            yield DutyRow(
+                id=row.id,
+                kind=duty.kind,
+                rule=duty.rule,
+                thread=duty.thread,
+                family=duty.types[0],
+                debtor=duty.debtor,
+                creditor=duty.creditor,
+                item=duty.item,
+                due=duty.due,
+                state=row.state,
+                settled_at=row.settled_at,
+                settled_by=row.settled_by,
+                envelope=duty.envelope,
+            )
+
+    def _withdrawn(self, envelope: EnvelopeId, mailbox: MailboxId) -> delivery.State | Refusal:
+        return delivery.advance(self.states[envelope, mailbox], "withdrawn")
+
+    def _open(self, thread: ThreadId) -> list[Owed]:
+        return [Owed(row.id, row.duty) for row in self.threads[thread] if row.state == "open"]
+
+    def _settle(self, settled: tuple[Settled, ...], at: Moment) -> None:
+        for end in settled:
+            row = self.rows[end.id]
+            row.state, row.settled_at, row.settled_by = end.state, at, end.by
+            self.expected.append(Conclusion("obligation-settled", end.id, end.state))

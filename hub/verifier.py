@@ -1,0 +1,373 @@
+"""An exported log, verified from the first leaf with nothing but the officers' first keys.
+
+Trusts nothing of the hub: not its database, not its conclusions, not that it is reachable.  Each leaf is hashed into
+the tree; each signed object that a leaf stands for is verified by keys that the directory, signed by the officers,
+vouches for; each obligation is worked out again by the rules.
+
+An export is a folder:
+
+=====================  =============================================================================
+``directory-N.json``   version N of the directory, as published: an array of JWS
+``agreement-N.json``   version N of the agreement
+``leaves.jsonl``       the log's leaves, one a line, byte for byte as hashed
+``evidence.jsonl``     one compact JWS a line, as a JSON string: every header, acceptance, receipt, waiver,
+                       withdrawal and key statement that a leaf names by its digest
+``checkpoint.txt``     the newest signed checkpoint, cosignature lines after the hub's own
+=====================  =============================================================================
+
+Source: protocol 8; RFC 6962; C2SP signed-note, tlog-checkpoint, tlog-cosignature.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from hub.core.authenticity import KeyFact, judge_signer
+from hub.core.events import MAX_LEAF, Leaf
+from hub.core.replay import Replay
+from hub.errors import HubError
+from hub.registry import public_key, public_members, witness_name
+from keys import digests, documents, jws, merkle, notes
+from keys.errors import KeysError
+from schemas.agreement import parse_agreement
+from schemas.directory import DirectoryIndex, Officers, parse_directory, parse_key_statement
+from schemas.envelope import parse_header
+from schemas.identifiers import MailboxId, Moment
+from schemas.receipt import parse_receipt
+from schemas.rules.compiled import Rules
+from schemas.rules.figures import Figures, tally
+from schemas.statements import parse_acceptance, parse_waiver, parse_withdrawal
+from schemas.strict_json import MalformedError, parse_as
+
+MAX_PROBLEMS: Final = 100
+CONCLUSIONS: Final = frozenset({"obligation-opened", "obligation-settled", "obligation-reopened"})
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found.  ``problems``: where (leaf index or file) and what, at most :data:`MAX_PROBLEMS`."""
+
+    size: int = 0
+    root: str = ""
+    signatures: int = 0
+    witnesses: tuple[str, ...] = ()
+    at: Moment = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def verified(self) -> bool:
+        """Answer whether nothing at all was wrong."""
+        return not self.problems
+
+    def object(self, where: str, what: str) -> None:
+        """Note one problem."""
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(f"{where}: {what}")
+
+
+class Verifier:
+    """One pass over one export."""
+
+    def __init__(self, folder: Path, roots: Officers) -> None:
+        self.folder = folder
+        self.verdict = Verdict()
+        self.replay = Replay(digests.obligation_id)
+        self.directories = [DirectoryIndex(one) for one in self._directories(roots)]
+        self.agreements = list(self._agreements())
+        self.evidence, self.acceptances = self._evidence()
+        self.index = 0
+        self.rules: list[Rules] = []
+        self.current: DirectoryIndex | None = None
+        self.facts: dict[str, KeyFact] = {}
+        self.keys: dict[str, jws.VerifyingKey] = {}
+
+    def _documents(self, kind: str) -> Iterator[bytes]:
+        number = 1
+        while (path := self.folder / f"{kind}-{number}.json").exists():
+            yield path.read_bytes()
+            number += 1
+
+    def _directories(self, officers: Officers) -> Iterator[Any]:
+        previous = None
+        for document in self._documents("directory"):
+            said = parse_directory(documents.parse(document, jws.DIRECTORY)[0].payload)
+            groups = [_signers(officers), _signers(said.officers)]
+            payload = documents.verify(document, jws.DIRECTORY, groups)
+            if said.previous != previous:
+                self.verdict.object(f"directory-{said.version}.json", "does not follow the version before it")
+            previous, officers = digests.sha256_b64u(payload), said.officers
+            yield said
+
+    def _agreements(self) -> Iterator[Rules]:
+        for document in self._documents("agreement"):
+            yield Rules(parse_agreement(_verify_by_any(document, [one.directory.officers for one in self.directories])))
+
+    def _evidence(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        evidence, acceptances = {}, {}
+        for line in (self.folder / "evidence.jsonl").open(encoding="utf-8"):
+            compact = json.loads(line).encode()
+            try:
+                acceptances[parse_acceptance(jws.parse(compact, jws.ACCEPTANCE).payload).id] = compact
+            except KeysError:
+                evidence[digests.sha256_b64u(compact)] = compact
+        return evidence, acceptances
+
+    def run(self) -> Verdict:
+        """Verify everything and return what was found."""
+        frontier = merkle.Frontier()
+        with (self.folder / "leaves.jsonl").open("rb") as leaves:
+            for self.index, line in enumerate(leaves):
+                body = line.removesuffix(b"\n")
+                frontier.append(merkle.leaf_hash(body))
+                try:
+                    leaf = parse_as(body, Leaf, max_bytes=MAX_LEAF)
+                    if leaf.at < self.verdict.at:
+                        self._object("its moment is before the one of the leaf before it")
+                    self.verdict.at = leaf.at
+                    self._take(leaf)
+                except (MalformedError, KeysError, HubError) as error:
+                    self._object(f"{error.code}: {error.message}")
+        self._expect_nothing()
+        self.verdict.size, self.verdict.root = frontier.size, digests.b64u(frontier.root())
+        self._check_checkpoint(frontier)
+        return self.verdict
+
+    def _object(self, what: str) -> None:
+        self.verdict.object(f"leaf {self.index}", what)
+
+    def _take(self, leaf: Leaf) -> None:
+        if leaf.event in CONCLUSIONS:
+            wrong = self.replay.conclude(leaf)
+            if wrong:
+                self._object(wrong)
+            return
+        self._expect_nothing()
+        take: Callable[[Leaf], str | None] | None = {
+            "directory-published": self._take_directory,
+            "agreement-published": self._take_agreement,
+            "key-published": self._take_key,
+            "envelope-accepted": self._take_envelope,
+            "receipt-accepted": self._take_receipt,
+            "waiver-recorded": self._take_waiver,
+            "withdrawal-recorded": self._take_withdrawal,
+        }.get(leaf.event)
+        if take and (wrong := take(leaf)):
+            self._object(wrong)
+
+    def _expect_nothing(self) -> None:
+        for expected in self.replay.expected:
+            self._object(f"before it, {expected.event} of {expected.obligation} is missing")
+        self.replay.expected.clear()
+
+    def _take_directory(self, leaf: Leaf) -> str | None:
+        number = len(
+            [
+                1
+                for index in self.directories
+                if self.current and index.directory.version <= self.current.directory.version
+            ]
+        )
+        if number >= len(self.directories) or leaf.version != self.directories[number].directory.version:
+            return "a directory that the export does not hold"
+        self.current = self.directories[number]
+        document = (self.folder / f"directory-{leaf.version}.json").read_bytes()
+        same = digests.sha256_b64u(documents.parse(document, jws.DIRECTORY)[0].payload) == leaf.digest
+        return None if same else "another directory than the export holds"
+
+    def _take_agreement(self, leaf: Leaf) -> str | None:
+        if len(self.rules) >= len(self.agreements) or leaf.version != self.agreements[len(self.rules)].version:
+            return "an agreement that the export does not hold"
+        self.rules.append(self.agreements[len(self.rules)])
+        document = (self.folder / f"agreement-{leaf.version}.json").read_bytes()
+        same = digests.sha256_b64u(documents.parse(document, jws.AGREEMENT)[0].payload) == leaf.digest
+        return None if same else "another agreement than the export holds"
+
+    def _signed(self, leaf: Leaf) -> bytes:
+        compact = self.evidence.get(leaf.digest or "")
+        if compact is None:
+            raise KeysError("evidence", "the signed object that it stands for is not in the export", "")
+        return compact
+
+    def _check(self, compact: bytes, typ: str, mailbox: MailboxId, at: Moment) -> bytes:
+        signed = jws.parse(compact, typ)
+        refusal = judge_signer(self.facts.get(signed.kid), mailbox.partition("/")[0], mailbox, at)
+        if refusal:
+            raise KeysError(refusal.code, refusal.message, refusal.hint)
+        jws.check(signed, self.keys[signed.kid])
+        self.verdict.signatures += 1
+        return signed.payload
+
+    def _take_key(self, leaf: Leaf) -> str | None:
+        compact = self._signed(leaf)
+        signed = jws.parse(compact, jws.KEY)
+        said = parse_key_statement(signed.payload)
+        agency = self.current.find_agency(said.agency) if self.current else None
+        if agency is None:
+            return "a key of an agency that is not in the directory"
+        jws.check(signed, public_key(agency.identity))
+        self.verdict.signatures += 1
+        kid = jws.thumbprint(public_members(said.jwk))
+        if (leaf.kid, leaf.agency, leaf.outcome) != (kid, said.agency, said.state):
+            return "a key other than its statement's"
+        self.facts[kid] = KeyFact(
+            kid=kid,
+            agency=said.agency,
+            mailbox=said.mailbox,
+            use=said.use,
+            state=said.state,
+            not_before=said.not_before,
+            expires=said.expires,
+            # Whether an officer approved early use is the hub's to enforce; the statement's own dates bind anyway.
+            usable_from=0,
+            compromised_from=said.compromised_from,
+        )
+        if said.use != "seal":
+            self.keys[kid] = public_key(said.jwk)
+        return None
+
+    def _take_envelope(self, leaf: Leaf) -> str | None:
+        header = parse_header(self._check(self._signed(leaf), jws.ENVELOPE, leaf.mailbox or "", leaf.at))
+        said = (header.id, header.from_, header.thread, header.type, header.sealed.sha256)
+        if said != (leaf.envelope, leaf.mailbox, leaf.thread, leaf.type, leaf.sealed):
+            return "an envelope other than its header's"
+        wrong = self._check_acceptance(leaf)
+        rules = next((one for one in reversed(self.rules) if one.agreement.in_force_from <= leaf.at), self.rules[0])
+        if self.current is not None:
+            self.replay.envelope(header, rules, self.current, leaf.at)
+        return wrong
+
+    def _check_acceptance(self, leaf: Leaf) -> str | None:
+        compact = self.acceptances.get(leaf.envelope or "")
+        if compact is None or self.current is None:
+            return "an envelope whose acceptance is not in the export"
+        signed = jws.parse(compact, jws.ACCEPTANCE)
+        key = next((k for k in map(public_key, self.current.directory.hub.signing) if k.kid == signed.kid), None)
+        if key is None:
+            return "an acceptance by a key that is not the hub's"
+        jws.check(signed, key)
+        self.verdict.signatures += 1
+        said = parse_acceptance(signed.payload)
+        same = (said.index, said.at, said.header_sha256, said.sealed_sha256)
+        return None if same == (self.index, leaf.at, leaf.digest, leaf.sealed) else "an acceptance of something else"
+
+    def _take_receipt(self, leaf: Leaf) -> str | None:
+        receipt = parse_receipt(self._check(self._signed(leaf), jws.RECEIPT, leaf.mailbox or "", leaf.at))
+        if (receipt.id, receipt.mailbox, receipt.envelope, receipt.level) != (
+            leaf.receipt,
+            leaf.mailbox,
+            leaf.envelope,
+            leaf.level,
+        ):
+            return "a receipt other than its statement's"
+        header = self.replay.headers.get(receipt.envelope)
+        shown = receipt.manifest_sha256
+        if header is not None and shown is not None and digests.opening_of(shown) != header.opening:
+            return "a receipt whose signer had not opened the body"
+        return self.replay.receipt(receipt, leaf.at)
+
+    def _take_waiver(self, leaf: Leaf) -> str | None:
+        said = parse_waiver(self._check(self._signed(leaf), jws.WAIVER, leaf.mailbox or "", leaf.at))
+        if said.obligation != leaf.obligation:
+            return "a waiver of another obligation"
+        return self.replay.waive(said.obligation, said.state, said.id, leaf.at)
+
+    def _take_withdrawal(self, leaf: Leaf) -> str | None:
+        said = parse_withdrawal(self._check(self._signed(leaf), jws.WITHDRAWAL, leaf.mailbox or "", leaf.at))
+        if said.envelope != leaf.envelope or said.envelope not in self.replay.headers:
+            return "a withdrawal of another envelope"
+        self.replay.withdraw(said.envelope, leaf.at)
+        return None
+
+    def _check_checkpoint(self, frontier: merkle.Frontier) -> None:
+        if self.current is None:
+            self.verdict.object("directory-1.json", "there is no directory")
+            return
+        hub = self.current.directory.hub
+        note = (self.folder / "checkpoint.txt").read_text(encoding="utf-8")
+        try:
+            signed = notes.open_checkpoint(note, hub.checkpoint, origin=hub.origin)
+        except KeysError as error:
+            self.verdict.object("checkpoint.txt", f"{error.code}: {error.message}")
+            return
+        if (signed.size, signed.root) != (frontier.size, frontier.root()):
+            self.verdict.object("checkpoint.txt", f"it is over {signed.size} leaves with another root than these")
+        known = {
+            witness_name(hub.origin, fact.agency): self.keys[fact.kid]
+            for fact in self.facts.values()
+            if fact.use == "witness" and fact.state == "active"
+        }
+        good = []
+        for line in notes.split_note(note)[1]:
+            name = line.split(" ")[1]
+            if name in known:
+                try:
+                    notes.check_cosignature(note, line, notes.witness_verifier(name, known[name]))
+                    good.append(name)
+                except KeysError as error:
+                    self.verdict.object("checkpoint.txt", f"{name}: {error.message}")
+        self.verdict.witnesses = tuple(sorted(good))
+
+    def figures(self, families: frozenset[str], now: Moment | None = None) -> Figures:
+        """Return the audit's figures as the replayed log has them at *now*, by default the last leaf's moment."""
+        return tally(
+            self.replay.duties(),
+            self.replay.taken,
+            self.verdict.at if now is None else now,
+            self.sector_of,
+            families,
+        )
+
+    def sector_of(self, mailbox: MailboxId) -> str:
+        """Return the sector of a mailbox: its agency's first role."""
+        agency = self.current.find_agency(mailbox.partition("/")[0]) if self.current else None
+        return agency.roles[0] if agency and agency.roles else "other"
+
+
+def _signers(officers: Officers) -> documents.Signers:
+    return documents.Signers.of(officers.threshold, map(public_members, officers.keys))
+
+
+def _verify_by_any(document: bytes, officers: list[Officers]) -> bytes:
+    """Return the agreement's payload if the officers of any directory version signed it."""
+    for group in officers[:-1]:
+        try:
+            return documents.verify(document, jws.AGREEMENT, [_signers(group)])
+        except KeysError:
+            continue
+    return documents.verify(document, jws.AGREEMENT, [_signers(officers[-1])])
+
+
+def verify_export(folder: Path, roots_path: Path) -> dict[str, Any]:
+    """Verify the export in *folder* with the officers' keys of *roots_path*; return the verdict as plain values.
+
+    *roots_path* is the file that every agency is given once: ``{"officers": {"threshold", "keys"}, …}``.
+
+    Raises:
+        HubError: ``export``; a file is missing or can't be read at all.
+    """
+    try:
+        trusted = json.loads(roots_path.read_bytes())
+        roots = msgspec.convert(trusted["officers"], Officers)
+        verifier = Verifier(folder, roots)
+        verdict = verifier.run()
+    except (OSError, ValueError, LookupError, msgspec.ValidationError) as error:
+        raise HubError("export", f"couldn't read the export: {error}", "export it again, whole") from error
+    return {
+        "verified": verdict.verified,
+        "size": verdict.size,
+        "root": verdict.root,
+        "signatures": verdict.signatures,
+        "witnesses": list(verdict.witnesses),
+        "witnessed": bool(verdict.witnesses),
+        "at": verdict.at,
+        "envelopes": len(verifier.replay.headers),
+        "receipts": len(verifier.replay.taken),
+        "obligations": len(verifier.replay.rows),
+        "problems": verdict.problems,
+    }

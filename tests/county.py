@@ -1,0 +1,396 @@
+"""Exampleshire in memory: officers, agencies with real keys, and the signed things that they send.
+
+What gateways do with files and sockets is done here with values, so that a test of the hub needs no other process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hub import enrolment, exchange, registry
+from hub.store.base import Store
+from keys import digests, jws, sealing
+from keys.keyring import HubKeyring, Keyring
+from keys.note_keys import NoteSigner
+from schemas import strict_json
+from schemas.agreement_text import compile_agreement
+from schemas.directory import AgencyEntry, Directory, HubEntry, Jwk, KeyStatement, Mailbox, Officers
+from schemas.envelope import DAY, Header, Sealed, Wrap, Wraps, join_envelope
+from schemas.manifest import Author, Document, Manifest
+from schemas.receipt import Receipt, Seen
+from schemas.statements import KeyApproval, Waiver, Withdrawal
+
+EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+ORIGIN = "hub.exampleshire.example"
+# Monday 6 July 2026, 09:00 in London.
+START = 1_783_324_800_000
+MINUTE, HOUR = 60_000, 3_600_000
+COUNCIL, POLICE, HEALTH = "sampleton-childrens-services", "exampleshire-constabulary", "northmere-health"
+PROBATION, PARTNERSHIP = "exampleshire-probation", "exampleshire-partnership"
+MASH, MANAGERS = f"{COUNCIL}/mash", f"{COUNCIL}/service-managers"
+CAIT, EXPLOITATION = f"{POLICE}/child-abuse-investigation", f"{POLICE}/exploitation"
+SOURCES = f"{POLICE}/source-protection"
+NURSES, PAEDIATRICS = f"{HEALTH}/safeguarding", f"{HEALTH}/paediatrics"
+OFFICERS = f"{PROBATION}/safeguarding-desk"
+UNIT = f"{PARTNERSHIP}/business-unit"
+AGENCIES: Mapping[str, tuple[tuple[str, ...], tuple[tuple[str, tuple[str, ...], str | None], ...]]] = {
+    PARTNERSHIP: (("partnership",), ((UNIT, (), None),)),
+    COUNCIL: (("social_care",), ((MASH, ("mash",), MANAGERS), (MANAGERS, ("manager",), None))),
+    POLICE: (
+        ("police",),
+        ((CAIT, (), None), (EXPLOITATION, ("exploitation_team",), None), (SOURCES, ("source_protection",), None)),
+    ),
+    HEALTH: (("health",), ((NURSES, (), None), (PAEDIATRICS, (), None))),
+    PROBATION: (("probation",), ((OFFICERS, (), None),)),
+}
+
+
+def as_jwk(members: Mapping[str, Any]) -> Jwk:
+    """Return a public key's members as the directory holds them."""
+    return msgspec.convert(members, Jwk)
+
+
+@dataclass
+class Sent:
+    """An envelope as sent, with what a recipient's receipts need."""
+
+    raw: bytes
+    header: Header
+    manifest: bytes
+    content_key: bytes
+
+    @property
+    def id(self) -> str:
+        """Return the envelope's id."""
+        return self.header.id
+
+
+@dataclass
+class County:
+    """The partnership's officers and its agencies' keys; ``now`` is the time that everybody has."""
+
+    now: int = START
+    officers: list[jws.SigningKey] = field(default_factory=lambda: [jws.SigningKey.generate() for _ in range(3)])
+    hub: HubKeyring = field(default_factory=lambda: HubKeyring.create(START))
+    keyrings: dict[str, Keyring] = field(default_factory=dict)
+    statements: dict[str, list[bytes]] = field(default_factory=dict)
+    agreement_version: int = 1
+    directory_version: int = 1
+    ended: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for agency in AGENCIES:
+            self.keyrings.setdefault(agency, Keyring.create(agency, self.now))
+
+    @property
+    def roots(self) -> Officers:
+        """Return the officers' keys as they are pinned: two of three."""
+        return Officers(threshold=2, keys=tuple(as_jwk(key.public.jwk) for key in self.officers))
+
+    @property
+    def note_signers(self) -> Sequence[NoteSigner]:
+        """Return the hub's checkpoint signers."""
+        return self.hub.note_signers(ORIGIN)
+
+    def sign_document(self, payload: bytes, typ: str, signers: Iterable[jws.SigningKey] | None = None) -> bytes:
+        """Return a document as two officers (or *signers*) sign it."""
+        return strict_json.dump([key.sign(payload, typ).decode() for key in signers or self.officers[:2]])
+
+    def directory(self, *, previous: str | None = None, **changes: Any) -> bytes:
+        """Return the payload of the directory as it is now."""
+        entries = []
+        for agency, (roles, boxes) in AGENCIES.items():
+            identity = self.keyrings[agency].identity
+            assert identity is not None
+            until, heirs = self.ended.get(agency, (None, ()))
+            entries.append(
+                AgencyEntry(
+                    id=agency,
+                    name=agency.replace("-", " ").title(),
+                    roles=roles,
+                    codes={},
+                    valid_from=START - 1000 * DAY,
+                    valid_to=until,
+                    successors=tuple(msgspec.convert([{"agency": heir} for heir in heirs], tuple)),
+                    identity=as_jwk(identity.public.jwk),
+                    mailboxes=tuple(
+                        Mailbox(id=box, title=box.partition("/")[2], roles=own, manager=manager)
+                        for box, own, manager in boxes
+                    ),
+                )
+            )
+        return strict_json.dump(
+            msgspec.structs.replace(
+                Directory(
+                    v=1,
+                    partnership=PARTNERSHIP,
+                    version=self.directory_version,
+                    previous=previous,
+                    issued=self.now,
+                    expires=self.now + 400 * DAY,
+                    officers=self.roots,
+                    hub=HubEntry(
+                        url="http://127.0.0.1",
+                        origin=ORIGIN,
+                        signing=(as_jwk(self.hub.signing.public.jwk),),
+                        checkpoint=tuple(signer.verifier_key for signer in self.note_signers),
+                    ),
+                    agencies=tuple(entries),
+                ),
+                **changes,
+            )
+        )
+
+    def agreement(self, *, previous: str | None = None, text: str | None = None) -> bytes:
+        """Return the payload of the reference agreement, or of *text*."""
+        toml = text or (EXAMPLES / "agreement.toml").read_text()
+        return strict_json.dump(
+            compile_agreement(toml, version=self.agreement_version, previous=previous, issued=self.now)
+        )
+
+    def statement(self, agency: str, use: str, members: Mapping[str, Any], **changes: Any) -> bytes:
+        """Return the next key statement of *agency*, with its proof where the key can sign."""
+        said = self.statements.setdefault(agency, [])
+        keyring = self.keyrings[agency]
+        assert keyring.identity is not None
+        kid, number = jws.thumbprint(members), len(said) + 1
+        signer = {keyring.signing.kid: keyring.signing, keyring.witness.kid: keyring.witness}.get(kid)
+        proof = jws.prove(signer, jws.proof_statement(agency, number, kid)) if signer else None
+        payload = KeyStatement(
+            v=1,
+            agency=agency,
+            sequence=number,
+            previous=digests.sha256_b64u(said[-1]) if said else None,
+            use=use,  # type: ignore[arg-type]
+            jwk=as_jwk(members),
+            not_before=self.now - DAY,
+            expires=self.now + 300 * DAY,
+            state="active",
+            issued=self.now,
+            proof=proof,
+        )
+        compact = keyring.identity.sign(strict_json.dump(msgspec.structs.replace(payload, **changes)), jws.KEY)
+        said.append(compact)
+        return compact
+
+    def approve(self, statement: bytes, officer: int = 0) -> bytes:
+        """Return an officer's word for *statement*."""
+        word = KeyApproval(v=1, statement_sha256=digests.sha256_b64u(statement), at=self.now)
+        return self.officers[officer].sign(strict_json.dump(word), jws.KEY)
+
+    async def found(self, store: Store) -> registry.Registry:
+        """Publish directory, agreement and every agency's keys in *store*, and return its registry."""
+        document = self.sign_document(self.directory(), jws.DIRECTORY)
+        await registry.publish_directory(store, document, self.now, self.roots)
+        await registry.publish_agreement(store, self.sign_document(self.agreement(), jws.AGREEMENT), self.now)
+        known = await registry.Registry.load(store)
+        for agency, keyring in self.keyrings.items():
+            (held,) = keyring.opening_keys.values()
+            for use, members in (
+                ("sign", keyring.signing.public.jwk),
+                ("witness", keyring.witness.public.jwk),
+                ("seal", held.key.public.jwk),
+            ):
+                said = self.statement(agency, use, members)
+                await enrolment.publish_key(store, known, said, self.approve(said), b"s" * 32, self.now)
+        return known
+
+    def seal(
+        self,
+        kind: str,
+        sender: str,
+        to: Iterable[str],
+        *,
+        thread: str | None = None,
+        documents: Sequence[bytes] = (b'{"fictional":true}',),
+        facts: Mapping[str, str] | None = None,
+        parties: Iterable[str] = (),
+        **changes: Any,
+    ) -> Sent:
+        """Return a sealed and signed envelope; *changes* go into the header last."""
+        name, boxes = changes.pop("id", None) or digests.new_id(self.now), tuple(sorted(to))
+        thread = thread or digests.new_id(self.now)
+        keyring = self.keyrings[sender.partition("/")[0]]
+        manifest = keyring.signing.sign(
+            strict_json.dump(self._manifest(kind, sender, boxes, thread, name, documents)), jws.MANIFEST
+        )
+        content_key = sealing.new_content_key()
+        body = sealing.seal(manifest, documents, content_key, name)
+        header = msgspec.structs.replace(
+            Header(
+                v=1,
+                id=name,
+                type=kind,
+                from_=sender,
+                to=boxes,
+                thread=thread,
+                at=self.now,
+                moments={},
+                urgent=False,
+                parties=tuple(sorted(parties)),
+                items=(),
+                facts=dict(facts or {}),
+                basis_class="safeguarding",
+                retention="case",
+                sealed=Sealed(format="C2SP-CE1-A256GCM", sha256=digests.sha256_b64u(body), length=len(body)),
+                opening=digests.opening(manifest),
+                directory=self.directory_version,
+                agreement=self.agreement_version,
+                sent=self.now,
+                keep_until=self.now + 300 * DAY,
+            ),
+            **changes,
+        )
+        signed = keyring.signing.sign(strict_json.dump(header), jws.ENVELOPE)
+        raw = join_envelope(signed, self.wraps(header, content_key), body)
+        return Sent(raw, header, manifest, content_key)
+
+    def wraps(self, header: Header, content_key: bytes) -> bytes:
+        """Return signed wraps of *content_key* for the recipients of *header*, to their newest keys."""
+        wraps = []
+        for box in header.to:
+            *_, held = self.keyrings[box.partition("/")[0]].opening_keys.values()
+            ek, wk = sealing.wrap(
+                content_key, held.key.public, envelope_id=header.id, sender=header.from_, mailbox=box
+            )
+            wraps.append(Wrap(mailbox=box, kid=held.key.kid, ek=ek, wk=wk))
+        said = Wraps(v=1, id=header.id, sealed_sha256=header.sealed.sha256, wraps=tuple(wraps))
+        return self.keyrings[header.from_.partition("/")[0]].signing.sign(strict_json.dump(said), jws.WRAPS)
+
+    def _manifest(
+        self, kind: str, sender: str, to: tuple[str, ...], thread: str, name: str, documents: Sequence[bytes]
+    ) -> Manifest:
+        return Manifest(
+            v=1,
+            id=name,
+            type=kind,
+            from_=sender,
+            to=to,
+            thread=thread,
+            author=Author(ref=digests.keyed_digest(b"k" * 32, "author"), role="chair"),
+            nonce=digests.b64u(digests.random_bytes(32)),
+            basis=("CA1989_S47",),
+            consent="not_needed_lawful_basis",
+            purpose="child_protection",
+            classification="OFFICIAL-SENSITIVE",
+            marks=(),
+            message=0,
+            documents=tuple(
+                Document(
+                    name=f"document-{place}",
+                    type="application/json" if place == 0 else "application/pdf",
+                    length=len(document),
+                    sha256=digests.sha256_b64u(document),
+                )
+                for place, document in enumerate(documents)
+            ),
+            created=self.now,
+        )
+
+    def receipt(self, sent: Sent, mailbox: str, level: str, **changes: Any) -> bytes:
+        """Return a signed receipt of *mailbox* for *sent*, with the members that *level* needs."""
+        person = level in {"opened", "acknowledged", "declined"}
+        receipt = Receipt(
+            v=1,
+            id=digests.new_id(self.now),
+            envelope=sent.id,
+            sealed_sha256=sent.header.sealed.sha256,
+            manifest_sha256=None if level == "rejected" else digests.sha256_b64u(sent.manifest),
+            level=level,  # type: ignore[arg-type]
+            code={"declined": "not_known_here", "rejected": "wrap-open"}.get(level),
+            mode="full" if level == "filed" else None,
+            record=digests.keyed_digest(b"k" * 32, "record") if level == "filed" else None,
+            mailbox=mailbox,
+            actor=digests.keyed_digest(b"k" * 32, "a person") if person else None,
+            role="practitioner" if person else None,
+            at=self.now,
+        )
+        signing = self.keyrings[mailbox.partition("/")[0]].signing
+        return signing.sign(strict_json.dump(msgspec.structs.replace(receipt, **changes)), jws.RECEIPT)
+
+    def waiver(self, obligation: str, mailbox: str, **changes: Any) -> bytes:
+        """Return a signed statement that *obligation* was met by other means."""
+        waiver = Waiver(
+            v=1,
+            id=digests.new_id(self.now),
+            obligation=obligation,
+            state="met_elsewhere",
+            reason="handed_over",
+            confirmed_by=digests.keyed_digest(b"k" * 32, "confirmer"),
+            by=digests.keyed_digest(b"k" * 32, "a person"),
+            role="chair",
+            at=self.now,
+            mailbox=mailbox,
+        )
+        signing = self.keyrings[mailbox.partition("/")[0]].signing
+        return signing.sign(strict_json.dump(msgspec.structs.replace(waiver, **changes)), jws.WAIVER)
+
+    def withdrawal(self, sent: Sent, **changes: Any) -> bytes:
+        """Return the sender's signed withdrawal of *sent*."""
+        said = Withdrawal(
+            v=1,
+            id=digests.new_id(self.now),
+            envelope=sent.id,
+            mailbox=sent.header.from_,
+            reason="misdirected",
+            at=self.now,
+            ask=True,
+        )
+        signing = self.keyrings[sent.header.from_.partition("/")[0]].signing
+        return signing.sign(strict_json.dump(msgspec.structs.replace(said, **changes)), jws.WITHDRAWAL)
+
+
+@dataclass
+class Desk:
+    """A county at work on one store: what a test says, in one line each."""
+
+    county: County
+    store: Store
+    registry: registry.Registry
+
+    async def send(self, sent: Sent) -> exchange.Accepted:
+        """Have the hub accept *sent*, or raise what it refuses it with."""
+        caller = sent.header.from_.partition("/")[0]
+        return await exchange.accept_envelope(
+            self.store, self.registry, caller, sent.raw, self.county.now, self.county.hub.signing
+        )
+
+    async def take(self, *receipts: bytes, by: str) -> list[exchange.Taken | exchange.InputError]:
+        """Have the hub take *receipts* of the agency *by*."""
+        return await exchange.accept_receipts(
+            self.store, self.registry, by, receipts, self.county.now, self.county.hub.signing
+        )
+
+    async def receive(self, sent: Sent, mailbox: str, *levels: str) -> None:
+        """Have *mailbox* take receipt of *sent* at each of *levels*, which must be accepted."""
+        signed = [self.county.receipt(sent, mailbox, level) for level in levels]
+        for outcome in await self.take(*signed, by=mailbox.partition("/")[0]):
+            assert isinstance(outcome, exchange.Taken), outcome
+
+    async def tick(self, by: int = 0) -> exchange.Swept:
+        """Let *by* milliseconds pass, and the hub's clock do what is due."""
+        self.county.now += by
+        return await exchange.enforce_deadlines(
+            self.store, self.registry, self.county.now, self.county.hub.signing, 1000
+        )
+
+    async def feed(self, mailbox: str) -> list[Any]:
+        """Return the whole feed of *mailbox*."""
+        agency = mailbox.partition("/")[0]
+        return await exchange.hand_over(self.store, self.registry, agency, mailbox, 0, 1000)
+
+    async def notices(self, mailbox: str) -> list[dict[str, Any]]:
+        """Return what the hub has told *mailbox*, its signatures checked."""
+        key = self.county.hub.signing.public
+        payloads = [row.entry.payload for row in await self.feed(mailbox) if row.entry.kind == "notice"]
+        return [msgspec.json.decode(jws.verify(bytes(payload), key, jws.NOTICE)) for payload in payloads]
+
+    async def duties(self, thread: str) -> dict[tuple[str, str, str], str]:
+        """Return the state of each obligation of *thread* by (rule, debtor, creditor)."""
+        rows = await self.store.read(lambda tx: tx.thread_obligations(thread))
+        return {(row.duty.rule, row.duty.debtor, row.duty.creditor): row.state for row in rows}
