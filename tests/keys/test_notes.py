@@ -228,7 +228,7 @@ def test_a_weak_verifier_key_is_refused() -> None:
     """A point of small order is no more a note's key than an envelope's."""
     text = notes.NoteSigner("a", SIGNING).verifier_key
     assert parse_verifier(text).public == SIGNING.public.raw
-    from keys.note_keys import ED25519, verifier_text  # noqa: PLC0415
+    from keys.note_keys import ED25519, verifier_text
 
     assert code_of(parse_verifier, verifier_text("a", ED25519, bytes(32))) == "key-weak"
 
