@@ -289,7 +289,7 @@ def _zone(name: str, key: str) -> Any:
 
     try:
         return ZoneInfo(key)
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise MalformedError(
             "agreement-calendar", f"calendar `{name}`: its zone is unknown", "say for example Europe/London"
         ) from error

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from schemas.envelope import Struct
-from schemas.identifiers import Code, EnvelopeId, MailboxId, Moment, ThreadId
+from schemas.identifiers import EnvelopeId, MailboxId, Moment, ThreadId
+from schemas.statements import NoticeCode
 
 State = Literal["open", "met", "met_late", "met_elsewhere", "waived", "lapsed", "superseded"]
 Kind = Literal["send", "receipt"]
@@ -34,7 +35,7 @@ class Step(Struct, frozen=True, kw_only=True):
     """
 
     at: Moment
-    notice: Code
+    notice: NoticeCode
     to: tuple[str, ...]
 
 
