@@ -1,0 +1,87 @@
+"""What tests of several areas share: a store on either database, checked after each test."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.store.base import Store, StoreBusyError, open_store
+from tests.invariants import check
+from tests.postgres import Server, UnavailableError, running_server
+
+POSTGRES = pytest.param("postgres", marks=pytest.mark.needs_postgres)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """Give a running PostgreSQL, or skip aloud where there can't be one; in CI that is a failure."""
+    try:
+        server = running_server()
+        started = server.__enter__()
+    except UnavailableError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"no PostgreSQL in CI: {error}")
+        print(f"\nNOT TESTED ON POSTGRESQL: {error}", file=sys.__stderr__)
+        pytest.skip(str(error))
+    yield started
+    server.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Server) -> Iterator[str]:
+    """Give the name of a database with all migrations, to copy from."""
+    import asyncio
+
+    with postgres.database() as url:
+        asyncio.run(open_store(url).close())
+        yield url.partition("?")[0].rpartition("/")[2]
+
+
+@pytest.fixture(params=["sqlite", POSTGRES])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give the address of a fresh database, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/hub.db"
+        return
+    server = request.getfixturevalue("postgres")
+    with server.database(request.getfixturevalue("postgres_template")) as url:
+        yield url
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    """Give a fresh store on either database; afterwards everything in it must agree."""
+    opened = open_store(store_url)
+    try:
+        yield opened
+        await _check(opened, store_url)
+    finally:
+        await opened.close()
+
+
+@pytest.fixture
+async def sqlite_store(tmp_path: Path) -> AsyncIterator[Store]:
+    """Give a fresh store on SQLite, where the database doesn't matter; checked like ``store``."""
+    url = f"sqlite:///{tmp_path}/hub.db"
+    opened = open_store(url)
+    try:
+        yield opened
+        await _check(opened, url)
+    finally:
+        await opened.close()
+
+
+async def _check(opened: Store, url: str) -> None:
+    try:
+        await check(opened)
+    except StoreBusyError:
+        # The test closed it; what it left must be whole all the same.
+        again = open_store(url)
+        try:
+            await check(again)
+        finally:
+            await again.close()
