@@ -177,6 +177,7 @@ CODES: Final[Mapping[str, Known]] = MappingProxyType(
             ("config", 500, "The configuration can't be used"),
             ("home", 500, "The hub's folder can't be used"),
             ("passphrase", 500, "The key file can't be opened"),
+            ("export", 422, "The export can't be read"),
             ("enrolment", 422, "The enrolment request can't be used"),
         )
     }

@@ -8,10 +8,12 @@ Source: protocol 5 (the clear figures) and 9 (reports); domain 8.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from hub.registry import Snapshot
+from hub.store.base import Store
 from hub.store.rows import ObligationRow
 from hub.store.transaction import Transaction
 from schemas.directory import DirectoryIndex
@@ -74,12 +76,19 @@ def _opened(leaf: Mapping[str, Any]) -> DutyRow:
     )
 
 
-def read_leaves(tx: Transaction) -> Iterator[dict[str, Any]]:
-    """Yield every leaf of the log as its JSON says."""
-    size = tx.log_head().size
+async def rows_from_log(store: Store) -> tuple[Rows, int]:
+    """Return what the whole log tells, page by page, and how many leaves that were."""
+    size = await store.read(lambda tx: tx.log_head().size)
+    leaves: list[dict[str, Any]] = []
     for start in range(0, size, PAGE):
-        for row in tx.leaves(start, min(start + PAGE, size)):
-            yield json.loads(row.body)
+        # A page a read: a long reader would keep the database from tidying up.
+        page = await store.read(partial(_page, start=start, end=min(start + PAGE, size)))
+        leaves += [json.loads(body) for body in page]
+    return rows_from_leaves(leaves), size
+
+
+def _page(tx: Transaction, start: int, end: int) -> list[bytes]:
+    return [row.body for row in tx.leaves(start, end)]
 
 
 def rows_from_store(tx: Transaction, period: Period) -> Rows:

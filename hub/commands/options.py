@@ -67,17 +67,18 @@ def parse_moment(text: str) -> int:
     Raises:
         HubError: ``request-invalid``.
     """
+    moment: datetime | None
     try:
         if len(text) == 10:
             moment = datetime.combine(date.fromisoformat(text), time(), UTC)
         else:
             moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError("no zone")
-    except ValueError as error:
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
         raise HubError(
             "request-invalid", f"couldn't read {text!r} as a date", "write 2026-09-30, or 2026-09-30T12:00:00Z"
-        ) from error
+        )
     return round(moment.timestamp() * 1000)
 
 

@@ -1,0 +1,116 @@
+"""``hub audit verify``, ``export`` and ``show``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hub.commands.options import add_config, in_words, open_for_reading, parse_moment, read_config
+from hub.errors import HubError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the commands' arguments."""
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    verify = commands.add_parser("verify", help="check an export from the first entry, trusting nothing of the hub")
+    verify.add_argument("export", metavar="EXPORT", help="folder or .tar that `hub audit export` wrote")
+    verify.add_argument("--trust", metavar="FILE", required=True, help="trust.json, as the partnership handed it out")
+    verify.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    verify.set_defaults(run=run_verify)
+    export = commands.add_parser("export", help="write the whole log with its evidence, for anyone to check")
+    export.add_argument("export", metavar="EXPORT", help="a new folder, or a new file that ends in .tar")
+    add_config(export)
+    export.set_defaults(run=run_export)
+    show = commands.add_parser("show", help="print entries of the log")
+    show.add_argument("--after", metavar="INDEX", type=int, default=-1, help="entries after this one")
+    show.add_argument("--limit", metavar="N", type=int, default=100, help="how many at most (default: 100)")
+    for name in ("event", "agency", "mailbox", "envelope", "thread", "obligation"):
+        show.add_argument(f"--{name}", metavar=name.upper(), help=f"only this {name}")
+    show.add_argument("--since", metavar="DATE", help="from this moment on")
+    show.add_argument("--until", metavar="DATE", help="before this moment")
+    show.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_config(show)
+    show.set_defaults(run=run_show)
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    """Check an export and say what was found; 1 if anything is wrong."""
+    from hub.verifier import verify_export
+
+    with _as_folder(Path(args.export)) as folder:
+        result: dict[str, Any] = verify_export(folder, Path(args.trust))
+    if args.json:
+        print(json.dumps(result))
+    else:
+        for name, value in result.items():
+            print(f"{name.replace('_', ' ')}: {value}")
+    return 0 if result.get("verified") else 1
+
+
+@contextmanager
+def _as_folder(export: Path) -> Iterator[Path]:
+    if not export.is_file():
+        yield export
+        return
+    with tempfile.TemporaryDirectory(prefix="hub-audit-") as folder:
+        try:
+            with tarfile.open(export) as archive:
+                archive.extractall(folder, filter="data")
+        except (OSError, tarfile.TarError) as error:
+            raise HubError("export", f"couldn't read {export}", "export it again, whole") from error
+        yield Path(folder)
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """Write the log with its evidence."""
+    path = Path(args.export)
+    size = asyncio.run(_export(args, path))
+    print(f"wrote {size} entries to {path}")
+    print("check it anywhere: hub audit verify EXPORT --trust trust.json")
+    return 0
+
+
+async def _export(args: argparse.Namespace, path: Path) -> int:
+    from hub.export import export_log, open_sink
+    from hub.wiring import make_clock
+
+    config = read_config(args)
+    store = open_for_reading(config)
+    try:
+        with open_sink(path) as sink:
+            return await export_log(store, sink, make_clock(config)())
+    finally:
+        await store.close()
+
+
+def run_show(args: argparse.Namespace) -> int:
+    """Print entries, oldest first."""
+    if not 0 < args.limit <= 100_000:
+        raise HubError("request-invalid", "`--limit` isn't from 1 to 100000", "ask for fewer at once")
+    for index, leaf in asyncio.run(_find(args)):
+        if args.json:
+            print(json.dumps({"index": index, "leaf": leaf}))
+        else:
+            rest = " ".join(f"{name}={value}" for name, value in leaf.items() if name not in {"v", "at", "event"})
+            print(f"{index} {in_words(leaf['at'])} {leaf['event']} {rest}")
+    return 0
+
+
+async def _find(args: argparse.Namespace) -> list[tuple[int, dict[str, Any]]]:
+    filters: dict[str, Any] = {
+        name: getattr(args, name) for name in ("event", "agency", "mailbox", "envelope", "thread", "obligation")
+    }
+    filters |= {name: parse_moment(text) for name in ("since", "until") if (text := getattr(args, name))}
+    store = open_for_reading(read_config(args))
+    try:
+        rows = await store.read(lambda tx: tx.find_leaves(after=args.after, limit=args.limit, **filters))
+    finally:
+        await store.close()
+    return [(row.index, json.loads(row.body)) for row in rows]
