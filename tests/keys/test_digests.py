@@ -7,7 +7,7 @@ import hashlib
 import hmac
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keys import digests
@@ -15,6 +15,7 @@ from keys.errors import KeysError
 from schemas.identifiers import is_id, is_sha256
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_base64url_round_trips_without_padding(data: bytes) -> None:
     """What is encoded decodes to the same bytes, as text and as bytes, and is RFC 4648's spelling."""
@@ -23,6 +24,7 @@ def test_base64url_round_trips_without_padding(data: bytes) -> None:
     assert digests.from_b64u(text) == digests.from_b64u(text.encode()) == data
 
 
+@settings(deadline=None)
 @given(st.text("AQgw_-+/= \n\tbé", max_size=12))
 def test_only_the_canonical_spelling_is_read(text: str) -> None:
     """A text is read only if encoding what it gives is the same text again."""
@@ -43,6 +45,7 @@ def test_other_spellings_are_refused(text: str) -> None:
         digests.from_b64u(text)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**48 - 1))
 def test_an_id_is_a_version_7_uuid_of_its_moment(now: int) -> None:
     """An id carries its millisecond and is what the schemas call an id."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keys import jws
@@ -48,6 +48,7 @@ def code_of(compact: bytes, typ: str = jws.ENVELOPE) -> str:
     return caught.value.code
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=3000), st.sampled_from(sorted(jws.TYPES)))
 def test_what_was_signed_verifies_to_the_same_bytes(payload: bytes, typ: str) -> None:
     """A payload comes back byte for byte, for its own purpose only."""
@@ -58,6 +59,7 @@ def test_what_was_signed_verifies_to_the_same_bytes(payload: bytes, typ: str) ->
         assert code_of(compact, other) == "jws-header"
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_change_of_any_character_is_refused(data: st.DataObject) -> None:
     """No other text than the one that was signed verifies."""

@@ -83,7 +83,7 @@ def test_every_small_tree_continues_every_smaller_one() -> None:
             merkle.verify_consistency(old, ROOTS[old], new, ROOTS[new], proof)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_no_altered_inclusion_proof_verifies(data: st.DataObject) -> None:
     """Another leaf, index, size, root, or a proof with a hash altered, dropped, added or moved is refused."""
@@ -110,7 +110,7 @@ def test_no_altered_inclusion_proof_verifies(data: st.DataObject) -> None:
     assert code_of(merkle.verify_inclusion, hashed, at, size, proof, root) == "merkle-proof"
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_no_altered_consistency_proof_verifies(data: st.DataObject) -> None:
     """A rewritten history, other sizes, or a proof with a hash altered, dropped or added is refused."""

@@ -70,7 +70,7 @@ def test_a_checkpoint_by_an_unknown_key_is_refused() -> None:
     assert notes.open_note(twice, VERIFIERS).names == (ORIGIN, ORIGIN)
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_no_altered_checkpoint_opens(data: st.DataObject) -> None:
     """With any character of the text changed, nothing verifies."""

@@ -35,7 +35,7 @@ def code_of(body: bytes, key: bytes = KEY, envelope_id: str = ENVELOPE_ID) -> st
     return caught.value.code
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 40_000), max_size=5))
 def test_what_was_sealed_opens_to_the_same_documents(sizes: list[int]) -> None:
     """Manifest and documents come back byte for byte, and the size tells only the padded length."""
@@ -90,7 +90,7 @@ def test_chunks_can_not_be_moved_repeated_dropped_or_added() -> None:
     assert code_of(body + bytes(CHUNK - len(chunks[-1]))) in {"seal-chunk", "seal-truncated"}
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 8 * (56 + 4096 + 16) - 1))
 def test_a_flip_of_any_bit_is_noticed(bit: int) -> None:
     """One bit of salt or commitment fails the commitment; one of a chunk fails the chunk."""
@@ -154,6 +154,7 @@ def test_padding_hides_nothing(rest: sealing.Rest, lengths: list[int]) -> None:
     assert caught.value.code == "seal-padding"
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**26))
 def test_padding_costs_at_most_an_eighth_and_tells_little(length: int) -> None:
     """Padmé: at least 4 KiB, never less than the length, at most 12% more, and stable when applied again."""
