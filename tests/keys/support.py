@@ -44,7 +44,7 @@ def naive_root(leaves: list[bytes]) -> bytes:
 
 @cache
 def find_nodes() -> dict[str, tuple[list[str], list[str]]]:
-    """Return the ways to run Node and its npm: the one on the PATH if it is new enough, the one that a wheel carries."""
+    """Return the ways to run Node and its npm: the PATH's if it is new enough, and the one that a wheel carries."""
     found = {}
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and _version(node) >= OLDEST_NODE:

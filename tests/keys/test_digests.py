@@ -27,13 +27,15 @@ def test_base64url_round_trips_without_padding(data: bytes) -> None:
 @settings(deadline=None)
 @given(st.text("AQgw_-+/= \n\tbé", max_size=12))
 def test_only_the_canonical_spelling_is_read(text: str) -> None:
-    """A text is read only if encoding what it gives is the same text again."""
-    try:
-        data = digests.from_b64u(text)
-    except KeysError as error:
-        assert error.code == "b64u"
-    else:
-        assert digests.b64u(data) == text
+    """A text is read exactly when the standard library, decoding and encoding it, comes back to the same text."""
+    spelled = len(text) % 4 != 1 and set(text) <= set("AQgw_-b")
+    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)) if spelled else b""
+    if spelled and base64.urlsafe_b64encode(data).decode().rstrip("=") == text:
+        assert digests.from_b64u(text) == data
+        return
+    with pytest.raises(KeysError) as caught:
+        digests.from_b64u(text)
+    assert caught.value.code == "b64u"
 
 
 @pytest.mark.parametrize(

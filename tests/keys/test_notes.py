@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from keys import notes
 from keys.errors import KeysError
 from keys.jws import SigningKey
-from keys.note_keys import MlDsaKey, NoteSigner, decode64, parse_verifier
+from keys.note_keys import ED25519, MlDsaKey, NoteSigner, decode64, parse_verifier, verifier_text
 from keys.notes import Checkpoint
 from tests.keys.support import NOW, SIGNING
 
@@ -228,8 +228,6 @@ def test_a_weak_verifier_key_is_refused() -> None:
     """A point of small order is no more a note's key than an envelope's."""
     text = notes.NoteSigner("a", SIGNING).verifier_key
     assert parse_verifier(text).public == SIGNING.public.raw
-    from keys.note_keys import ED25519, verifier_text
-
     assert code_of(parse_verifier, verifier_text("a", ED25519, bytes(32))) == "key-weak"
 
 
