@@ -110,12 +110,13 @@ class Verifier:
 
     def _evidence(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
         evidence, acceptances = {}, {}
-        for line in (self.folder / "evidence.jsonl").open(encoding="utf-8"):
-            compact = json.loads(line).encode()
-            try:
-                acceptances[parse_acceptance(jws.parse(compact, jws.ACCEPTANCE).payload).id] = compact
-            except KeysError:
-                evidence[digests.sha256_b64u(compact)] = compact
+        with (self.folder / "evidence.jsonl").open(encoding="utf-8") as lines:
+            for line in lines:
+                compact = json.loads(line).encode()
+                try:
+                    acceptances[parse_acceptance(jws.parse(compact, jws.ACCEPTANCE).payload).id] = compact
+                except KeysError:
+                    evidence[digests.sha256_b64u(compact)] = compact
         return evidence, acceptances
 
     def run(self) -> Verdict:

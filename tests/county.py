@@ -7,23 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hub import enrolment, exchange, registry
+from hub import amendments, enrolment, exchange, registry, retention
+from hub.intake import InputError
 from hub.store.base import Store
+from hub.store.rows import FeedDelivery, ObligationRow
 from keys import digests, jws, sealing
-from keys.keyring import HubKeyring, Keyring
+from keys.keyring import HeldKey, HubKeyring, Keyring
 from keys.note_keys import NoteSigner
 from schemas import strict_json
 from schemas.agreement_text import compile_agreement
 from schemas.directory import AgencyEntry, Directory, HubEntry, Jwk, KeyStatement, Mailbox, Officers
 from schemas.envelope import DAY, Header, Sealed, Wrap, Wraps, join_envelope
 from schemas.manifest import Author, Document, Manifest
-from schemas.receipt import Receipt, Seen
-from schemas.statements import KeyApproval, Waiver, Withdrawal
+from schemas.receipt import Receipt
+from schemas.statements import KeyApproval, Person, Waiver, Withdrawal
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 ORIGIN = "hub.exampleshire.example"
@@ -48,6 +51,15 @@ AGENCIES: Mapping[str, tuple[tuple[str, ...], tuple[tuple[str, tuple[str, ...], 
     HEALTH: (("health",), ((NURSES, (), None), (PAEDIATRICS, (), None))),
     PROBATION: (("probation",), ((OFFICERS, (), None),)),
 }
+
+
+SECRET = b"s" * 32
+RECORD_KEY = b"k" * 32
+
+
+@lru_cache
+def _compile(text: str, version: int, previous: str | None, issued: int) -> bytes:
+    return strict_json.dump(compile_agreement(text, version=version, previous=previous, issued=issued))
 
 
 def as_jwk(members: Mapping[str, Any]) -> Jwk:
@@ -149,9 +161,7 @@ class County:
     def agreement(self, *, previous: str | None = None, text: str | None = None) -> bytes:
         """Return the payload of the reference agreement, or of *text*."""
         toml = text or (EXAMPLES / "agreement.toml").read_text()
-        return strict_json.dump(
-            compile_agreement(toml, version=self.agreement_version, previous=previous, issued=self.now)
-        )
+        return _compile(toml, self.agreement_version, previous, self.now)
 
     def statement(self, agency: str, use: str, members: Mapping[str, Any], **changes: Any) -> bytes:
         """Return the next key statement of *agency*, with its proof where the key can sign."""
@@ -197,7 +207,7 @@ class County:
                 ("seal", held.key.public.jwk),
             ):
                 said = self.statement(agency, use, members)
-                await enrolment.publish_key(store, known, said, self.approve(said), b"s" * 32, self.now)
+                await enrolment.publish_key(store, known, said, self.approve(said), SECRET, self.now)
         return known
 
     def seal(
@@ -254,13 +264,17 @@ class County:
         """Return signed wraps of *content_key* for the recipients of *header*, to their newest keys."""
         wraps = []
         for box in header.to:
-            *_, held = self.keyrings[box.partition("/")[0]].opening_keys.values()
-            ek, wk = sealing.wrap(
-                content_key, held.key.public, envelope_id=header.id, sender=header.from_, mailbox=box
-            )
+            held = self.newest(box)
+            ek, wk = sealing.wrap(content_key, held.key.public, envelope_id=header.id, sender=header.from_, mailbox=box)
             wraps.append(Wrap(mailbox=box, kid=held.key.kid, ek=ek, wk=wk))
         said = Wraps(v=1, id=header.id, sealed_sha256=header.sealed.sha256, wraps=tuple(wraps))
         return self.keyrings[header.from_.partition("/")[0]].signing.sign(strict_json.dump(said), jws.WRAPS)
+
+    def newest(self, box: str) -> HeldKey:
+        """Return the newest sealing key of *box*: its own if it has any, else its agency's."""
+        held = list(self.keyrings[box.partition("/")[0]].opening_keys.values())
+        own = [one for one in held if one.mailbox == box] or [one for one in held if one.mailbox is None]
+        return own[-1]
 
     def _manifest(
         self, kind: str, sender: str, to: tuple[str, ...], thread: str, name: str, documents: Sequence[bytes]
@@ -272,7 +286,7 @@ class County:
             from_=sender,
             to=to,
             thread=thread,
-            author=Author(ref=digests.keyed_digest(b"k" * 32, "author"), role="chair"),
+            author=Author(ref=digests.keyed_digest(RECORD_KEY, "author"), role="chair"),
             nonce=digests.b64u(digests.random_bytes(32)),
             basis=("CA1989_S47",),
             consent="not_needed_lawful_basis",
@@ -304,9 +318,9 @@ class County:
             level=level,  # type: ignore[arg-type]
             code={"declined": "not_known_here", "rejected": "wrap-open"}.get(level),
             mode="full" if level == "filed" else None,
-            record=digests.keyed_digest(b"k" * 32, "record") if level == "filed" else None,
+            record=digests.keyed_digest(RECORD_KEY, "record") if level == "filed" else None,
             mailbox=mailbox,
-            actor=digests.keyed_digest(b"k" * 32, "a person") if person else None,
+            actor=digests.keyed_digest(RECORD_KEY, "a person") if person else None,
             role="practitioner" if person else None,
             at=self.now,
         )
@@ -314,15 +328,15 @@ class County:
         return signing.sign(strict_json.dump(msgspec.structs.replace(receipt, **changes)), jws.RECEIPT)
 
     def waiver(self, obligation: str, mailbox: str, **changes: Any) -> bytes:
-        """Return a signed statement that *obligation* was met by other means."""
+        """Return a signed statement that *obligation* was met by other means, or whatever *changes* make of it."""
         waiver = Waiver(
             v=1,
             id=digests.new_id(self.now),
             obligation=obligation,
             state="met_elsewhere",
             reason="handed_over",
-            confirmed_by=digests.keyed_digest(b"k" * 32, "confirmer"),
-            by=digests.keyed_digest(b"k" * 32, "a person"),
+            confirmed_by=digests.keyed_digest(RECORD_KEY, "confirmer"),
+            by=digests.keyed_digest(RECORD_KEY, "a person"),
             role="chair",
             at=self.now,
             mailbox=mailbox,
@@ -360,7 +374,7 @@ class Desk:
             self.store, self.registry, caller, sent.raw, self.county.now, self.county.hub.signing
         )
 
-    async def take(self, *receipts: bytes, by: str) -> list[exchange.Taken | exchange.InputError]:
+    async def take(self, *receipts: bytes, by: str) -> list[exchange.Taken | InputError]:
         """Have the hub take *receipts* of the agency *by*."""
         return await exchange.accept_receipts(
             self.store, self.registry, by, receipts, self.county.now, self.county.hub.signing
@@ -379,18 +393,92 @@ class Desk:
             self.store, self.registry, self.county.now, self.county.hub.signing, 1000
         )
 
-    async def feed(self, mailbox: str) -> list[Any]:
+    async def feed(self, mailbox: str) -> list[FeedDelivery]:
         """Return the whole feed of *mailbox*."""
         agency = mailbox.partition("/")[0]
         return await exchange.hand_over(self.store, self.registry, agency, mailbox, 0, 1000)
 
-    async def notices(self, mailbox: str) -> list[dict[str, Any]]:
-        """Return what the hub has told *mailbox*, its signatures checked."""
+    async def notices(self, mailbox: str, *codes: str) -> list[dict[str, Any]]:
+        """Return what the hub has told *mailbox*, only *codes* if there are any; its signatures checked."""
         key = self.county.hub.signing.public
         payloads = [row.entry.payload for row in await self.feed(mailbox) if row.entry.kind == "notice"]
-        return [msgspec.json.decode(jws.verify(bytes(payload), key, jws.NOTICE)) for payload in payloads]
+        said = [msgspec.json.decode(jws.verify(bytes(payload or b""), key, jws.NOTICE)) for payload in payloads]
+        return [one for one in said if not codes or one["notice"] in codes]
+
+    async def rows(self, thread: str) -> dict[tuple[str, str, str], ObligationRow]:
+        """Return each obligation of *thread* by (rule, debtor, creditor)."""
+        rows = await self.store.read(lambda tx: tx.thread_obligations(thread))
+        return {(row.duty.rule, row.duty.debtor, row.duty.creditor): row for row in rows}
 
     async def duties(self, thread: str) -> dict[tuple[str, str, str], str]:
         """Return the state of each obligation of *thread* by (rule, debtor, creditor)."""
-        rows = await self.store.read(lambda tx: tx.thread_obligations(thread))
-        return {(row.duty.rule, row.duty.debtor, row.duty.creditor): row.state for row in rows}
+        return {parts: row.state for parts, row in (await self.rows(thread)).items()}
+
+    async def leaves(self, *events: str) -> list[dict[str, Any]]:
+        """Return the leaves of the log, only those of *events* if there are any."""
+        size = await self.store.read(lambda tx: tx.log_head().size)
+        rows = await self.store.read(lambda tx: tx.leaves(0, size))
+        return [msgspec.json.decode(row.body) for row in rows if not events or row.event in events]
+
+    async def withdraw(self, sent: Sent, raw: bytes | None = None, **changes: Any) -> amendments.Withdrawn:
+        """Have the sender withdraw *sent*."""
+        signed = raw or self.county.withdrawal(sent, **changes)
+        caller, now = sent.header.from_.partition("/")[0], self.county.now
+        return await amendments.withdraw_envelope(
+            self.store, self.registry, caller, sent.id, signed, now, self.county.hub.signing
+        )
+
+    async def reseal(self, sent: Sent, raw: bytes | None = None) -> amendments.Replaced:
+        """Have the sender replace the wraps of *sent*, to everybody's newest keys."""
+        signed = raw or self.county.wraps(sent.header, sent.content_key)
+        caller, now = sent.header.from_.partition("/")[0], self.county.now
+        return await amendments.replace_wraps(self.store, self.registry, caller, sent.id, signed, now)
+
+    async def waive(self, obligation: str, mailbox: str, raw: bytes | None = None, **changes: Any) -> amendments.Waived:
+        """Have *mailbox* end *obligation* by a signed statement."""
+        signed = raw or self.county.waiver(obligation, mailbox, **changes)
+        caller, now = mailbox.partition("/")[0], self.county.now
+        return await amendments.record_waiver(self.store, self.registry, caller, obligation, signed, now)
+
+    async def expire(self, by: int = 0) -> frozenset[str]:
+        """Let *by* milliseconds pass, and the hub forget what it may, after its warnings."""
+        self.county.now += by
+        return await retention.expire(self.store, self.registry, self.county.now, self.county.hub.signing)
+
+    async def publish_key(self, statement: bytes, officer: bytes | None = None) -> KeyStatement:
+        """Have the hub take a key statement."""
+        return await enrolment.publish_key(self.store, self.registry, statement, officer, SECRET, self.county.now)
+
+    async def rotate(self, agency: str, mailbox: str | None = None) -> HeldKey:
+        """Give *agency* a new sealing key, usable at once."""
+        held = self.county.keyrings[agency].add_opening_key(mailbox, self.county.now)
+        said = self.county.statement(agency, "seal", held.key.public.jwk, mailbox=mailbox)
+        await self.publish_key(said, self.county.approve(said))
+        return held
+
+    async def _previous(self, kind: str) -> str | None:
+        row = await self.store.read(lambda tx: tx.current_document(kind))
+        return row.sha256 if row else None
+
+    async def next_directory(self, *, refresh: bool = True, **changes: Any) -> None:
+        """Publish the next version of the directory, with *changes*."""
+        self.county.directory_version += 1
+        payload = self.county.directory(previous=await self._previous("directory"), **changes)
+        document = self.county.sign_document(payload, jws.DIRECTORY)
+        await registry.publish_directory(self.store, document, self.county.now)
+        if refresh:
+            await self.registry.refresh(self.store)
+
+    async def next_agreement(self, text: str | None = None, *, refresh: bool = True) -> None:
+        """Publish the next version of the agreement: *text*, or the reference one again."""
+        self.county.agreement_version += 1
+        payload = self.county.agreement(previous=await self._previous("agreement"), text=text)
+        document = self.county.sign_document(payload, jws.AGREEMENT)
+        await registry.publish_agreement(self.store, document, self.county.now)
+        if refresh:
+            await self.registry.refresh(self.store)
+
+
+def second() -> Person:
+    """Return the second person of a waiver."""
+    return Person(by=digests.keyed_digest(RECORD_KEY, "a second person"), role="manager")

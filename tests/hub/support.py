@@ -1,0 +1,124 @@
+"""What tests of the hub share: an export made from a store, the pure county, and what refusals look like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+from hub import ledger
+from hub.core.authenticity import KeyFact
+from hub.errors import HubError
+from hub.intake import InputError
+from hub.store.base import Store
+from hub.store.transaction import Transaction
+from hub.verifier import Verdict, Verifier
+from keys.errors import KeysError
+from schemas.agreement import parse_agreement
+from schemas.directory import DirectoryIndex, parse_directory
+from schemas.envelope import Wraps, parse_wraps, split_envelope
+from schemas.rules.compiled import Rules
+from schemas.strict_json import MalformedError
+from tests.county import ORIGIN, County, Sent
+
+BAD = (HubError, KeysError, MalformedError)
+
+
+class Facts(NamedTuple):
+    """What the pure rules judge by: a directory, an agreement, everybody's keys, and who made them."""
+
+    county: County
+    index: DirectoryIndex
+    rules: Rules
+    keys: dict[str, KeyFact]
+
+
+@lru_cache
+def facts() -> Facts:
+    """Return the county as the pure rules see it, made once."""
+    county = County()
+    keys = {}
+    for agency, keyring in county.keyrings.items():
+        for use, kids in (("sign", [keyring.signing.kid]), ("seal", list(keyring.opening_keys))):
+            for kid in kids:
+                keys[kid] = key_fact(kid, agency, use=use)
+    index = DirectoryIndex(parse_directory(county.directory()))
+    return Facts(county, index, Rules(parse_agreement(county.agreement())), keys)
+
+
+def key_fact(kid: str, agency: str, **changes: Any) -> KeyFact:
+    """Return an active signing key of *agency* around the county's now, or what *changes* make of it."""
+    members = {
+        "mailbox": None,
+        "use": "sign",
+        "state": "active",
+        "not_before": 0,
+        "expires": 2**50,
+        "usable_from": 0,
+        **changes,
+    }
+    return KeyFact(kid=kid, agency=agency, **members)
+
+
+def wraps_of(sent: Sent) -> Wraps:
+    """Return the wraps of *sent*."""
+    compact = split_envelope(sent.raw).wraps
+    return parse_wraps(payload(compact), sent.header)
+
+
+def payload(compact: bytes) -> bytes:
+    """Return the payload of a compact JWS, unchecked."""
+    from keys.digests import from_b64u
+
+    return from_b64u(compact.split(b".")[1])
+
+
+def code_of(outcome: object) -> str:
+    """Return the code of an error that came back as an outcome."""
+    assert isinstance(outcome, InputError), outcome
+    return outcome.code
+
+
+def refused(code: str) -> pytest.RaisesExc[Exception]:
+    """Expect an error with this very *code*, a sentence, and a way out."""
+    return pytest.RaisesExc(BAD, check=lambda error: bool(error.code == code and error.message))  # type: ignore[attr-defined]
+
+
+async def verify(store: Store, county: County, folder: Path) -> Verdict:
+    """Export *store* and let the offline verifier, which trusts only the officers, go through it."""
+    await ledger.sign_checkpoint(store, ORIGIN, county.note_signers, county.now)
+    await store.read(lambda tx: _export(tx, folder))
+    return Verifier(folder, county.roots).run()
+
+
+def _export(tx: Transaction, folder: Path) -> None:
+    folder.mkdir()
+    for kind in ("directory", "agreement"):
+        for row in tx.documents(kind):
+            (folder / f"{kind}-{row.version}.json").write_bytes(row.document)
+    leaves = [row.body for row in tx.leaves(0, tx.log_head().size)]
+    (folder / "leaves.jsonl").write_bytes(b"".join(bytes(body) + b"\n" for body in leaves))
+    evidence = {compact.decode() for body in leaves for compact in _evidence(tx, msgspec.json.decode(body))}
+    (folder / "evidence.jsonl").write_text("".join(json.dumps(one) + "\n" for one in sorted(evidence)))
+    checkpoint = tx.last_checkpoint()
+    assert checkpoint is not None
+    (folder / "checkpoint.txt").write_text(checkpoint[2])
+
+
+def _evidence(tx: Transaction, leaf: dict[str, Any]) -> Iterator[bytes]:
+    match leaf["event"]:
+        case "envelope-accepted" if row := tx.find_envelope(leaf["envelope"]):
+            yield from (row.header, row.acceptance)
+        case "receipt-accepted" if receipt := tx.find_receipt(leaf["receipt"]):
+            yield receipt.jws
+        case "obligation-settled" if "by" in leaf and (waiver := tx.find_waiver(leaf["by"])):
+            yield waiver.jws
+        case "withdrawal-recorded":
+            yield from (row.jws for row in tx.withdrawals_of(leaf["envelope"]))
+        case "key-published":
+            yield from (row.statement for row in tx.key_history(leaf["kid"]))
