@@ -189,14 +189,14 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
 
     Source: RFC 9162, 2.1.4.2.
     """
-    if not 0 <= old <= new:
-        _refuse()
     if old in {0, new}:
-        if proof or (old == 0 and old_root != empty_root) or (old == new and not same(old_root, new_root)):
+        empty = not proof and (old > 0 or same(old_root, empty_root))
+        if not empty or (old == new and not same(old_root, new_root)):
             _refuse()
         return
+    # A smaller tree that is complete is itself the proof's first node.
     path = list(proof) if old & (old - 1) else [old_root, *proof]
-    if not path:
+    if not 0 < old < new or not path:
         _refuse()
     at, last = old - 1, new - 1
     while at & 1:

