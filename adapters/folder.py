@@ -68,7 +68,7 @@ class FolderAdapter:
         """Yield each complete draft; malformed ones go to ``refused/`` with the reason."""
         for key in await asyncio.to_thread(self._take):
             try:
-                draft, documents = await asyncio.to_thread(_load, self.root / ".working" / key)
+                draft, documents = await asyncio.to_thread(load_draft, self.root / ".working" / key)
             except MalformedError as error:
                 refusal = DraftRefused(code=error.code, message=error.message, hint=error.hint)
                 await asyncio.to_thread(self._settle, key, refusal)
@@ -169,15 +169,20 @@ class FolderAdapter:
         return Filed(record=f"in/{message.envelope}")
 
 
-def _load(folder: Path) -> tuple[Draft, tuple[Document, ...]]:
+def load_draft(folder: Path, name: str = "message.json") -> tuple[Draft, tuple[Document, ...]]:
+    """Return the draft in the file *name* of *folder*, with the documents beside it that it names.
+
+    Raises:
+        MalformedError: ``json-*``, ``draft-shape``, ``document-name``, ``attachment-missing``, ``attachment-unreadable``.
+    """
     try:
-        draft = parse_draft(read_regular(folder / "message.json", max_bytes=MAX_DOCUMENTS))
+        draft = parse_draft(read_regular(folder / name, max_bytes=MAX_DOCUMENTS))
         documents, left = [], MAX_DOCUMENTS
-        for name in draft.attachments:
-            content = read_regular(folder / name, max_bytes=left)
+        for attachment in draft.attachments:
+            content = read_regular(folder / attachment, max_bytes=left)
             left -= len(content)
-            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-            documents.append(Document(name=name, type=kind, content=content))
+            kind = mimetypes.guess_type(attachment)[0] or "application/octet-stream"
+            documents.append(Document(name=attachment, type=kind, content=content))
     except MalformedError:
         raise
     except FileNotFoundError as error:

@@ -61,7 +61,9 @@ class Books:
         self._rules = [Rules(agreement) for agreement in agreements]
         self.keys: dict[KeyId, KeyHistory] = {}
         self._sealing: dict[KeyId, SealingKey] = {}
+        self._last: dict[AgencyId, Stated] = {}
         for one in stated:
+            self._last[one.statement.agency] = one
             history = self.keys.setdefault(one.kid, KeyHistory(one.kid))
             history.statements.append(one.statement)
             history.usable_from, history.proved = one.listed.usable_from, one.proved
@@ -110,6 +112,10 @@ class Books:
         if chosen.kid not in self._sealing:
             self._sealing[chosen.kid] = SealingKey.from_jwk(members(chosen.last.jwk))
         return self._sealing[chosen.kid]
+
+    def last_statement(self, agency: AgencyId) -> Stated | None:
+        """Return the newest key statement of *agency*."""
+        return self._last.get(agency)
 
     def hub_key(self, kid: KeyId) -> VerifyingKey:
         """Return the hub's signing key *kid*.

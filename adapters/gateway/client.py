@@ -13,7 +13,6 @@ import struct
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
-from urllib.parse import quote
 
 import aiohttp
 
@@ -145,6 +144,10 @@ class Client:
         path = f"/v1/envelopes/{envelope}/withdrawal"
         return str((await self._call("POST", path, body=withdrawal, media="application/jose")).json()["state"])
 
+    async def waive(self, obligation: str, waiver: bytes) -> None:
+        """Hand over a waiver."""
+        await self._call("POST", f"/v1/obligations/{obligation}/waiver", body=waiver, media="application/jose")
+
     async def challenge(self, jwk: Mapping[str, str]) -> tuple[str, str]:
         """Return the hub's challenge ``(ek, wk)`` for a new sealing key."""
         answer = (await self._call("POST", "/v1/keys/challenge", body=dump({"jwk": dict(jwk)}))).json()
@@ -253,8 +256,3 @@ def decode_body(entry: Mapping[str, Any]) -> bytes | None:
     """
     text = entry.get("body")
     return from_b64u(text) if isinstance(text, str) and len(text) <= MAX_BODY * 2 else None
-
-
-def path_of(text: str) -> str:
-    """Return *text* quoted for one part of a path."""
-    return quote(text, safe="")

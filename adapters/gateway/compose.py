@@ -19,7 +19,7 @@ from schemas import manifest as manifests
 from schemas.catalogue import Catalogue, Clear
 from schemas.envelope import DAY, MAX_KEEP, Header, Sealed, Wrap, Wraps, parse_header
 from schemas.identifiers import EnvelopeId, MailboxId, Moment, ThreadId, family_of
-from schemas.manifest import MESSAGE_MEDIA_TYPE, Author, Manifest, parse_manifest
+from schemas.manifest import MESSAGE_MEDIA_TYPE, Author, parse_manifest
 from schemas.rules.compiled import Rules
 from schemas.strict_json import dump
 

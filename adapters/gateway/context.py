@@ -54,9 +54,8 @@ class Gateway:
         *topic* is what repeats are recognised by: one notice a topic, ever.
         """
         now = self.clock()
-        return bool(
-            await tx.run(
-                "add_notice", id=new_id(now), topic=topic, code=code, mailbox=mailbox, source="gateway", at=now,
-                details=dump(details),
-            )  # fmt: skip
-        )
+        added = await tx.run(
+            "add_notice", id=new_id(now), topic=topic, code=code, mailbox=mailbox, source="gateway", at=now,
+            details=dump(details),
+        )  # fmt: skip
+        return added > 0

@@ -48,9 +48,10 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """One delivery that passed every check; ``sealed`` is what the spool keeps of it, encrypted."""
+    """One delivery that passed every check."""
 
     header: Header
+    header_jws: bytes
     acceptance: Acceptance
     manifest: Manifest
     manifest_jws: bytes
@@ -149,7 +150,7 @@ def open_delivery(
         if number != manifest.message
     )
     return Opened(
-        header=header, acceptance=acceptance, manifest=manifest, manifest_jws=manifest_jws, message=message,
+        header=header, header_jws=arrived.header, acceptance=acceptance, manifest=manifest, manifest_jws=manifest_jws, message=message,
         documents=documents, mailbox=arrived.mailbox, seq=arrived.seq,
     )  # fmt: skip
 

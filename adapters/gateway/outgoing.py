@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -51,7 +52,7 @@ async def collect(gateway: Gateway) -> int:
             raise
         except Exception as error:
             # A plugin's failure is its own: the others go on.  Its text may hold content, so only its kind is logged.
-            _log.error("the adapter `%s` failed to collect: %s", name, type(error).__name__)  # noqa: TRY400
+            _log.error("the adapter `%s` failed to collect: %s", name, type(error).__name__)
     return count
 
 
@@ -87,7 +88,7 @@ async def keep_draft(
             type=draft.type, at=gateway.clock(), draft=kept,
         )  # fmt: skip
         if composed is not None:
-            await _set_sealed(gateway, tx, envelope, composed)
+            await _set_sealed(gateway, tx, envelope=envelope, composed=composed)
 
     await gateway.spool.write(work)
 
@@ -107,7 +108,7 @@ def _compose_now(
         return None
 
 
-async def _set_sealed(gateway: Gateway, tx: Transaction, envelope: EnvelopeId, composed: Composed) -> None:
+async def _set_sealed(gateway: Gateway, tx: Transaction, *, envelope: EnvelopeId, composed: Composed) -> None:
     await tx.run(
         "set_sealed", envelope=envelope, header=composed.header, wraps=composed.wraps, body=composed.body,
         content_key=gateway.spool.lock(composed.content_key, envelope),
@@ -131,7 +132,7 @@ async def seal_drafts(gateway: Gateway) -> None:
             gateway.pacer.failed(key)
             continue
         gateway.pacer.worked(key)
-        await gateway.spool.write(lambda tx, row=row, made=composed: _set_sealed(gateway, tx, row["envelope"], made))
+        await gateway.spool.write(partial(_set_sealed, gateway, envelope=row["envelope"], composed=composed))
 
 
 async def send_sealed(gateway: Gateway, watch: Watch) -> int:
@@ -168,7 +169,7 @@ async def _take_outcome(gateway: Gateway, watch: Watch, row: Row, outcome: Mappi
             acceptance = check_acceptance(gateway, row, str(outcome["acceptance"]).encode())
         except (GatewayError, KeysError, MalformedError) as error:
             # Not the hub's word, so not an answer: the envelope stays, and somebody must look.
-            _log.error("an acceptance does not verify: %s", error.code)  # noqa: TRY400
+            _log.error("an acceptance does not verify: %s", error.code)
             gateway.pacer.failed(key)
             return False
         await _accept(gateway, watch, row, str(outcome["acceptance"]).encode(), acceptance)

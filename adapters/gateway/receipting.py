@@ -30,10 +30,14 @@ async def add_receipt(
     manifest_sha256: str | None,
     now: Moment,
     seen: Seen | None,
+    only_taken: bool = False,
     **more: Any,
 ) -> Receipt:
-    """Sign a receipt and put it where it will be sent from; *more*: ``code``, ``mode``, ``record``, ``actor``, ``role``."""
-    last = await tx.one("last_receipt", envelope=envelope, mailbox=mailbox)
+    """Sign a receipt and put it where it will be sent from; *more*: ``code``, ``mode``, ``record``, ``actor``, ``role``.
+
+    It names the mailbox's last receipt for the envelope, or the last that the hub took (*only_taken*).
+    """
+    last = await tx.one("last_taken" if only_taken else "last_receipt", envelope=envelope, mailbox=mailbox)
     receipt = Receipt(
         v=1,
         id=new_id(now),

@@ -78,7 +78,8 @@ INSERT INTO inbox (envelope, mailbox, seq, thread, type, sender, at, accepted_at
                    manifest_sha256, sealed_sha256)
 VALUES (:envelope, :mailbox, :seq, :thread, :type, :sender, :at, :accepted_at, :state, :code, :header, :content,
         :manifest_sha256, :sealed_sha256)
-ON CONFLICT (envelope, mailbox) DO UPDATE SET state = excluded.state, code = excluded.code, header = excluded.header,
+ON CONFLICT (envelope, mailbox) DO UPDATE SET seq = excluded.seq, thread = excluded.thread, type = excluded.type,
+  sender = excluded.sender, accepted_at = excluded.accepted_at, state = excluded.state, code = excluded.code, header = excluded.header,
   content = excluded.content, manifest_sha256 = excluded.manifest_sha256
 WHERE inbox.state = 'rejected'
 -- name: find_incoming

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Final
 
-
 from adapters.errors import GatewayError
 from adapters.gateway.client import Client
 from adapters.gateway.config import Clock

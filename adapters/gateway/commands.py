@@ -1,0 +1,210 @@
+"""What each `gateway` command does; it returns what to print, as lines or as one JSON value.
+
+Commands beside a running gateway share its spool; what they put there, it sends.
+
+Source: protocol 4 (levels by a person).
+"""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing
+from adapters.errors import GatewayError
+from adapters.folder import load_draft
+from adapters.gateway import errands, filing, incoming, outgoing
+from adapters.gateway.agent import Agent, open_gateway
+from adapters.gateway.context import Gateway
+from adapters.gateway.receipting import receipt_by_person
+from adapters.gateway.spool import Row, Transaction
+from keys.digests import keyed_digest, sha256_b64u
+from schemas.strict_json import dump
+
+Printed = list[str] | dict[str, Any] | list[dict[str, Any]]
+_LEVELS: Final = {"open": "opened", "acknowledge": "acknowledged", "decline": "declined", "file": "filed"}
+
+
+@asynccontextmanager
+async def _open(options: Namespace) -> AsyncIterator[Gateway]:
+    async with open_gateway(Path(options.home), passphrase_file=options.passphrase_file) as gateway:
+        yield gateway
+
+
+async def run(options: Namespace) -> Printed:
+    """Run the gateway until it is told to stop, or one pass of everything."""
+    async with _open(options) as gateway:
+        if options.rewind:
+            await gateway.spool.run("rewind")
+        agent = Agent(gateway)
+        if not options.once:
+            await agent.run()
+            return []
+        failed = await agent.run_once()
+        if failed:
+            raise GatewayError("run-once", f"{failed} of the things to do did not work", "the log says which; run it again")
+        return []
+
+
+async def send(options: Namespace) -> Printed:
+    """Put one draft into the outbox."""
+    path = Path(options.file)
+    draft, documents = _load(path)
+    digest = sha256_b64u(dump(draft) + b"".join(document.content for document in documents))
+    results: list[DraftResult] = []
+
+    async def done(result: DraftResult) -> None:
+        results.append(result)
+
+    async with _open(options) as gateway:
+        key = digest if not options.again else f"{digest} {gateway.clock()}"
+        await outgoing.take(gateway, "command", Outgoing(key=key, draft=draft, documents=documents, done=done))
+    result = results[0]
+    if isinstance(result, DraftRefused):
+        raise GatewayError(result.code, f"couldn't send {path.name}: {result.message}", result.hint)
+    return {"envelope": result.envelope, "thread": result.thread}
+
+
+def _load(path: Path) -> tuple[Draft, tuple[Document, ...]]:
+    return load_draft(path) if path.is_dir() else load_draft(path.parent, path.name)
+
+
+async def inbox_list(options: Namespace) -> Printed:
+    """List what arrived: references and states, no content."""
+    async with _open(options) as gateway:
+        rows = await gateway.spool.all("list_incoming")
+        return [
+            {name: row[name] for name in ("envelope", "mailbox", "type", "sender", "thread", "accepted_at", "state")}
+            | {"levels": await _levels(gateway, row)}
+            for row in rows
+            if options.mailbox in (None, row["mailbox"])
+        ]
+
+
+async def inbox_show(options: Namespace) -> Printed:
+    """Show what is known of a delivery without opening it."""
+    async with _open(options) as gateway:
+        row = await _find(gateway, options.ids[0], options.mailbox)
+        names = ("envelope", "mailbox", "type", "sender", "thread", "accepted_at", "state", "code", "record", "seq")
+        receipts = await gateway.spool.all("receipts_of", envelope=row["envelope"], mailbox=row["mailbox"])
+        return {name: row[name] for name in names if row[name] is not None} | {"receipts": [dict(r) for r in receipts]}
+
+
+async def inbox_person(options: Namespace) -> Printed:
+    """Record what a named person did: opened (and show it), acknowledged, declined, or filed by hand."""
+    level: Any = _LEVELS[options.action]
+    shown: list[dict[str, Any]] = []
+    async with _open(options) as gateway:
+        rows = [await _find(gateway, name, options.mailbox) for name in options.ids]
+        for row in rows:
+            content = filing.read_content(gateway, row) if options.action == "open" and row["content"] else None
+            if options.action == "open" and content is None:
+                raise GatewayError("inbox-empty", "its content is no longer here", "look in the record system")
+
+            async def work(tx: Transaction, row: Row = row) -> str:
+                receipt = await receipt_by_person(
+                    tx, gateway.keyring, row, level, actor=options.actor, role=options.role, now=gateway.clock(),
+                    seen=gateway.witness.receipt_view(), code=getattr(options, "code", None),
+                    record=getattr(options, "record", None),
+                )  # fmt: skip
+                if level == "filed":
+                    await tx.run(
+                        "set_incoming", envelope=row["envelope"], mailbox=row["mailbox"], state="filed", code=None,
+                        record=options.record,
+                    )  # fmt: skip
+                return receipt.id
+
+            receipt = await gateway.spool.write(work)
+            one: dict[str, Any] = {"envelope": row["envelope"], "mailbox": row["mailbox"], "receipt": receipt}
+            if content is not None:
+                one |= {
+                    "marks": list(content.marks),
+                    "classification": content.classification,
+                    "message": dict(content.message),
+                    "documents": [{"name": d.name, "type": d.type, "length": len(d.content)} for d in content.documents],
+                }
+            shown.append(one)
+    return shown
+
+
+async def inbox_destroy(options: Namespace) -> Printed:
+    """Record that a named person destroyed what a withdrawal asked for."""
+    async with _open(options) as gateway:
+        row = await _find(gateway, options.ids[0], options.mailbox)
+        person = {"actor": keyed_digest(gateway.keyring.record_key, options.actor.strip()), "role": options.role}
+        await gateway.spool.write(lambda tx: incoming.destroy(gateway, tx, row, **person))
+        return {"envelope": row["envelope"], "state": "destroyed"}
+
+
+async def receipts(options: Namespace) -> Printed:
+    """Show the state of what was sent: for each recipient the levels that were reached."""
+    names = ("envelope", "mailbox", "type", "thread", "at", "state")
+    async with _open(options) as gateway:
+        found = []
+        for row in await gateway.spool.all("list_sent"):
+            heard = await gateway.spool.all("heard_of", envelope=row["envelope"])
+            levels: dict[str, list[str]] = {}
+            for one in heard:
+                levels.setdefault(one["mailbox"], []).append(one["level"])
+            sent: dict[str, Any] = {name: row[name] for name in names} | {"receipts": levels}
+            if row["refusal"] is not None:
+                sent["refusal"] = json.loads(bytes(row["refusal"]))
+            found.append(sent)
+        return found
+
+
+async def obligations(options: Namespace) -> Printed:
+    """Show what this gateway's own watch knows to be owed to and by the agency."""
+    async with _open(options) as gateway:
+        now = gateway.clock()
+        found = []
+        for row in await gateway.spool.all("list_obligations"):
+            duty = json.loads(bytes(row["duty"]))
+            names = ("rule", "kind", "thread", "debtor", "creditor", "types", "due")
+            overdue = row["state"] == "open" and now > duty["due"]
+            found.append({"id": row["id"]} | {n: duty[n] for n in names} | {"state": row["state"], "overdue": overdue})
+        return found
+
+
+async def withdraw(options: Namespace) -> Printed:
+    """Take an envelope back."""
+    async with _open(options) as gateway:
+        await errands.ask_withdrawal(gateway, options.envelope, options.reason)
+        return {"envelope": options.envelope, "state": "asked"}
+
+
+async def waive(options: Namespace) -> Printed:
+    """Sign that an obligation is given up, or was met by other means."""
+    second = errands.Confirmed(options.second, options.second_role) if options.second else None
+    async with _open(options) as gateway:
+        await errands.ask_waiver(
+            gateway, options.obligation, "met_elsewhere" if options.met_elsewhere else "waived", mailbox=options.mailbox,
+            reason=options.reason, by=errands.Confirmed(options.actor, options.role), second=second,
+        )  # fmt: skip
+        return {"obligation": options.obligation, "state": "asked"}
+
+
+async def rotate(options: Namespace) -> Printed:
+    """Rotate the sealing keys that are due, or all."""
+    async with _open(options) as gateway:
+        count = await errands.rotate_keys(gateway, force=options.now)
+        return {"published": count, "held": len(gateway.keyring.opening_keys)}
+
+
+async def _find(gateway: Gateway, envelope: str, mailbox: str | None) -> Row:
+    rows = await gateway.spool.all("find_for_any", envelope=envelope)
+    rows = [row for row in rows if mailbox in (None, row["mailbox"])]
+    if not rows:
+        raise GatewayError("inbox-unknown", "no such delivery is here", "see `gateway inbox list`")
+    if len(rows) > 1:
+        raise GatewayError("inbox-several", "several of the agency's mailboxes have it", "name one by --mailbox")
+    return rows[0]
+
+
+async def _levels(gateway: Gateway, row: Row) -> list[str]:
+    found = await gateway.spool.all("receipts_of", envelope=row["envelope"], mailbox=row["mailbox"])
+    return [one["level"] for one in found]

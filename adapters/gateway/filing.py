@@ -1,0 +1,184 @@
+"""From the spool to the record system and back to the hub: filing, receipts, notices.
+
+Source: design 4; protocol 4.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from adapters.base import Filed, Incoming, Later, NeedsPerson, Notice, Outcome, TakesNotices
+from adapters.gateway.context import Gateway
+from adapters.gateway.receipting import add_receipt
+from adapters.gateway.spool import Row, Transaction
+from adapters.gateway.watch import Watch
+from keys import jws
+from keys.digests import keyed_digest
+from schemas.receipt import Receipt, parse_receipt
+
+_log = logging.getLogger("gateway.filing")
+BATCH: Final = 100
+
+
+async def file_collected(gateway: Gateway) -> int:
+    """Offer what was collected to the record systems; return how many took it."""
+    filed = 0
+    for row in await gateway.spool.all("to_file", limit=BATCH):
+        key = f"file {row['envelope']} {row['mailbox']}"
+        adapter = gateway.adapter_for(row["mailbox"])
+        if not gateway.pacer.is_ready(key):
+            continue
+        if adapter is None:
+            await _wait_for_person(gateway, row, "no-adapter")
+            continue
+        message = read_content(gateway, row)
+        try:
+            outcome: Outcome = await adapter.file(message)
+        except Exception as error:
+            # Its text may hold content, so only its kind is logged.
+            outcome = Later(reason=type(error).__name__)
+        filed += await _take_outcome(gateway, row, key, outcome)
+    return filed
+
+
+def read_content(gateway: Gateway, row: Row) -> Incoming:
+    """Return the opened message that an inbox row holds, for the row's own mailbox.
+
+    Raises:
+        KeysError: the spool was altered.
+    """
+    return msgspec.msgpack.decode(gateway.spool.unlock(bytes(row["content"]), row["envelope"]), type=Incoming)
+
+
+async def _take_outcome(gateway: Gateway, row: Row, key: str, outcome: Outcome) -> bool:
+    if isinstance(outcome, Filed):
+        await gateway.spool.write(lambda tx: _set_filed(gateway, tx, row, outcome))
+        gateway.pacer.worked(key)
+        return True
+    if isinstance(outcome, NeedsPerson):
+        await _wait_for_person(gateway, row, outcome.code)
+    else:
+        _log.info("a record system asks to wait: %s", outcome.reason)
+        gateway.pacer.failed(key)
+    return False
+
+
+async def _set_filed(gateway: Gateway, tx: Transaction, row: Row, outcome: Filed) -> None:
+    current = await tx.one("find_incoming", envelope=row["envelope"], mailbox=row["mailbox"])
+    if current is None or current["state"] != "collected":
+        return  # withdrawn meanwhile
+    await tx.run(
+        "set_incoming", envelope=row["envelope"], mailbox=row["mailbox"], state="filed", code=None, record=outcome.record
+    )
+    await add_receipt(
+        tx, gateway.keyring, "filed", envelope=row["envelope"], mailbox=row["mailbox"],
+        sealed_sha256=row["sealed_sha256"], manifest_sha256=row["manifest_sha256"], now=gateway.clock(),
+        seen=gateway.witness.receipt_view(), mode=outcome.mode,
+        record=keyed_digest(gateway.keyring.record_key, outcome.record),
+    )  # fmt: skip
+
+
+async def _wait_for_person(gateway: Gateway, row: Row, code: str) -> None:
+    async def work(tx: Transaction) -> None:
+        await tx.run(
+            "set_incoming", envelope=row["envelope"], mailbox=row["mailbox"], state="waiting-person", code=code,
+            record=None,
+        )  # fmt: skip
+        await gateway.tell(
+            tx, "needs-person", f"person:{row['envelope']}:{row['mailbox']}", mailbox=row["mailbox"],
+            envelope=row["envelope"], thread=row["thread"], type=row["type"], reason=code,
+        )  # fmt: skip
+
+    await gateway.spool.write(work)
+
+
+async def send_receipts(gateway: Gateway, watch: Watch) -> int:
+    """Send the receipts that wait, in order; return how many the hub took.
+
+    Raises:
+        HubAwayError: nothing is lost.
+    """
+    taken = 0
+    while rows := await gateway.spool.all("waiting_receipts", limit=BATCH):
+        outcomes = await gateway.client.send_receipts([bytes(row["jws"]).decode() for row in rows])
+        settled = 0
+        for row, outcome in zip(rows, outcomes, strict=True):
+            done = await _take_receipt_outcome(gateway, watch, row, outcome)
+            settled += done is not None
+            taken += done is True
+        if settled < len(rows):
+            return taken  # the rest waits for the next round
+    return taken
+
+
+async def _take_receipt_outcome(
+    gateway: Gateway, watch: Watch, row: Row, outcome: Mapping[str, Any]
+) -> bool | None:
+    """Return whether the hub took it; ``None``: it has to be sent again."""
+    status = int(outcome["status"])
+    receipt = parse_receipt(jws.parse(bytes(row["jws"]), jws.RECEIPT).payload)
+    if status in {200, 201}:
+
+        async def work(tx: Transaction) -> None:
+            await tx.run("set_receipt", id=row["id"], state="taken", code=None)
+            incoming = await tx.one("find_incoming", envelope=row["envelope"], mailbox=row["mailbox"])
+            if incoming is not None:
+                await watch.see_receipt(tx, receipt, gateway.clock(), incoming["thread"])
+
+        await gateway.spool.write(work)
+        return True
+    code = str(outcome.get("problem", {}).get("code", "hub-answer"))
+    if status >= 500 or status in {401, 408, 425, 429}:
+        _log.info("receipts wait: %s", code)
+        return None
+    _log.warning("a receipt was refused: %s", code)
+    await gateway.spool.write(lambda tx: _set_receipt_refused(gateway, tx, row, receipt, code))
+    return False
+
+
+async def _set_receipt_refused(gateway: Gateway, tx: Transaction, row: Row, receipt: Receipt, code: str) -> None:
+    await tx.run("set_receipt", id=row["id"], state="refused", code=code)
+    if code != "receipt-previous" or receipt.previous is None:
+        return
+    # Its predecessor never reached the hub (a spool restored from a backup, or that one was refused): say it again,
+    # after what the hub has taken.
+    more = {
+        name: value
+        for name in ("code", "mode", "record", "actor", "role")
+        if (value := getattr(receipt, name)) is not None
+    }
+    await add_receipt(
+        tx, gateway.keyring, receipt.level, envelope=receipt.envelope, mailbox=receipt.mailbox,
+        sealed_sha256=receipt.sealed_sha256, manifest_sha256=receipt.manifest_sha256, now=gateway.clock(),
+        seen=gateway.witness.receipt_view(), only_taken=True, **more,
+    )  # fmt: skip
+
+
+async def tell_notices(gateway: Gateway) -> int:
+    """Hand the notices that wait to the adapters that want them; return how many were told."""
+    told = 0
+    for row in await gateway.spool.all("untold_notices", limit=BATCH):
+        if not gateway.pacer.is_ready(f"notice {row['id']}"):
+            continue
+        notice = Notice(
+            id=row["id"], code=row["code"], at=row["at"], mailbox=row["mailbox"], source=row["source"],
+            details=msgspec.json.decode(bytes(row["details"])),
+        )  # fmt: skip
+        _log.info("notice: %s", notice.code)
+        chosen = gateway.adapter_for(notice.mailbox)
+        targets = [chosen] if isinstance(chosen, TakesNotices) else gateway.adapters.values()
+        try:
+            for adapter in targets:
+                if isinstance(adapter, TakesNotices):
+                    await adapter.notify(notice)
+        except Exception as error:
+            _log.error("an adapter failed to take a notice: %s", type(error).__name__)
+            gateway.pacer.failed(f"notice {row['id']}")
+            continue
+        await gateway.spool.run("set_told", id=row["id"])
+        told += 1
+    return told

@@ -1,0 +1,277 @@
+"""From a mailbox's feed to the spool: verified, opened, kept, receipted, in one transaction for each page.
+
+What can't be verified is never filed; what fails is said so in a signed receipt.
+
+Source: design 4; protocol 3, 4 and 6.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from adapters.errors import GatewayError, NotYetError
+from adapters.gateway.client import decode_body
+from adapters.gateway.context import Gateway
+from adapters.gateway.opening import Arrived, Opened, RejectedError, open_delivery
+from adapters.gateway.receipting import add_receipt
+from adapters.gateway.spool import Transaction
+from adapters.gateway.watch import Watch, topic_of_notice
+from keys import jws
+from keys.digests import sha256_b64u
+from keys.errors import KeysError
+from schemas.envelope import Header, parse_header
+from schemas.identifiers import MailboxId, Moment, is_id
+from schemas.receipt import Receipt, parse_receipt
+from schemas.statements import Notice, parse_notice, parse_waiver
+from schemas.strict_json import MalformedError, dump
+
+_log = logging.getLogger("gateway.incoming")
+# What an old copy of the signed documents can cause: they are fetched again before anybody is blamed.
+MAX_PAGE_BYTES: Final = 64 * 1024 * 1024
+STALE: Final = frozenset({"sender-key", "acceptance", "wraps", "manifest"})
+
+Work = Callable[[Transaction], Awaitable[None]]
+
+
+async def pull(gateway: Gateway, watch: Watch, mailbox: MailboxId, wait: float) -> int:
+    """Take the next page of the feed of *mailbox*; return how many entries it had.
+
+    Raises:
+        NotYetError: the hub is away; the place in the feed stays.
+        GatewayError: ``feed-gap``; the hub left out a number.
+    """
+    place = await gateway.spool.one("find_place", mailbox=mailbox)
+    after = int(place["seq"]) if place else 0
+    page = await gateway.client.feed(mailbox, after, wait)
+    works: list[Work] = []
+    number, size = after, 0
+    for entry in page["entries"]:
+        size += int(entry.get("length", 0))
+        if works and size > MAX_PAGE_BYTES:
+            break  # the rest is read again from the place where this ends
+        number += 1
+        if entry["seq"] != number:
+            raise GatewayError(
+                "feed-gap", "the hub left out a number of the mailbox's feed", "tell the partnership's officers"
+            )
+        works.append(await _prepare(gateway, watch, mailbox, entry))
+    if not works:
+        return 0
+
+    async def work(tx: Transaction) -> None:
+        for one in works:
+            await one(tx)
+        # The place moves with what it stands for: killed before this commits, the page is simply read again.
+        await tx.run("set_place", mailbox=mailbox, seq=number)
+
+    await gateway.spool.write(work)
+    return len(works)
+
+
+async def _nothing(_: Transaction) -> None:
+    return None
+
+
+async def _prepare(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: Mapping[str, Any]) -> Work:
+    """Return what to do about *entry* inside the page's transaction; network and verification happen here."""
+    kind = entry["kind"]
+    try:
+        if kind == "delivery":
+            return await _delivery(gateway, watch, mailbox, entry)
+        if kind == "receipt":
+            return await _receipt(gateway, watch, entry)
+        if kind == "notice":
+            return _notice(gateway, watch, mailbox, entry)
+        if kind == "waiver":
+            return _waiver(gateway, watch, entry)
+    except NotYetError:
+        raise
+    except (KeysError, MalformedError, GatewayError) as error:
+        # A statement that nobody can be held to changes nothing here; the page goes on without it.
+        _log.warning("a %s in the feed was left out: %s", kind, error.code)
+    return _nothing
+
+
+async def _delivery(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: Mapping[str, Any]) -> Work:
+    envelope = str(entry["envelope"])
+    known = await gateway.spool.one("find_incoming", envelope=envelope, mailbox=mailbox)
+    if known is not None and known["state"] != "rejected":
+        return _nothing  # a feed that was rewound: nothing is filed twice
+    if entry.get("state") != "present" or not is_id(envelope):
+        return _nothing
+    body = decode_body(entry)
+    if body is None:
+        body = await gateway.client.body(envelope, int(entry["length"]))
+    arrived = Arrived(
+        mailbox=mailbox, seq=int(entry["seq"]), header=str(entry["header"]).encode(),
+        wraps=str(entry["wraps"]).encode(), acceptance=str(entry["acceptance"]).encode(), body=body,
+    )  # fmt: skip
+    try:
+        opened = await _open(gateway, arrived)
+        if opened.header.id != envelope:
+            raise RejectedError("layers-differ")
+    except RejectedError as error:
+        return await _reject(gateway, arrived, envelope, error.code)
+    return lambda tx: _keep(gateway, watch, tx, opened)
+
+
+async def _open(gateway: Gateway, arrived: Arrived) -> Opened:
+    for again in (False, True):
+        try:
+            return open_delivery(
+                arrived, books=gateway.partnership.books, catalogue=gateway.catalogue, keyring=gateway.keyring,
+                now=gateway.clock(),
+            )  # fmt: skip
+        except RejectedError as error:
+            if again or error.code not in STALE:
+                raise
+        # Perhaps the sender enrolled, or changed a key, since we last looked: ask before blaming anybody.
+        await gateway.partnership.refresh()
+    raise AssertionError("unreachable")
+
+
+async def _keep(gateway: Gateway, watch: Watch, tx: Transaction, opened: Opened) -> None:
+    header, now = opened.header, gateway.clock()
+    by_hand = gateway.adapter_for(opened.mailbox) is None
+    content = gateway.spool.lock(msgspec.msgpack.encode(opened.describe()), header.id)
+    added = await tx.run(
+        "add_incoming", envelope=header.id, mailbox=opened.mailbox, seq=opened.seq, thread=header.thread,
+        type=header.type, sender=header.from_, at=now, accepted_at=opened.acceptance.at,
+        state="waiting-person" if by_hand else "collected", code=None, header=opened.header_jws, content=content,
+        manifest_sha256=opened.manifest_sha256, sealed_sha256=header.sealed.sha256,
+    )  # fmt: skip
+    if not added:
+        return
+    await add_receipt(
+        tx, gateway.keyring, "collected", envelope=header.id, mailbox=opened.mailbox,
+        sealed_sha256=header.sealed.sha256, manifest_sha256=opened.manifest_sha256, now=now,
+        seen=gateway.witness.receipt_view(),
+    )  # fmt: skip
+    await watch.see_envelope(tx, header, opened.acceptance.at, gateway.partnership.books)
+
+
+async def _reject(gateway: Gateway, arrived: Arrived, envelope: str, code: str) -> Work:
+    try:
+        header: Header | None = parse_header(jws.parse(arrived.header, jws.ENVELOPE).payload)
+    except (KeysError, MalformedError):
+        header = None
+    sealed = header.sealed.sha256 if header else sha256_b64u(arrived.body)
+    _log.warning("a delivery was rejected: %s", code)
+
+    async def work(tx: Transaction) -> None:
+        now = gateway.clock()
+        await tx.run(
+            "add_incoming", envelope=envelope, mailbox=arrived.mailbox, seq=arrived.seq,
+            thread=header.thread if header else "", type=header.type if header else "",
+            sender=header.from_ if header else "", at=now, accepted_at=now, state="rejected", code=code, header=None,
+            content=None, manifest_sha256=None, sealed_sha256=sealed,
+        )  # fmt: skip
+        await add_receipt(
+            tx, gateway.keyring, "rejected", envelope=envelope, mailbox=arrived.mailbox, sealed_sha256=sealed,
+            manifest_sha256=None, now=now, seen=gateway.witness.receipt_view(), code=code,
+        )  # fmt: skip
+
+    return work
+
+
+async def _receipt(gateway: Gateway, watch: Watch, entry: Mapping[str, Any]) -> Work:
+    compact = str(entry["jws"]).encode()
+    unverified = jws.parse(compact, jws.RECEIPT)
+    receipt = parse_receipt(unverified.payload)
+    at = int(entry["at"])
+    signer = gateway.partnership.books.find_signer(unverified.kid, receipt.mailbox, at)
+    if signer is None:
+        await gateway.partnership.refresh()
+        signer = gateway.partnership.books.find_signer(unverified.kid, receipt.mailbox, at)
+    if signer is None:
+        raise GatewayError("receipt-signer", "a receipt is by a key that isn't its mailbox's")
+    jws.check(unverified, signer)
+    return lambda tx: _hear(watch, tx, receipt, compact, at)
+
+
+async def _hear(watch: Watch, tx: Transaction, receipt: Receipt, compact: bytes, at: Moment) -> None:
+    sent = await tx.one("find_sent", envelope=receipt.envelope)
+    added = await tx.run(
+        "add_heard", id=receipt.id, envelope=receipt.envelope, mailbox=receipt.mailbox, level=receipt.level,
+        code=receipt.code, at=at, jws=compact,
+    )  # fmt: skip
+    if not added or sent is None:
+        return
+    await watch.see_receipt(tx, receipt, at, sent["thread"])
+    header = parse_header(jws.parse(bytes(sent["header"]), jws.ENVELOPE).payload)
+    heard = await tx.all("heard_of", envelope=receipt.envelope)
+    cleared = {row["mailbox"] for row in heard if row["level"] in {"filed", "acknowledged"}}
+    if cleared.issuperset(header.to):
+        # Everybody has it: nobody can need new wraps any more.
+        await tx.run("forget_content_key", envelope=receipt.envelope)
+
+
+def _notice(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: Mapping[str, Any]) -> Work:
+    unverified = jws.parse(str(entry["jws"]).encode(), jws.NOTICE)
+    jws.check(unverified, gateway.partnership.books.hub_key(unverified.kid))
+    notice = parse_notice(unverified.payload)
+    return lambda tx: _take_notice(gateway, watch, tx, mailbox, notice, int(entry["at"]))
+
+
+async def _take_notice(
+    gateway: Gateway, watch: Watch, tx: Transaction, mailbox: MailboxId, notice: Notice, at: Moment
+) -> None:
+    details = {
+        name: value
+        for name, value in msgspec.to_builtins(notice).items()
+        if value is not None and name not in {"v", "id", "notice"}
+    }
+    await tx.run(
+        "add_notice", id=notice.id, topic=topic_of_notice(notice, mailbox), code=notice.notice, mailbox=mailbox,
+        source="hub", at=at, details=dump(details),
+    )  # fmt: skip
+    if notice.envelope is None:
+        return
+    if notice.notice == "reseal-needed":
+        await tx.run("add_chore", kind="reseal", ref=notice.envelope, details=b"{}")
+    elif notice.notice == "withdrawn":
+        await _answer_withdrawal(gateway, watch, tx, mailbox, notice)
+
+
+async def _answer_withdrawal(
+    gateway: Gateway, watch: Watch, tx: Transaction, mailbox: MailboxId, notice: Notice
+) -> None:
+    """Destroy what only the gateway holds and say so; what is in a record system is for a person there to answer."""
+    row = await tx.one("find_incoming", envelope=notice.envelope, mailbox=mailbox)
+    await watch.see_withdrawal(tx, str(notice.envelope), str(notice.thread), gateway.clock())
+    if row is None or row["state"] in {"rejected", "destroyed"}:
+        return
+    if row["state"] == "filed":
+        await gateway.tell(
+            tx, "destruction-asked", f"destroy:{notice.envelope}:{mailbox}", mailbox=mailbox,
+            envelope=notice.envelope, record=row["record"] or "",
+        )  # fmt: skip
+        return
+    await destroy(gateway, tx, row)
+
+
+async def destroy(gateway: Gateway, tx: Transaction, row: Mapping[str, Any], **person: Any) -> None:
+    """Drop what the spool holds of a delivery and say so by a signed `filed` of mode `destroyed`."""
+    await tx.run("drop_content", envelope=row["envelope"], mailbox=row["mailbox"])
+    await tx.run(
+        "set_incoming", envelope=row["envelope"], mailbox=row["mailbox"], state="destroyed", code=None, record=None
+    )
+    await add_receipt(
+        tx, gateway.keyring, "filed", envelope=row["envelope"], mailbox=row["mailbox"],
+        sealed_sha256=row["sealed_sha256"], manifest_sha256=row["manifest_sha256"], now=gateway.clock(),
+        seen=gateway.witness.receipt_view(), mode="destroyed", **person,
+    )  # fmt: skip
+
+
+def _waiver(gateway: Gateway, watch: Watch, entry: Mapping[str, Any]) -> Work:
+    unverified = jws.parse(str(entry["jws"]).encode(), jws.WAIVER)
+    waiver = parse_waiver(unverified.payload)
+    signer = gateway.partnership.books.find_signer(unverified.kid, waiver.mailbox, int(entry["at"]))
+    if signer is None:
+        raise GatewayError("waiver-signer", "a waiver is by a key that isn't its mailbox's")
+    jws.check(unverified, signer)
+    return lambda tx: watch.see_waiver(tx, waiver)
