@@ -38,7 +38,7 @@ async def file_collected(gateway: Gateway) -> int:
         message = read_content(gateway, row)
         try:
             outcome: Outcome = await adapter.file(message)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # Its text may hold content, so only its kind is logged.
             outcome = Later(reason=type(error).__name__)
         filed += await _take_outcome(gateway, row, key, outcome)
@@ -175,7 +175,7 @@ async def tell_notices(gateway: Gateway) -> int:
             for adapter in targets:
                 if isinstance(adapter, TakesNotices):
                     await adapter.notify(notice)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             _log.error("an adapter failed to take a notice: %s", type(error).__name__)
             gateway.pacer.failed(f"notice {row['id']}")
             continue

@@ -113,7 +113,7 @@ async def _delivery(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: M
     try:
         opened = await _open(gateway, arrived)
         if opened.header.id != envelope:
-            raise RejectedError("layers-differ")
+            return await _reject(gateway, arrived, envelope, "layers-differ")
     except RejectedError as error:
         return await _reject(gateway, arrived, envelope, error.code)
     return lambda tx: _keep(gateway, watch, tx, opened)

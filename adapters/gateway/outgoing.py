@@ -50,7 +50,7 @@ async def collect(gateway: Gateway) -> int:
                 count += await take(gateway, name, outgoing)
         except NotYetError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # A plugin's failure is its own: the others go on.  Its text may hold content, so only its kind is logged.
             _log.error("the adapter `%s` failed to collect: %s", name, type(error).__name__)
     return count

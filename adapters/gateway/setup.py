@@ -6,6 +6,7 @@ Source: issue of first set-up; protocol 7 (enrolment).
 from __future__ import annotations
 
 import json
+import os
 import stat
 from argparse import Namespace
 from collections.abc import AsyncIterator
@@ -85,13 +86,11 @@ async def check(options: Namespace) -> list[dict[str, Any]]:
     """Say, point by point, whether this gateway could do its work now; the last point is what is wrong, if anything."""
     async with open_gateway(Path(options.home), passphrase_file=options.passphrase_file) as gateway:
         points = [{"point": "configuration, keys and spool", "good": True, "says": "read"}]
-        mode = stat.S_IMODE(Path(options.home).stat().st_mode)
+        mode = stat.S_IMODE(os.stat(options.home).st_mode)  # noqa: PTH116
         private = not mode & 0o077
         says = "only its owner can read it" if private else f"permissions are {mode:04o}; chmod 700 it"
         points.append({"point": "home", "good": private, "says": says})
-        async for point in _hub_points(gateway):
-            points.append(point)
-        return points
+        return points + [point async for point in _hub_points(gateway)]
 
 
 async def _hub_points(gateway: Gateway) -> AsyncIterator[dict[str, Any]]:

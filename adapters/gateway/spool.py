@@ -161,7 +161,7 @@ async def _perform(
             if database.in_transaction:
                 await database.execute("ROLLBACK")
             raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         if not future.done():
             future.set_exception(_explain(error))
     else:

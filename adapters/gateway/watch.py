@@ -154,8 +154,10 @@ async def _headers_of(tx: Transaction, header: Header) -> list[tuple[Header, Mom
     for row in await tx.all("headers_sent", thread=header.thread):
         acceptance = parse_acceptance(jws.parse(bytes(row["acceptance"]), jws.ACCEPTANCE).payload)
         found.append((parse_header(jws.parse(bytes(row["header"]), jws.ENVELOPE).payload), acceptance.at))
-    for row in await tx.all("headers_received", thread=header.thread):
-        found.append((parse_header(jws.parse(bytes(row["header"]), jws.ENVELOPE).payload), int(row["accepted_at"])))
+    found += [
+        (parse_header(jws.parse(bytes(row["header"]), jws.ENVELOPE).payload), int(row["accepted_at"]))
+        for row in await tx.all("headers_received", thread=header.thread)
+    ]
     return sorted(((one, at) for one, at in found if one.id != header.id), key=lambda pair: pair[1])
 
 

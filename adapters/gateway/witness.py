@@ -90,14 +90,15 @@ class Witness:
         proof = [decode64(text) for text in (await self._client.fetch(path)).json()["proof"]]
         said = parse(leaf, max_bytes=_MAX)
         right = said.get("event") == "key-published" and said.get("kid") == stated.kid
+        wrong = GatewayError(
+            "key-not-in-log", "a key that the hub lists is not in its log", "tell the partnership's officers"
+        )
+        if not right or said.get("digest") != stated.sha256:
+            raise wrong
         try:
-            if not right or said.get("digest") != stated.sha256:
-                raise KeysError("merkle-proof", "the leaf is about something else")
             merkle.verify_inclusion(merkle.leaf_hash(leaf), index, seen.size, proof, seen.root)
         except KeysError as error:
-            raise GatewayError(
-                "key-not-in-log", "a key that the hub lists is not in its log", "tell the partnership's officers"
-            ) from error
+            raise wrong from error
         return True
 
     async def _leaf(self, index: int, size: int) -> bytes:
