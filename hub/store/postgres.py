@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 import psycopg
 from psycopg import errors
+from psycopg.pq import TransactionStatus
 
 from hub.store.base import StoreBusyError, StoreError, StoreFullError, StoreRetryError, StoreUnknownError
 from hub.store.migrate import migrate
@@ -126,13 +127,26 @@ class PostgresEngine:
 
     def commit(self) -> None:
         """Make the transaction durable."""
-        connection = self.connect()
+        connection = self._inside()
         try:
             connection.execute("COMMIT")
         except StoreRetryError as error:
             if isinstance(error.__cause__, (errors.SerializationFailure, errors.DeadlockDetected)):
                 raise
             raise StoreUnknownError("the connection was lost while committing", "ask again, it may be done") from error
+
+    def _inside(self, *, failed: bool = False) -> PostgresConnection:
+        """Return the connection if its transaction still stands.
+
+        A COMMIT after an error that a work function swallowed would roll back and say nothing.
+        """
+        connection = self._connection
+        if connection is None or connection.raw.closed:
+            raise StoreRetryError("the connection to the database was lost")
+        status = connection.raw.info.transaction_status
+        if status is not TransactionStatus.INTRANS and not (failed and status is TransactionStatus.INERROR):
+            raise RuntimeError("a work function went on after its transaction had failed")
+        return connection
 
     def rollback(self) -> None:
         """Undo the transaction; a connection that can't is given up, and the server undoes it."""
@@ -146,16 +160,17 @@ class PostgresEngine:
 
     def savepoint(self) -> None:
         """Remember this place."""
-        self.connect().execute("SAVEPOINT work")
+        self._inside().execute("SAVEPOINT work")
 
     def release(self) -> None:
         """Forget the place, keep what came since."""
-        self.connect().execute("RELEASE work")
+        self._inside().execute("RELEASE work")
 
     def rollback_to(self) -> None:
         """Undo what came since the place, and forget it."""
-        self.connect().execute("ROLLBACK TO work")
-        self.connect().execute("RELEASE work")
+        connection = self._inside(failed=True)
+        connection.execute("ROLLBACK TO work")
+        connection.execute("RELEASE work")
 
     def close(self) -> None:
         """Let go of the connection."""

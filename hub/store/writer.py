@@ -7,6 +7,7 @@ no caller is answered before that commit, so what was answered is durable.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -78,7 +79,7 @@ def write_batch(engine: Engine, jobs: list[Job]) -> None:
             _attempt(engine, jobs, apart=True)
         except StoreUnknownError as unknown:
             _fail(jobs, unknown)
-        except StoreError:
+        except BaseException:  # noqa: BLE001 - each finds out for itself what it was
             for job in jobs:
                 write_batch(engine, [job])
 
@@ -105,9 +106,11 @@ def _attempt(engine: Engine, jobs: list[Job], *, apart: bool) -> None:
                 raise
             time.sleep(0.01 * 2**tries)
         else:
-            # Durable from here.  A crash before these are done leaves files that nobody names.
+            # Durable from here.  What isn't done of these, or fails, leaves files that nobody names: the next start
+            # removes them.  It must not look as if the work had failed.
             for effect in tx.after:
-                effect()
+                with contextlib.suppress(OSError):
+                    effect()
             return
 
 
@@ -188,7 +191,10 @@ class Lane:
         while not last:
             jobs, last = self._take()
             if jobs:
-                self._run(engine, jobs)
+                try:
+                    self._run(engine, jobs)
+                except BaseException as error:  # noqa: BLE001 - a thread that ends would leave everybody waiting
+                    _fail(jobs, error)
                 _answer(jobs)
         engine.close()
 
