@@ -1,0 +1,171 @@
+"""The quarter, replayed: the clock goes from moment to moment, case systems and people act, and the log tells what came of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from hub.demo.errors import DemoError
+from hub.demo.log import AuditLog
+from hub.demo.quarter import Quarter
+from hub.demo.script import Handle, Moment, Send
+from hub.demo.stage import SWEEP_SECONDS, Stage
+
+HOUR: Final = 3_600_000
+# On the days on which minutes are due, the clock stops when both sides are warned, and just after the due moment.
+WARNED: Final = 4 * HOUR
+OVERDUE: Final = 60_000
+FAMILY: Final = "minutes.full"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One draft that became an envelope."""
+
+    envelope: str
+    thread: str
+    type: str
+    to: tuple[str, ...]
+    reference: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Replay:
+    """Drives *stage* through moments; ``tell`` hears each step in words, with its moment."""
+
+    quarter: Quarter
+    stage: Stage
+    log: AuditLog
+    tell: Callable[[int, str], None]
+    sent: dict[str, Sent] = field(default_factory=dict)
+    threads: dict[str, str] = field(default_factory=dict)
+    handled: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Return discussion or report by thread."""
+        return {thread: reference for reference, thread in self.threads.items()}
+
+    def play(self, moments: Iterable[Moment]) -> None:
+        """Go through *moments* in order."""
+        for moment in moments:
+            self.go_to(moment.at)
+            for switch in moment.switches:
+                self.stage.switch(switch.agency, on=switch.on)
+                self.tell(moment.at, f"{switch.agency}: gateway {'on again' if switch.on else 'off'}")
+            if any(switch.on for switch in moment.switches):
+                self.wait_taken()
+            for wave in sorted({send.wave for send in moment.sends}):
+                self.send([send for send in moment.sends if send.wave == wave])
+            for handle in moment.handles:
+                self.handle(handle)
+
+    def go_to(self, at: int) -> None:
+        """Let the time pass until *at*, stopping where something falls due on the way."""
+        for stop in self._stops(self.stage.now, at):
+            self.stage.set_clock(stop)
+            self.tell(stop, "something falls due")
+            self.pause()
+        self.stage.set_clock(at)
+
+    def pause(self) -> None:
+        """Give the hub time for its round over what is due; then read what it wrote."""
+        time.sleep(2 * SWEEP_SECONDS)
+        self.log.read()
+
+    def _stops(self, start: int, end: int) -> Sequence[int]:
+        dues = self.log.dues([FAMILY])
+        return sorted({at for due in dues for at in (due - WARNED, due + OVERDUE) if start < at < end})
+
+    def send(self, sends: Sequence[Send]) -> None:
+        """Put drafts into the senders' folders, and wait until each is sent, accepted, delivered and taken."""
+        for send in sends:
+            self._drop(send)
+        for send in sends:
+            self._find_sent(send)
+        self.log.wait("the hub to accept what was sent", lambda: self._are_accepted(sends))
+        self.wait_taken()
+        for send in sends:
+            self.tell(send.at, f"{send.reference}: {send.draft['type'].partition('/')[0]} to {len(send.draft['to'])}")
+
+    def _drop(self, send: Send) -> None:
+        draft = dict(send.draft)
+        if send.answers:
+            draft["re"] = self.sent[send.answers].envelope
+        if not send.thread_of_its_own and send.reference in self.threads:
+            draft["thread"] = self.threads[send.reference]
+        out = self.stage.folder(draft["from"]) / "out"
+        making = out / f".{send.name}"
+        making.mkdir()
+        for document in send.attachments:
+            shutil.copy(document, making / document.name)
+        (making / "message.json").write_text(json.dumps(draft, ensure_ascii=False, indent=2), encoding="utf-8")
+        making.rename(out / send.name)
+
+    def _find_sent(self, send: Send) -> None:
+        folder = self.stage.folder(send.draft["from"])
+        note, reason = folder / "sent" / send.name / "envelope.json", folder / "refused" / send.name / "reason.json"
+        self.stage.wait(f"the gateway to take {send.name}", lambda: note.exists() or reason.exists())
+        if reason.exists():
+            told = json.loads(reason.read_bytes())
+            raise DemoError(f"{send.name} was refused: {told['message']} ({told['code']})", told.get("hint", ""))
+        told = json.loads(note.read_bytes())
+        self.sent[send.name] = Sent(
+            envelope=told["id"],
+            thread=told["thread"],
+            type=send.draft["type"],
+            to=tuple(send.draft["to"]),
+            reference=send.reference,
+        )
+        if not send.thread_of_its_own:
+            self.threads.setdefault(send.reference, told["thread"])
+
+    def _are_accepted(self, sends: Sequence[Send]) -> bool:
+        ids = {self.sent[send.name].envelope for send in sends}
+        for leaf in self.log.find("envelope-refused"):
+            if leaf["envelope"] in ids:
+                raise DemoError(f"the hub refused an envelope: {leaf['outcome']}", "see docs/errors.md")
+        return ids <= {leaf["envelope"] for leaf in self.log.find("envelope-accepted")}
+
+    def wait_taken(self) -> None:
+        """Wait until whatever was sent is filed (collected, where people file) by every gateway that is on."""
+        self.log.wait("the recipients' gateways", lambda: not self._untaken())
+
+    def _untaken(self) -> list[tuple[str, str, str]]:
+        receipts = self.log.receipts()
+        wanted = [
+            (sent.envelope, mailbox, "filed" if self.quarter.has_record_system(mailbox) else "collected")
+            for sent in self.sent.values()
+            for mailbox in sent.to
+            if self.stage.is_on(mailbox)
+        ]
+        return [one for one in wanted if one not in receipts]
+
+    def handle(self, handle: Handle) -> None:
+        """Let a practitioner open, or open and acknowledge, the minutes in the inbox that concern the discussion."""
+        waiting = [
+            sent.envelope
+            for sent in self.sent.values()
+            if sent.reference == handle.reference
+            and sent.type.startswith("minutes.")
+            and handle.mailbox in sent.to
+            and (handle.act, sent.envelope) not in self.handled
+        ]
+        if not waiting:
+            raise DemoError(f"{handle.mailbox}: nothing about {handle.reference} to be {handle.act}", "correct quarter.csv")
+        self.stage.inbox(handle.mailbox, handle.act, waiting)
+        self.handled |= {(handle.act, envelope) for envelope in waiting}
+        wanted = {(envelope, handle.mailbox, handle.act) for envelope in waiting}
+        self.log.wait(f"{handle.mailbox} to say {handle.act}", lambda: wanted <= self.log.receipts())
+        self.tell(handle.at, f"{handle.reference}: {handle.act} by {handle.mailbox}")
+
+    def notices(self, mailbox: str, code: str) -> set[str]:
+        """Return the obligations about which the case system of *mailbox* got a notice *code*."""
+        folder: Path = self.stage.folder(mailbox) / "in" / "notices"
+        found = (json.loads(path.read_bytes()) for path in folder.glob("*.json"))
+        return {str(told["obligation"]) for told in found if told["notice"] == code and told.get("obligation")}
