@@ -27,6 +27,8 @@ Date = Annotated[str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
 # A selector, a target, a sender: at most `mailbox:` and a mailbox's 81 characters.
 Name = Annotated[str, Meta(min_length=1, max_length=89)]
 Sentence = Annotated[str, Meta(max_length=400)]
+# Clock changes may lie before 1970.
+Instant = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
 Minutes = Annotated[int, Meta(ge=0, le=24 * 60 - 1)]
 BasisClass = Literal["safeguarding", "care", "law_enforcement", "other"]
 
@@ -46,7 +48,7 @@ class Calendar(Struct, frozen=True, kw_only=True):
     weekend: Annotated[tuple[Annotated[int, Meta(ge=1, le=7)], ...], Meta(max_length=6)]
     closed: Annotated[tuple[Date, ...], Meta(max_length=20_000)]
     offsets: Annotated[
-        tuple[tuple[int, Annotated[int, Meta(ge=-86_400_000, le=86_400_000)]], ...],
+        tuple[tuple[Instant, Annotated[int, Meta(ge=-86_400_000, le=86_400_000)]], ...],
         Meta(min_length=1, max_length=1_000),
     ]
     day_starts: Minutes

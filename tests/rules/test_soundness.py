@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -161,8 +162,6 @@ def test_a_moment_clock_without_its_code_is_refused() -> None:
 
 
 def _plain(value: Any) -> Any:
-    import json
-
     return json.loads(dump(value))
 
 

@@ -1,0 +1,217 @@
+"""The shipped agreement of Exampleshire says what the procedures say, about every type of this version."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.rules.compiled import Rules
+from schemas.rules.duty import Duty
+from schemas.rules.settling import settles_by_envelope, superseded_by
+from tests.rules.support import (
+    CHAIR,
+    EXPLOITATION,
+    GP,
+    HEALTH,
+    NURSES,
+    POLICE,
+    directory,
+    example,
+    header,
+    local,
+    ms,
+    new_id,
+)
+
+RULES, INDEX = Rules(example()), directory()
+MONDAY = ms("2026-07-06 10:00")
+
+
+def test_every_type_of_this_version_is_agreed() -> None:
+    """All twelve message types may be sent by somebody."""
+    assert set(example().types) == {
+        "meeting.convened",
+        "meeting.held",
+        "meeting.claimed",
+        "minutes.decisions",
+        "minutes.full",
+        "minutes.correction",
+        "minutes.dispute",
+        "info.report",
+        "info.report.ack",
+        "info.report.query",
+        "info.report.outcome",
+        "info.report.identity",
+    }
+
+
+def test_every_rule_names_its_source() -> None:
+    """No number without the procedure, or the word that it is the partnership's own setting."""
+    rules = [rule for terms in example().types.values() for rule in (*terms.opens, *terms.receipts)]
+    assert all("domain" in rule.because or "setting" in rule.because for rule in rules)
+
+
+@pytest.mark.parametrize(
+    ("type_", "sender", "to", "members", "expected"),
+    [
+        (
+            "meeting.held",
+            CHAIR,
+            (POLICE,),
+            {"parties": (POLICE, HEALTH)},
+            [
+                ("decision-note", CHAIR, HEALTH, "2026-07-07 17:00"),
+                ("decision-note", CHAIR, POLICE, "2026-07-07 17:00"),
+                ("full-minutes", CHAIR, HEALTH, "2026-07-13 17:00"),
+                ("full-minutes", CHAIR, POLICE, "2026-07-13 17:00"),
+            ],
+        ),
+        (
+            "meeting.held",
+            CHAIR,
+            (POLICE,),
+            {"parties": (POLICE,), "facts": {"meeting": "conference"}},
+            [
+                ("conference-record", CHAIR, POLICE, "2026-07-27 17:00"),
+                ("decision-note", CHAIR, POLICE, "2026-07-07 17:00"),
+            ],
+        ),
+        (
+            "meeting.held",
+            CHAIR,
+            (POLICE,),
+            {"parties": (POLICE,), "facts": {"meeting": "core_group"}},
+            [("full-minutes", CHAIR, POLICE, "2026-07-13 17:00")],
+        ),
+        (
+            "meeting.claimed",
+            GP,
+            (CHAIR,),
+            {"parties": (CHAIR,)},
+            [
+                ("decision-note", CHAIR, GP, "2026-07-07 17:00"),
+                ("full-minutes", CHAIR, GP, "2026-07-13 17:00"),
+            ],
+        ),
+        (
+            "meeting.convened",
+            CHAIR,
+            (HEALTH,),
+            {"moments": {"starts": ms("2026-07-06 15:00")}, "urgent": True},
+            [
+                ("convened-collected-at-once", HEALTH, CHAIR, "2026-07-06 10:05"),
+                ("convened-received", HEALTH, CHAIR, "2026-07-06 15:00"),
+            ],
+        ),
+        ("minutes.decisions", CHAIR, (HEALTH,), {}, [("decisions-received", HEALTH, CHAIR, "2026-07-07 17:00")]),
+        ("minutes.full", CHAIR, (HEALTH,), {}, [("full-received", HEALTH, CHAIR, "2026-07-07 17:00")]),
+        (
+            "minutes.full",
+            CHAIR,
+            (HEALTH,),
+            {"urgent": True},
+            [
+                ("full-collected-at-once", HEALTH, CHAIR, "2026-07-06 10:05"),
+                ("full-received", HEALTH, CHAIR, "2026-07-07 17:00"),
+            ],
+        ),
+        ("minutes.correction", CHAIR, (HEALTH,), {}, [("correction-received", HEALTH, CHAIR, "2026-07-07 17:00")]),
+        (
+            "minutes.dispute",
+            HEALTH,
+            (CHAIR,),
+            {},
+            [
+                ("dispute-answered", CHAIR, HEALTH, "2026-07-13 17:00"),
+                ("dispute-received", CHAIR, HEALTH, "2026-07-07 17:00"),
+            ],
+        ),
+        (
+            "info.report",
+            NURSES,
+            (EXPLOITATION,),
+            {},
+            [
+                ("report-acknowledged", EXPLOITATION, NURSES, "2026-07-07 17:00"),
+                ("report-outcome", EXPLOITATION, NURSES, "2026-08-03 17:00"),
+                ("report-received", EXPLOITATION, NURSES, "2026-07-07 17:00"),
+            ],
+        ),
+        ("info.report.ack", EXPLOITATION, (NURSES,), {}, []),
+        (
+            "info.report.query",
+            EXPLOITATION,
+            (NURSES,),
+            {"moments": {"needed_by": ms("2026-07-08 12:00")}},
+            [("query-answered", NURSES, EXPLOITATION, "2026-07-08 12:00")],
+        ),
+        (
+            "info.report.query",
+            EXPLOITATION,
+            (NURSES,),
+            {},
+            [("query-answered", NURSES, EXPLOITATION, "2026-07-13 17:00")],
+        ),
+        (
+            "info.report.outcome",
+            EXPLOITATION,
+            (NURSES,),
+            {},
+            [("outcome-received", NURSES, EXPLOITATION, "2026-07-07 17:00")],
+        ),
+        ("info.report.identity", NURSES, (POLICE,), {}, [("identity-received", POLICE, NURSES, "2026-07-07 17:00")]),
+    ],
+)
+def test_each_type_opens_what_the_procedures_ask(
+    type_: str, sender: str, to: tuple[str, ...], members: dict[str, object], expected: list[tuple[str, ...]]
+) -> None:
+    """Who owes whom what by when, for an envelope of each type that is accepted on a Monday morning."""
+    sent = header(**({"type": f"{type_}/1", "from_": sender, "to": to, "at": MONDAY} | members))
+    duties = RULES.open_duties(sent, INDEX, MONDAY)
+    assert sorted((duty.rule, duty.debtor, duty.creditor, local(duty.due)) for duty in duties) == sorted(expected)
+
+
+def _same(debtor: str, sender: str) -> bool:
+    return debtor == sender
+
+
+def _only(duties: tuple[Duty, ...], rule: str) -> Duty:
+    (duty,) = (duty for duty in duties if duty.rule == rule)
+    return duty
+
+
+@pytest.mark.parametrize("variant", ["full", "gp_summary", "redacted", "reference_only"])
+def test_minutes_in_any_agreed_variant_settle_and_a_decision_note_does_not(variant: str) -> None:
+    """What may be withheld from a recipient is in the variant; the note is never the minutes."""
+    held = header(parties=(HEALTH,))
+    full = _only(RULES.open_duties(held, INDEX, MONDAY), "full-minutes")
+    note = {"thread": held.thread, "to": (HEALTH,)}
+    assert settles_by_envelope(full, header(type="minutes.full/1", facts={"variant": variant}, **note), _same)
+    assert not settles_by_envelope(full, header(type="minutes.full/1", facts={"variant": "decisions"}, **note), _same)
+    assert not settles_by_envelope(full, header(type="minutes.decisions/1", facts={"variant": variant}, **note), _same)
+
+
+def test_a_second_version_asks_for_a_second_receipt() -> None:
+    """A receipt for version 1 never stands for version 2; what was still owed for version 1 is replaced."""
+    first = header(type="minutes.full/1", to=(HEALTH,))
+    second = header(type="minutes.full/1", to=(HEALTH,), thread=first.thread, supersedes=first.id)
+    (old,), (new,) = (RULES.open_duties(sent, INDEX, MONDAY) for sent in (first, second))
+    assert old.parts != new.parts
+    assert superseded_by(old, second)
+    assert not superseded_by(new, second)
+
+
+def test_a_dispute_is_answered_once_for_each_version_disputed() -> None:
+    """A correction of the disputed minutes, or their next version, answers; a correction of others doesn't."""
+    minutes = new_id()
+    dispute = header(type="minutes.dispute/1", from_=HEALTH, to=(CHAIR,), re=minutes)
+    duty = _only(RULES.open_duties(dispute, INDEX, MONDAY), "dispute-answered")
+    answer = {"thread": dispute.thread, "to": (HEALTH,), "from_": CHAIR}
+    assert settles_by_envelope(duty, header(type="minutes.correction/1", re=minutes, **answer), _same)
+    assert settles_by_envelope(duty, header(type="minutes.full/1", supersedes=minutes, **answer), _same)
+    assert not settles_by_envelope(duty, header(type="minutes.correction/1", re=new_id(), **answer), _same)
+
+
+def test_who_reported_stays_with_those_who_must_know() -> None:
+    """Neither a manager nor the partnership hears of an identity, however late it is taken."""
+    (rule,) = example().types["info.report.identity"].receipts
+    assert {target for rung in (*rule.warn, *rule.ladder) for target in rung.to} == {"debtor", "creditor"}
