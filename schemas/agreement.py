@@ -27,6 +27,7 @@ Date = Annotated[str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
 # A selector, a target, a sender: at most `mailbox:` and a mailbox's 81 characters.
 Name = Annotated[str, Meta(min_length=1, max_length=89)]
 Sentence = Annotated[str, Meta(max_length=400)]
+Version = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 # Clock changes may lie before 1970.
 Instant = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
 Minutes = Annotated[int, Meta(ge=0, le=24 * 60 - 1)]
@@ -41,7 +42,7 @@ class Calendar(Struct, frozen=True, kw_only=True):
     after local midnight.  ``after_hours`` ``next_day``: what happens outside hours counts as the next working day's.
     """
 
-    version: Annotated[int, Meta(ge=1)]
+    version: Version
     zone: Annotated[str, Meta(max_length=64)]
     first: Date
     last: Date
@@ -148,7 +149,7 @@ class Agreement(Struct, frozen=True, kw_only=True):
 
     v: Literal[1]
     partnership: AgencyId
-    version: Annotated[int, Meta(ge=1)]
+    version: Version
     previous: Sha256 | None = None
     issued: Moment
     in_force_from: Moment

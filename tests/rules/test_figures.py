@@ -247,7 +247,7 @@ def test_figures_are_by_agency_sector_and_type() -> None:
 
 def test_the_share_of_records_that_everybody_received() -> None:
     """A record that one of two agencies lacks is not received by all."""
-    receipt = {"state": "met", "settled_at": 950, "settled_by": "r"}
+    receipt: dict[str, Any] = {"state": "met", "settled_at": 950, "settled_by": "r"}
     one = (sent(), owes_receipt(**receipt), sent(POLICE), owes_receipt(POLICE, **receipt))
     other = (sent(thread="t2", by="v9"), owes_receipt(thread="t2", envelope="v9", **receipt), send(GP, thread="t2"))
     assert rate(figures(*one, *other), "received_by_all") == (1, 2, 0.5)
