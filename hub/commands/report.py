@@ -56,12 +56,13 @@ async def _count(args: argparse.Namespace) -> dict[str, Any]:
     import msgspec
 
     from hub import reports
+    from hub.core import statistics
     from hub.registry import Registry
     from hub.web.reports import as_json
     from hub.wiring import make_clock
 
     config = read_config(args)
-    period = reports.Period(parse_moment(args.start), parse_moment(args.end))
+    period = statistics.Period(parse_moment(args.start), parse_moment(args.end))
     store = open_for_reading(config)
     try:
         registry = await Registry.load(store)
@@ -69,7 +70,7 @@ async def _count(args: argparse.Namespace) -> dict[str, Any]:
     finally:
         await store.close()
     now = make_clock(config)()
-    figures = reports.count(rows, period, registry.snapshot.directory, now, set(args.type))
+    figures = statistics.count(rows, period, registry.snapshot.directory, now, set(args.type))
     return as_json(msgspec.to_builtins(figures), period, now, args.by) | {"log_size": head}
 
 

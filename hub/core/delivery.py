@@ -88,7 +88,7 @@ _HELD: Final[tuple[State, ...]] = (
 
 TRANSITIONS: Final[Mapping[tuple[State, Happening], State]] = {
     **{(state, happening): after for state, exits in _EXITS.items() for happening, after in exits.items()},
-    **{(state, "destroyed"): "gone" for state in (*_HELD, "declined")},  # type: ignore[dict-item]
+    **{(state, "destroyed"): "gone" for state in (*_HELD, "declined")},
 }
 # Receipt has been taken as far as it can be owed: in the record, or in a named person's hands.
 TAKEN: Final = frozenset({"filed", "filed_opened", "acknowledged", "filed_acknowledged", "gone"})

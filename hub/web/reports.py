@@ -17,6 +17,7 @@ import msgspec
 from aiohttp import web
 
 from hub import reports
+from hub.core import statistics
 from hub.web.context import Hub
 from hub.web.identity import Caller
 from hub.web.problems import invalid
@@ -30,13 +31,13 @@ GROUPS: Final = ("agency", "sector", "type")
 async def report_receipts(hub: Hub, request: web.Request, caller: Caller) -> web.Response:
     """Answer owed, sent, collected, filed, opened, acknowledged, late and missing of what fell due in a period."""
     check_query(request, "from", "to", "by", "type")
-    period = reports.Period(integer(request, "from"), integer(request, "to"))
+    period = statistics.Period(integer(request, "from"), integer(request, "to"))
     by, family = optional(request, "by", "text") or "agency", optional(request, "type", "text")
     if by not in GROUPS or period.start >= period.end:
         raise invalid("`by` isn't agency, sector or type, or `to` isn't after `from`")
     snapshot, now = hub.registry.snapshot, hub.clock()
     rows = await hub.store.read(lambda tx: reports.rows_from_store(tx, period))
-    figures = reports.count(rows, period, snapshot.directory, now, {family} if family else ())
+    figures = statistics.count(rows, period, snapshot.directory, now, {family} if family else ())
     whole = reports.visible_to(snapshot, caller.agency)
     answer = as_json(msgspec.to_builtins(figures), period, now, by)
     if whole is not None:
@@ -46,7 +47,7 @@ async def report_receipts(hub: Hub, request: web.Request, caller: Caller) -> web
     return reply(answer)
 
 
-def as_json(figures: dict[str, Any], period: reports.Period, now: int, by: str) -> dict[str, Any]:
+def as_json(figures: dict[str, Any], period: statistics.Period, now: int, by: str) -> dict[str, Any]:
     """Return the report: period, moment, the rows asked for, and everything else that was counted."""
     return {"from": period.start, "to": period.end, "at": now, "by": by, "rows": figures[f"by_{by}"], **figures}
 
