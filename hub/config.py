@@ -19,7 +19,7 @@ from msgspec import Meta
 from hub.errors import HubError
 
 CONFIG_VARIABLE: Final = "HUB_CONFIG"
-PASSPHRASE_VARIABLE: Final = "HUB_PASSPHRASE"
+PASSPHRASE_VARIABLE: Final = "HUB_PASSPHRASE"  # noqa: S105 - the name of a variable
 CONFIG_NAME: Final = "hub.toml"
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]

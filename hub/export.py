@@ -141,10 +141,9 @@ def _evidence(tx: Transaction, leaf: dict[str, Any]) -> Iterator[bytes]:
         yield receipt.jws
     elif event == "withdrawal-recorded":
         yield from (row.jws for row in tx.withdrawals_of(leaf["envelope"]))
-    # The waiver's own leaf names the obligation; only the end that it made names the waiver.
-    elif event == "obligation-settled" and leaf["outcome"] in {"waived", "met_elsewhere"}:
-        if (waiver := tx.find_waiver(leaf["by"])) is not None:
-            yield waiver.jws
+    # A waiver's own leaf names the obligation; only the end that it made names the waiver.
+    elif leaf.get("outcome") in {"waived", "met_elsewhere"} and (waiver := tx.find_waiver(leaf["by"])) is not None:
+        yield waiver.jws
 
 
 def _registry(tx: Transaction, size: int) -> tuple[list[bytes], dict[str, bytes]]:

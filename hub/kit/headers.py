@@ -13,7 +13,6 @@ SECURITY: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
-    "Server": "hub",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
@@ -22,7 +21,10 @@ _ITEMS: Final = tuple(SECURITY.items())
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Add what an answer doesn't have already; for ``app.on_response_prepare``."""
+    del request
     headers: CIMultiDict[str] = response.headers
+    # aiohttp would say its own version and Python's.
+    headers["Server"] = "hub"
     for name, value in _ITEMS:
         if name not in headers:
             headers[name] = value

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -113,8 +113,7 @@ class _Overloaded(asyncio.Protocol):
     """One connection too many: told so and closed, without a byte of it being read."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(OVERLOADED)
+        cast(asyncio.Transport, transport).write(OVERLOADED)
         transport.close()
 
 

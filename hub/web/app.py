@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -21,8 +21,8 @@ from hub.web.routes import ROUTES, Route
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_ROUTE: Final = "route"
-_AGENCY: Final = "agency"
+_ROUTE: Final = web.RequestKey("route", Route)
+_AGENCY: Final = web.RequestKey("agency", str)
 _LOGGER: Final = logging.getLogger("hub.web")
 
 
@@ -39,21 +39,24 @@ def make_app(hub: Hub) -> web.Application:
 
 
 def _serve(hub: Hub, route: Route) -> Handler:
-    public, private = route.public, route.private
+    private, public = route.private, route.public
+    if private is not None:
+
+        async def serve_private(request: web.Request) -> web.StreamResponse:
+            request[_ROUTE] = route
+            caller = hub.identity.authenticate(request.headers.get("Authorization"), hub.registry, hub.clock())
+            request[_AGENCY] = caller.agency
+            return await private(hub, request, caller)
+
+        return serve_private
+    if public is None:
+        raise AssertionError(f"{route.name} has no handler")
 
     async def serve_public(request: web.Request) -> web.StreamResponse:
         request[_ROUTE] = route
-        assert public is not None
         return await public(hub, request)
 
-    async def serve_private(request: web.Request) -> web.StreamResponse:
-        request[_ROUTE] = route
-        caller = hub.identity.authenticate(request.headers.get("Authorization"), hub.registry, hub.clock())
-        request[_AGENCY] = caller.agency
-        assert private is not None
-        return await private(hub, request, caller)
-
-    return serve_public if public else serve_private
+    return serve_public
 
 
 def _door(hub: Hub) -> Middleware:
@@ -68,7 +71,7 @@ def _door(hub: Hub) -> Middleware:
         except Exception as error:  # noqa: BLE001 - the one place where nothing may get past
             response = respond(error)
         seconds = time.perf_counter() - started
-        route: Route | None = request.get(_ROUTE)
+        route = request.get(_ROUTE)
         path = route.path if route else "none"
         method = request.method if route else "other"
         hub.metrics.count(method, path, response.status, None if route and route.waits else seconds)
@@ -99,9 +102,8 @@ class Server:
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
-        assert self._runner.server is not None
         listen, limits = self._hub.config.listen, self._hub.config.limits
-        factory = limit_connections(self._runner.server, limits.max_connections)
+        factory = limit_connections(cast(web.Server, self._runner.server), limits.max_connections)
         self._socket = await asyncio.get_running_loop().create_server(
             factory, listen.host, listen.port, backlog=min(limits.max_connections, 1024), reuse_address=True
         )

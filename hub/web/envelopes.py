@@ -114,9 +114,7 @@ async def take_wraps(hub: Hub, request: web.Request, caller: Caller) -> web.Resp
     """Take new wraps from the envelope's sender."""
     check_query(request)
     raw = await read_compact(hub, request, MAX_WRAPS)
-    done = await amendments.replace_wraps(
-        hub.store, hub.registry, caller.agency, path_id(request), raw, hub.clock(), hub.keyring.signing
-    )
+    done = await amendments.replace_wraps(hub.store, hub.registry, caller.agency, path_id(request), raw, hub.clock())
     hub.wakeups.wake(done.wake)
     return reply({"status": "replaced"})
 

@@ -91,7 +91,7 @@ async def take_waiver(hub: Hub, request: web.Request, caller: Caller) -> web.Res
     check_query(request)
     raw = await read_compact(hub, request, MAX_WAIVER)
     done = await amendments.record_waiver(
-        hub.store, hub.registry, caller.agency, path_id(request, "sha256"), raw, hub.clock(), hub.keyring.signing
+        hub.store, hub.registry, caller.agency, path_id(request, "sha256"), raw, hub.clock()
     )
     hub.wakeups.wake(done.wake)
     return reply({"status": done.state})

@@ -219,5 +219,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/metrics", "getMetrics", "Figures for the operator", {200: {TEXT: "Text"}}, public=pages.show_metrics),
     Route("GET", "/openapi.json", "getOpenApi", "This document", {200: {JSON: "Any"}}, public=pages.show_openapi),
     Route("GET", "/docs", "getDocs", "These operations as a page", {200: {"text/html": "Text"}}, public=pages.show_docs),
+    Route("GET", "/docs/errors", "getErrors", "Every code of a problem", {200: {"text/html": "Text"}}, public=pages.show_errors),
 )
 # fmt: on
