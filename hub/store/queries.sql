@@ -256,7 +256,7 @@ UPDATE obligation SET step = :step, next_at = :next_at WHERE id = :id
 -- Reads the partial index of what the clock has to look at, never the rows that are at rest.
 -- name: due_obligations
 SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
-WHERE state = 'open' AND next_at IS NOT NULL AND next_at <= :now ORDER BY next_at LIMIT :limit
+WHERE next_at <= :now ORDER BY next_at LIMIT :limit
 
 -- name: obligations_by_state
 SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
