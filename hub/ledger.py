@@ -165,7 +165,7 @@ async def add_cosignatures(store: Store, witnesses: Mapping[str, VerifyingKey], 
     def record(tx: Transaction) -> int:
         before = {row[0] for row in tx.cosignatures(size)}
         for name, line in known:
-            tx.add_cosignature(size, name, line, now)
+            tx.add_cosignature(size, name, f"{line}\n", now)
         return len({name for name, _ in known} - before)
 
     return await store.write(record)
