@@ -46,7 +46,7 @@ _RULES: Final[Mapping[str, Callable[[Any, ValidationError], str]]] = {
     "not": lambda rule, _: "must not have " + _names(rule.get("required", ()), " and "),
     "oneOf": lambda rule, _: "must have exactly one of " + _names([n for r in rule for n in r["required"]], " and "),
     "pattern": lambda _, error: f"is not spelled as it must be: {_schema(error)['description']}",
-    "required": lambda rule, error: _lacks(rule, error),
+    "required": lambda rule, error: _lacks(rule, error),  # noqa: PLW0108 defined below
     "type": lambda rule, _: f"must be {_TYPES[rule]}",
     "uniqueItems": lambda _, __: "names something twice",
 }

@@ -135,7 +135,7 @@ def _is_closed(kind: inspect.Type, depth: int = 0) -> bool:
             return True
         case inspect.IntType():
             low, high = kind.ge if kind.ge is not None else kind.gt, kind.le if kind.le is not None else kind.lt
-            return low is not None and high is not None and -MAX_INTEGER <= low and high <= MAX_INTEGER
+            return low is not None and high is not None and low >= -MAX_INTEGER and high <= MAX_INTEGER
         case inspect.VarTupleType() | inspect.ListType():
             return depth < MAX_DEPTH and _is_closed(kind.item_type, depth + 1)
         case inspect.DictType():

@@ -195,7 +195,7 @@ def notice(**changes: Any) -> Json:
 
 def waiver(state: str = "waived", **changes: Any) -> Json:
     """Return a waiver in *state* with the members that the state must have."""
-    by_state = {
+    by_state: dict[str, Json] = {
         "waived": {"second": {"by": a_digest("second"), "role": "service_manager"}},
         "met_elsewhere": {"confirmed_by": a_digest("confirming")},
     }
