@@ -167,11 +167,9 @@ class Rules:
             fixed = header.moments.get(clock.code)
             if fixed is None and rule.otherwise is not None:
                 clock = rule.otherwise
-        if fixed is None:
-            # A moment that the envelope lacks has amount 0: due at once, so that the lack can't hide the duty.
-            end = clocks.due(clock, self._calendar(clock), start)
-        else:
-            end = clocks.Due(fixed, False)
+        # A moment that the envelope lacks has amount 0: due at once, so that the lack can't hide the duty.
+        counted = clocks.due(clock, self._calendar(clock), start)
+        end = counted if fixed is None else clocks.Due(fixed, False)
         return _Timing(
             moment=start,
             due=end.at,

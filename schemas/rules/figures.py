@@ -131,8 +131,10 @@ class _Unit(NamedTuple):
 VARIANTS: Final[tuple[tuple[Code, str, Callable[[_Unit], bool]], ...]] = (
     (
         "received_by_deadline",
-        "the receipt owed for it was given in time, and it was sent in time or the receipt came before a message sent "
-        "at the last moment would have had to be receipted; of all that was owed, sent or not",
+        (
+            "the receipt owed for it was given in time, and it was sent in time or the receipt came before a message "
+            "sent at the last moment would have had to be receipted; of all that was owed, sent or not"
+        ),
         lambda unit: unit.received,
     ),
     (

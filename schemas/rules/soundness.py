@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Final, NoReturn
+from typing import Final
 
 from schemas.agreement import Agreement, Calendar, Clock, Rule, SendRule, Terms
 from schemas.identifiers import is_mailbox
@@ -38,35 +38,43 @@ def check_sound(agreement: Agreement) -> None:
         _check_calendar(name, calendar)
     for label, kept in agreement.retention.items():
         if kept.max_days < kept.days_after_cleared:
-            _refuse("retention", f"retention `{label}` deletes before its days after clearing", "raise `max_days`")
+            raise MalformedError(
+                "agreement-retention", f"retention `{label}` deletes before its days after clearing", "raise `max_days`"
+            )
     known: dict[str, SendRule] = {}
     for family, terms in agreement.types.items():
         _check_terms(agreement, family, terms)
         for rule in terms.opens:
             first = known.setdefault(rule.name, rule)
             if (first.types, first.variants, first.per) != (rule.types, rule.variants, rule.per):
-                _refuse(
-                    "rule-differs",
+                raise MalformedError(
+                    "agreement-rule-differs",
                     f"`{family}`: rule `{rule.name}` awaits something else than the rule of that name elsewhere",
                     "one name is one duty, whoever registers it: give this rule a name of its own",
                 )
 
 
-def _refuse(code: str, message: str, hint: str) -> NoReturn:
-    raise MalformedError(f"agreement-{code}", message, hint)
-
-
 def _check_calendar(name: str, calendar: Calendar) -> None:
     try:
         first, last, closed = day_of(calendar.first), day_of(calendar.last), [day_of(day) for day in calendar.closed]
-    except ValueError:
-        _refuse("date", f"calendar `{name}` names a date that does not exist", "correct it")
+    except ValueError as error:
+        raise MalformedError(
+            "agreement-date", f"calendar `{name}` names a date that does not exist", "correct it"
+        ) from error
     if not _ascends([first, *closed, last], strict=False) or not _ascends(closed):
-        _refuse("date", f"the dates of calendar `{name}` are out of order", "list them once each, within its years")
+        raise MalformedError(
+            "agreement-date",
+            f"the dates of calendar `{name}` are out of order",
+            "list them once each, within its years",
+        )
     if not _ascends([start for start, _ in calendar.offsets]):
-        _refuse("date", f"the clock changes of calendar `{name}` are out of order", "list them in order")
+        raise MalformedError(
+            "agreement-date", f"the clock changes of calendar `{name}` are out of order", "list them in order"
+        )
     if calendar.day_starts >= calendar.day_ends:
-        _refuse("date", f"calendar `{name}` ends its day before it starts", "correct `day_starts` or `day_ends`")
+        raise MalformedError(
+            "agreement-date", f"calendar `{name}` ends its day before it starts", "correct `day_starts` or `day_ends`"
+        )
 
 
 def _ascends(values: Sequence[int], *, strict: bool = True) -> bool:
@@ -79,11 +87,15 @@ def _check_terms(agreement: Agreement, family: str, terms: Terms) -> None:
             _check_role(agreement, family, name)
     for label in terms.retention:
         if label not in agreement.retention:
-            _refuse("retention", f"`{family}` names retention `{label}`, which is not agreed", "add it, or correct it")
+            raise MalformedError(
+                "agreement-retention",
+                f"`{family}` names retention `{label}`, which is not agreed",
+                "add it, or correct it",
+            )
     rules: tuple[Rule, ...] = (*terms.opens, *terms.receipts)
     names = [rule.name for rule in rules]
     if len(set(names)) != len(names):
-        _refuse("rule-twice", f"`{family}` has two rules of one name", "give each its own")
+        raise MalformedError("agreement-rule-twice", f"`{family}` has two rules of one name", "give each its own")
     for rule in rules:
         where = f"`{family}`: rule `{rule.name}`"
         _check_rule(agreement, where, rule)
@@ -93,7 +105,11 @@ def _check_terms(agreement: Agreement, family: str, terms: Terms) -> None:
 
 def _check_role(agreement: Agreement, where: str, role: str) -> None:
     if role not in agreement.roles:
-        _refuse("role", f"{where} names role `{role}`, which is not among the agreed roles", "add it, or correct it")
+        raise MalformedError(
+            "agreement-role",
+            f"{where} names role `{role}`, which is not among the agreed roles",
+            "add it, or correct it",
+        )
 
 
 def _check_rule(agreement: Agreement, where: str, rule: Rule) -> None:
@@ -101,34 +117,52 @@ def _check_rule(agreement: Agreement, where: str, rule: Rule) -> None:
         _check_role(agreement, where, role)
     word, separator, code = rule.since.partition(":")
     if word not in {"at", "accepted", "moment"} or bool(separator and code) != (word == "moment"):
-        _refuse("clock", f"{where} counts since `{rule.since}`", "say `at`, `accepted` or `moment:<code>`")
+        raise MalformedError(
+            "agreement-clock", f"{where} counts since `{rule.since}`", "say `at`, `accepted` or `moment:<code>`"
+        )
     fixed = {"moment", "item"} if isinstance(rule, SendRule) else {"moment"}
     _check_clock(agreement, where, rule.within, fixed)
     if rule.otherwise is not None:
         if rule.within.kind != "moment":
-            _refuse("clock", f"{where} has an `otherwise` beside a limit that always holds", "leave it out")
+            raise MalformedError(
+                "agreement-clock", f"{where} has an `otherwise` beside a limit that always holds", "leave it out"
+            )
         _check_clock(agreement, where, rule.otherwise, set())
     for rung in (*rule.warn, *rule.ladder):
         if rung.span.kind not in {"elapsed", "working_days"}:
-            _refuse("clock", f"{where} warns or climbs by `{rung.span.kind}`", "use elapsed time or working days")
+            raise MalformedError(
+                "agreement-clock", f"{where} warns or climbs by `{rung.span.kind}`", "use elapsed time or working days"
+            )
         _check_clock(agreement, where, rung.span, set())
     if any(not rung.span.amount for rung in rule.warn):
-        _refuse("clock", f"{where} warns at the due moment itself", "warn before it")
+        raise MalformedError("agreement-clock", f"{where} warns at the due moment itself", "warn before it")
     for target in (*rule.tell, *(target for rung in (*rule.warn, *rule.ladder) for target in rung.to)):
         _check_target(agreement, where, target)
 
 
 def _check_clock(agreement: Agreement, where: str, clock: Clock, fixed: set[str]) -> None:
     if clock.kind in {"moment", "item"} and clock.kind not in fixed:
-        _refuse("clock", f"{where} has no `{clock.kind}` to go by here", "give it a limit of its own")
+        raise MalformedError(
+            "agreement-clock", f"{where} has no `{clock.kind}` to go by here", "give it a limit of its own"
+        )
     if (clock.kind == "moment") != (clock.code is not None):
-        _refuse("clock", f"{where} names a moment where it can't, or none where it must", "say `moment:<code>`")
+        raise MalformedError(
+            "agreement-clock", f"{where} names a moment where it can't, or none where it must", "say `moment:<code>`"
+        )
     if (clock.kind in _BY_CALENDAR) != (clock.calendar is not None):
-        _refuse("clock", f"{where} counts days without a calendar, or time with one", "name the calendar of its days")
+        raise MalformedError(
+            "agreement-clock",
+            f"{where} counts days without a calendar, or time with one",
+            "name the calendar of its days",
+        )
     if clock.calendar is not None and clock.calendar not in agreement.calendars:
-        _refuse("calendar", f"{where} counts by calendar `{clock.calendar}`, which is absent", "add it, or correct it")
+        raise MalformedError(
+            "agreement-calendar",
+            f"{where} counts by calendar `{clock.calendar}`, which is absent",
+            "add it, or correct it",
+        )
     if clock.amount > _MOST.get(clock.kind, clock.amount):
-        _refuse("clock", f"{where} waits longer than ten years", "shorten it")
+        raise MalformedError("agreement-clock", f"{where} waits longer than ten years", "shorten it")
 
 
 def _check_target(agreement: Agreement, where: str, target: str) -> None:
@@ -136,32 +170,48 @@ def _check_target(agreement: Agreement, where: str, target: str) -> None:
     if target in TARGETS or (word == "mailbox" and is_mailbox(name)):
         return
     if word != "role":
-        _refuse("target", f"{where} tells `{target}`, which nobody can be", "say a party's mailbox, post, or a role")
+        raise MalformedError(
+            "agreement-target",
+            f"{where} tells `{target}`, which nobody can be",
+            "say a party's mailbox, post, or a role",
+        )
     if name not in agreement.roles:
-        _refuse("target", f"{where} tells role `{name}`, which is not among the agreed roles", "add it, or correct it")
+        raise MalformedError(
+            "agreement-target",
+            f"{where} tells role `{name}`, which is not among the agreed roles",
+            "add it, or correct it",
+        )
 
 
 def _check_send(agreement: Agreement, where: str, terms: Terms, rule: SendRule) -> None:
     if rule.lapses and rule.ladder:
-        _refuse("lapse", f"{where} lapses and yet has a ladder", "a window that lapses is never overdue: drop one")
+        raise MalformedError(
+            "agreement-lapse", f"{where} lapses and yet has a ladder", "a window that lapses is never overdue: drop one"
+        )
     for selector in (rule.by, *rule.to):
         word, separator, name = selector.partition(":")
         plain, named = selector in PLAIN, word in NAMED and separator and name
         if not plain and (not named or (word == "mailbox" and not is_mailbox(name))):
-            _refuse("selector", f"{where} means `{selector}`", "see the list of selectors in docs/agreement.md")
+            raise MalformedError(
+                "agreement-selector", f"{where} means `{selector}`", "see the list of selectors in docs/agreement.md"
+            )
         if named and word != "mailbox":
             _check_role(agreement, where, name)
     for family in rule.types:
         if family not in agreement.types:
-            _refuse("type", f"{where} awaits `{family}`, which is not agreed", "add the type, or correct it")
+            raise MalformedError(
+                "agreement-type", f"{where} awaits `{family}`, which is not agreed", "add the type, or correct it"
+            )
         awaited = agreement.types[family]
         for selector, may, does in (
             (rule.by, awaited.senders, "send"),
             *((selector, awaited.recipients, "receive") for selector in rule.to),
         ):
             if not _can(_names(selector, terms), may):
-                _refuse(
-                    "never", f"{where}: `{selector}` may never {does} `{family}`", f"let it {does} it, or correct it"
+                raise MalformedError(
+                    "agreement-never",
+                    f"{where}: `{selector}` may never {does} `{family}`",
+                    f"let it {does} it, or correct it",
                 )
 
 

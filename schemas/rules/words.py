@@ -6,8 +6,8 @@ Source: design 6; domain 4.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal
 
 from schemas.agreement import Clock
 from schemas.identifiers import CODE_PATTERN
@@ -21,6 +21,8 @@ _DAYS: Final = re.compile(rf"(?P<amount>[0-9]{{1,4}}) {_DAY_WORD} days?")
 _SAME: Final = re.compile(rf"same {_DAY_WORD} day")
 _BEFORE: Final = re.compile(rf"before next {_DAY_WORD} day")
 _CODE: Final = re.compile(CODE_PATTERN)
+_ELAPSED: Final = {"minute": MINUTE, "hour": HOUR}
+_BY_DATE: Final[Mapping[str, Literal["days", "weeks", "months"]]] = {"day": "days", "week": "weeks", "month": "months"}
 _PEOPLE: Final = {
     "sender": "the sender",
     "recipients": "each recipient",
@@ -51,24 +53,16 @@ def parse_clock(text: str, *, working: str | None) -> Clock:
     if text.startswith("moment:") and _CODE.match(code := text.removeprefix("moment:")):
         return Clock(kind="moment", code=code)
     if found := _PLAIN.fullmatch(text):
-        amount = int(found["amount"])
-        match found["unit"]:
-            case "minute":
-                return Clock(kind="elapsed", amount=amount * MINUTE)
-            case "hour":
-                return Clock(kind="elapsed", amount=amount * HOUR)
-            case "day":
-                return Clock(kind="days", amount=amount, calendar=working)
-            case "week":
-                return Clock(kind="weeks", amount=amount, calendar=working)
-            case _:
-                return Clock(kind="months", amount=amount, calendar=working)
-    for pattern, kind in ((_DAYS, "working_days"), (_SAME, "working_days"), (_BEFORE, "before_day")):
+        amount, unit = int(found["amount"]), found["unit"]
+        if unit in _ELAPSED:
+            return Clock(kind="elapsed", amount=amount * _ELAPSED[unit])
+        return Clock(kind=_BY_DATE[unit], amount=amount, calendar=working)
+    for pattern in (_DAYS, _SAME, _BEFORE):
         if found := pattern.fullmatch(text):
             calendar = working if found["calendar"] == "working" else found["calendar"]
-            amount = int(found["amount"]) if pattern is _DAYS else 0
-            if kind == "before_day":
+            if pattern is _BEFORE:
                 return Clock(kind="before_day", calendar=calendar)
+            amount = int(found["amount"]) if pattern is _DAYS else 0
             return Clock(kind="working_days", amount=amount, calendar=calendar)
     raise MalformedError(
         "agreement-clock", f"`{text[:80]}` is no time limit", "say for example `72 hours`, `5 working days`, `3 months`"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date
 
 import pytest
@@ -220,13 +222,17 @@ def test_an_agreement_is_told_back_in_english() -> None:
         "In force from 1 January 2026, 00:00 UTC; issued 1 January 1970, 00:00 UTC.",
         "  From social care or exploitation team.",
         "  To everyone.",
-        "    When meeting is strategy, exploitation or conference: the sender sends minutes.decisions to each "
-        "party but the sender, within 1 working day (calendar `office`) of the event.",
+        (
+            "    When meeting is strategy, exploitation or conference: the sender sends minutes.decisions to each "
+            "party but the sender, within 1 working day (calendar `office`) of the event."
+        ),
         "    4 hours before: a warning to whoever owes it and whoever is owed it.",
         "    If late, at once: whoever owes it and whoever is owed it.",
         "    If late, after 2 working days (calendar `office`): partnership.",
-        "    each recipient takes receipt (filed or acknowledged) by the moment `starts` that the envelope names, or "
-        "where it names none within 1 working day (calendar `office`) of the hub's acceptance.",
+        (
+            "    each recipient takes receipt (filed or acknowledged) by the moment `starts` that the envelope names, or "
+            "where it names none within 1 working day (calendar `office`) of the hub's acceptance."
+        ),
     ):
         assert line in said.splitlines()
     for family in example().types:
@@ -248,8 +254,10 @@ def test_every_form_of_rule_can_be_told() -> None:
         "What happens outside these hours counts as the next open day's.",
         "When it is not urgent: each recipient sends b to the sender",
         "recorded as a lapse",
-        "When it is urgent and the sender is police: the owner of each item sends b to the sender, "
-        "by the item's own due moment.",
+        (
+            "When it is urgent and the sender is police: the owner of each item sends b to the sender, "
+            "by the item's own due moment."
+        ),
         "by the moment `x` that the envelope names, or where it names none at once.",
         "once for each envelope it is about",
         "once for each such envelope, within 72 hours of the moment `returned`.",
@@ -257,3 +265,11 @@ def test_every_form_of_rule_can_be_told() -> None:
     ):
         assert words in said
     assert said.count("If late, at once: whoever owes it and whoever is owed it.") == 3
+
+
+@pytest.mark.parametrize("module", ["schemas.rules.compiled", "schemas.agreement_text"])
+def test_the_engine_needs_neither_zones_nor_holidays(module: str) -> None:
+    """What judges duties, and even what compiles agreements, imports no look-up of dates until it makes a calendar."""
+    code = f"import sys, {module}; print(sorted({{'zoneinfo', 'holidays'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
