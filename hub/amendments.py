@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, TypeVar
 from hub import ledger, notices, obligations
 from hub.core import delivery
 from hub.core.amending import judge_waiver
-from hub.core.duties import Owed, Settled, plan_withdrawal
+from hub.core.duties import Owed, Settled
 from hub.core.events import Event
 from hub.core.sharing import judge_wraps
 from hub.errors import Refusal, RefusedError
@@ -22,7 +22,7 @@ from hub.store.base import Store
 from hub.store.rows import EnvelopeRow
 from hub.store.transaction import Transaction
 from keys import digests, jws
-from schemas.envelope import Header, Wraps, parse_header, parse_wraps
+from schemas.envelope import Wraps, parse_wraps
 from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, ObligationId, agency_of
 from schemas.statements import Waiver, Withdrawal, parse_waiver, parse_withdrawal
 
@@ -70,7 +70,7 @@ async def replace_wraps(
         stored = _own_envelope(tx, registry.snapshot, caller, name)
         if isinstance(stored, Refusal):
             return stored
-        wraps = parse_wraps(signed.payload, header_of(stored))
+        wraps = parse_wraps(signed.payload, obligations.header_of(stored))
         authenticate(registry.snapshot, signed, caller, stored.sender, at)
         if stored.wraps == raw:
             return Replaced(frozenset())
@@ -124,7 +124,7 @@ async def withdraw_envelope(
 
     Raises:
         MalformedError, KeysError, NotAuthenticError: nothing is recorded.
-        RefusedError: ``not-found``, ``withdrawal-mismatch``.
+        RefusedError: ``not-found``, ``withdrawal-mismatch``, ``withdrawal-id-reused``.
     """
     signed = jws.parse(raw, jws.WITHDRAWAL)
     said = parse_withdrawal(signed.payload)
@@ -137,19 +137,29 @@ async def withdraw_envelope(
         authenticate(registry.snapshot, signed, caller, said.mailbox, at)
         if (said.envelope, said.mailbox) != (stored.id, stored.sender):
             return Refusal("withdrawal-mismatch", "the withdrawal names another envelope", "sign it for this one")
-        return _record_withdrawal(tx, stored, said, raw, at, signer)
+        if (before := tx.find_withdrawal(said.id)) is not None and before.jws != raw:
+            return Refusal(
+                "withdrawal-id-reused", "another withdrawal has this id", "give every withdrawal an id of its own"
+            )
+        return _record_withdrawal(tx, registry.snapshot, stored, said, raw, at, signer)
 
     return _value(await in_transaction(store, registry, record))
 
 
 def _record_withdrawal(
-    tx: Transaction, stored: EnvelopeRow, said: Withdrawal, raw: bytes, at: Moment, signer: jws.SigningKey
+    tx: Transaction,
+    snapshot: Snapshot,
+    stored: EnvelopeRow,
+    said: Withdrawal,
+    raw: bytes,
+    at: Moment,
+    signer: jws.SigningKey,
 ) -> Withdrawn:
+    if stored.state == "withdrawn":
+        opened = any(receipt.level != "rejected" for receipt in tx.receipts_of(stored.id))
+        return Withdrawn("destruction-asked" if opened else "withdrawn", frozenset())
     deliveries = tx.deliveries_of(stored.id)
     had = frozenset(row.mailbox for row in deliveries if isinstance(delivery.advance(row.state, "withdrawn"), Refusal))
-    state: Literal["withdrawn", "destruction-asked"] = "destruction-asked" if had else "withdrawn"
-    if stored.state == "withdrawn":
-        return Withdrawn(state, frozenset())
     gone = frozenset(row.mailbox for row in deliveries) - had
     index = ledger.append(
         tx,
@@ -171,17 +181,9 @@ def _record_withdrawal(
         if row.mailbox in gone:
             tx.set_delivery_state(stored.id, row.mailbox, "gone")
             tx.tombstone(row.mailbox, row.seq)
-    rows = [row for row in tx.thread_obligations(stored.thread) if row.state == "open" or row.settled_by == stored.id]
-    ended, again = plan_withdrawal(
-        header_of(stored),
-        gone,
-        [Owed(row.id, row.duty) for row in rows if row.state == "open"],
-        [Owed(row.id, row.duty) for row in rows if row.state in {"met", "met_late"}],
-    )
-    obligations.settle(tx, ended, at)
-    obligations.reopen(tx, again, at)
-    told = notices.tell_envelope(tx, "withdrawn", stored, sorted(had) if said.ask else [], index, at, signer)
-    return Withdrawn(state, frozenset(told | gone))
+    told = obligations.take_back(tx, snapshot, stored, gone, at, signer)
+    told |= notices.tell_envelope(tx, "withdrawn", stored, sorted(had) if said.ask else [], index, at, signer)
+    return Withdrawn("destruction-asked" if had else "withdrawn", frozenset(told | gone))
 
 
 async def record_waiver(
@@ -239,11 +241,6 @@ def _record_waiver(tx: Transaction, row: Owed, said: Waiver, raw: bytes, at: Mom
     for mailbox in sorted(parties):
         tx.add_feed(mailbox, "waiver", said.id, at, raw)
     return Waived(said.state, frozenset(parties))
-
-
-def header_of(stored: EnvelopeRow) -> Header:
-    """Return the header of an envelope that was checked when it was accepted."""
-    return parse_header(jws.parse(stored.header, jws.ENVELOPE).payload)
 
 
 def _own_envelope(tx: Transaction, snapshot: Snapshot, caller: AgencyId, name: EnvelopeId) -> EnvelopeRow | Refusal:

@@ -48,15 +48,19 @@ async def publish_key(
     Raises:
         MalformedError, KeysError: not a statement, or not of its signer.
         NotAuthenticError: ``key-identity``, ``key-proof``, ``key-officer``.
-        RefusedError: ``agency-unknown``, ``key-officer``, ``key-sequence``.
+        RefusedError: ``agency-unknown``, ``key-foreign``, ``key-officer``, ``key-sequence``.
     """
     said = _open_statement(registry, compact, officer, secret)
 
     def record(tx: Transaction) -> Refusal | None:
-        mine = [row for row in tx.keys() if row.agency == said.statement.agency]
-        known = next((row for row in mine if row.kid == said.kid), None)
+        rows = tx.keys()
+        mine = [row for row in rows if row.agency == said.statement.agency]
+        known = next((row for row in rows if row.kid == said.kid), None)
         if known is not None and known.statement == compact:
             return None
+        if known is not None and known not in mine:
+            # Giving a key up needs no proof of possession: without this, anyone could give up anybody's.
+            return Refusal("key-foreign", "the key is another agency's", "publish a key of your own")
         if refusal := _judge_order(said, mine):
             return refusal
         _record_statement(tx, said, known, ledger.moment(tx, now))

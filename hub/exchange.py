@@ -15,18 +15,27 @@ from dataclasses import dataclass
 
 from hub import ledger, notices, obligations, retention
 from hub.core import delivery
-from hub.core.duties import Sent, Settled, next_moment, plan_envelope, plan_receipt, resolve_targets
+from hub.core.duties import Settled, has_lapsed, next_moment, plan_envelope, plan_receipt, resolve_targets
 from hub.core.events import Event
 from hub.core.sharing import Before, judge_envelope, judge_superseding
-from hub.errors import Refusal, RefusedError
-from hub.intake import INPUT_ERRORS, Envelope, InputError, SignedReceipt, in_transaction, open_envelope, open_receipt
+from hub.errors import NotAuthenticError, Refusal, RefusedError
+from hub.intake import (
+    INPUT_ERRORS,
+    Envelope,
+    InputError,
+    SignedReceipt,
+    in_transaction,
+    object_to_signers,
+    open_envelope,
+    open_receipt,
+)
 from hub.registry import Registry, Snapshot
 from hub.store.base import Store
 from hub.store.rows import EnvelopeRow, FeedDelivery, ObligationRow, ReceiptRow
 from hub.store.transaction import Transaction
 from keys import digests, jws
 from schemas import strict_json
-from schemas.envelope import Header, parse_header
+from schemas.envelope import DAY
 from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, ReceiptId, agency_of
 from schemas.receipt import Receipt
 from schemas.statements import Acceptance
@@ -97,9 +106,13 @@ async def accept_envelopes(
             outcomes[place] = error
     if authentic:
 
-        def record(tx: Transaction) -> list[Accepted | Refusal]:
-            at = ledger.moment(tx, now)
-            return [_record_envelope(tx, registry.snapshot, envelope, at, signer) for _, envelope in authentic]
+        def record(tx: Transaction) -> list[Accepted | Refusal | NotAuthenticError]:
+            at, snapshot = ledger.moment(tx, now), registry.snapshot
+            return [
+                object_to_signers(snapshot, caller, one.header.from_, at, one.kid, one.wraps_kid)
+                or _record_envelope(tx, snapshot, one, at, signer)
+                for _, one in authentic
+            ]
 
         for (place, _), outcome in zip(authentic, await in_transaction(store, registry, record), strict=True):
             # Raised only now: raising inside would have rolled back the very entry that says we refused.
@@ -122,7 +135,9 @@ def _record_envelope(
         return _refuse(tx, envelope, digest, refusal, at)
 
     owed = obligations.open_of_thread(tx, header.thread)
-    plan = plan_envelope(header, rules, snapshot.directory, owed, lambda: _sent_before(tx, header), at)
+    plan = plan_envelope(
+        header, rules, snapshot.directory, owed, lambda: obligations.sent_in_thread(tx, header.thread, header.id), at
+    )
     index = ledger.append(
         tx,
         Event(
@@ -140,7 +155,8 @@ def _record_envelope(
     )
     said = Acceptance(v=1, id=header.id, header_sha256=digest, sealed_sha256=header.sealed.sha256, at=at, index=index)
     acceptance = signer.sign(strict_json.dump(said), jws.ACCEPTANCE)
-    tx.add_envelope(_row(envelope, digest, acceptance, at, index), parts.body)
+    kept = min(header.keep_until, at + rules.retention(header.retention).max_days * DAY)
+    tx.add_envelope(_row(envelope, digest, acceptance, at, index, kept), parts.body)
     tx.add_deliveries(header.id, [(wrap.mailbox, wrap.kid) for wrap in envelope.wraps.wraps], at)
     told = obligations.record_plan(tx, snapshot, plan, at, signer)
     if header.supersedes and (before := tx.find_envelope(header.supersedes)):
@@ -187,7 +203,7 @@ def _before(tx: Transaction, name: EnvelopeId) -> Before | None:
     return Before(row.sender, row.thread, row.type, row.variant, row.superseded_by is not None) if row else None
 
 
-def _row(envelope: Envelope, digest: str, acceptance: bytes, at: Moment, index: int) -> EnvelopeRow:
+def _row(envelope: Envelope, digest: str, acceptance: bytes, at: Moment, index: int, keep_until: Moment) -> EnvelopeRow:
     header = envelope.header
     return EnvelopeRow(
         id=header.id,
@@ -205,19 +221,11 @@ def _row(envelope: Envelope, digest: str, acceptance: bytes, at: Moment, index: 
         at=header.at,
         accepted_at=at,
         index=index,
-        keep_until=header.keep_until,
+        keep_until=keep_until,
         supersedes=header.supersedes,
         superseded_by=None,
         state="present",
     )
-
-
-def _sent_before(tx: Transaction, header: Header) -> list[Sent]:
-    return [
-        Sent(parse_header(jws.parse(row.header, jws.ENVELOPE).payload), row.accepted_at)
-        for row in tx.thread_envelopes(header.thread)
-        if row.id != header.id and row.state != "withdrawn"
-    ]
 
 
 async def hand_over(
@@ -260,9 +268,13 @@ async def accept_receipts(
             outcomes[place] = error
     if authentic:
 
-        def record(tx: Transaction) -> list[Taken | Refusal]:
-            at = ledger.moment(tx, now)
-            return [_record_receipt(tx, registry.snapshot, one, at, signer) for _, one in authentic]
+        def record(tx: Transaction) -> list[Taken | Refusal | NotAuthenticError]:
+            at, snapshot = ledger.moment(tx, now), registry.snapshot
+            return [
+                object_to_signers(snapshot, caller, one.receipt.mailbox, at, one.kid)
+                or _record_receipt(tx, snapshot, one, at, signer)
+                for _, one in authentic
+            ]
 
         for (place, _), outcome in zip(authentic, await in_transaction(store, registry, record), strict=True):
             outcomes[place] = RefusedError(outcome) if isinstance(outcome, Refusal) else outcome
@@ -284,7 +296,8 @@ def _record_receipt(
         return _refuse_receipt(tx, receipt, digest, delivery.UNKNOWN, at)
     opening = digests.opening_of(receipt.manifest_sha256) if receipt.manifest_sha256 else None
     known = _earlier_receipts(tx, receipt) if receipt.previous else frozenset()
-    delivered = delivery.Delivered(row.state, envelope.sealed_sha256, envelope.opening)
+    withdrawn = envelope.state == "withdrawn"
+    delivered = delivery.Delivered(row.state, envelope.sealed_sha256, envelope.opening, withdrawn)
     after = delivery.judge_receipt(receipt, delivered, opening, known, at)
     if isinstance(after, Refusal):
         return _refuse_receipt(tx, receipt, digest, after, at)
@@ -305,30 +318,37 @@ def _record_receipt(
         ),
         at,
     )
-    tx.add_receipt(
-        ReceiptRow(
-            id=receipt.id,
-            envelope=receipt.envelope,
-            mailbox=receipt.mailbox,
-            level=receipt.level,
-            code=receipt.code,
-            actor=receipt.actor,
-            at=receipt.at,
-            accepted_at=at,
-            jws=compact,
-            index=index,
-        )
-    )
+    tx.add_receipt(_receipt_row(signed, at, index))
     if after != row.state:
         tx.set_delivery_state(receipt.envelope, receipt.mailbox, after)
         if after in delivery.TAKEN and row.state not in delivery.TAKEN:
             retention.when_cleared(tx, snapshot, envelope, at)
     tx.add_feed(envelope.sender, "receipt", receipt.id, at, compact)
-    owed = obligations.open_of_thread(tx, envelope.thread)
-    obligations.settle(tx, plan_receipt(receipt, owed, at), at)
+    told = {envelope.sender}
+    if after == "gone":
+        told |= obligations.take_back(tx, snapshot, envelope, frozenset({receipt.mailbox}), at, signer)
+    else:
+        owed = obligations.open_of_thread(tx, envelope.thread)
+        obligations.settle(tx, plan_receipt(receipt, owed, at), at)
     if receipt.level in {"declined", "rejected"}:
-        notices.tell_envelope(tx, "returned", envelope, [envelope.sender], index, at, signer)
-    return Taken(receipt.id, index, repeat=False, wake=frozenset({envelope.sender}))
+        told |= notices.tell_envelope(tx, "returned", envelope, [envelope.sender], index, at, signer)
+    return Taken(receipt.id, index, repeat=False, wake=frozenset(told))
+
+
+def _receipt_row(signed: SignedReceipt, at: Moment, index: int) -> ReceiptRow:
+    receipt = signed.receipt
+    return ReceiptRow(
+        id=receipt.id,
+        envelope=receipt.envelope,
+        mailbox=receipt.mailbox,
+        level=receipt.level,
+        code=receipt.code,
+        actor=receipt.actor,
+        at=receipt.at,
+        accepted_at=at,
+        jws=signed.compact,
+        index=index,
+    )
 
 
 def _earlier_receipts(tx: Transaction, receipt: Receipt) -> frozenset[str]:
@@ -396,8 +416,8 @@ def _take_steps(
         targets = resolve_targets(duty, step.to, snapshot.directory, at)
         told |= notices.tell_duty(tx, step.notice, row.id, duty, targets, index, at, signer, number)
         number += 1
-    if duty.lapses and duty.due <= at:
-        obligations.settle(tx, [Settled(row.id, duty, "lapsed", "")], at)
+    if has_lapsed(duty, at):
+        obligations.settle(tx, [Settled(row.id, duty, "lapsed", None)], at)
     else:
         tx.advance_obligation(row.id, number, next_moment(duty, number))
     return told

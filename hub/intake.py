@@ -19,7 +19,7 @@ from keys import digests, jws
 from keys.errors import KeysError
 from schemas import strict_json
 from schemas.envelope import Header, Parts, Wraps, parse_header, parse_wraps, split_envelope
-from schemas.identifiers import AgencyId, MailboxId, Moment
+from schemas.identifiers import AgencyId, KeyId, MailboxId, Moment
 from schemas.receipt import Receipt, parse_receipt
 
 T = TypeVar("T")
@@ -30,12 +30,13 @@ INPUT_ERRORS: Final = (HubError, KeysError, strict_json.MalformedError)
 
 
 class Envelope(NamedTuple):
-    """One authentic envelope: its parts as they came and what they say."""
+    """One authentic envelope: its parts as they came, what they say, and the keys that signed header and wraps."""
 
     parts: Parts
     header: Header
     wraps: Wraps
     kid: str
+    wraps_kid: str
 
 
 class SignedReceipt(NamedTuple):
@@ -59,15 +60,27 @@ def open_envelope(snapshot: Snapshot, caller: AgencyId, raw: bytes, now: Moment)
         raise MalformedError("body-length", "the body is not as long as its header says", "send it whole")
     if digests.sha256_b64u(parts.body) != header.sealed.sha256:
         raise MalformedError("body-digest", "the body is not the one that its header names", "send the sealed bytes")
-    return Envelope(parts, header, wraps, signed.kid)
+    return Envelope(parts, header, wraps, signed.kid, signed_wraps.kid)
 
 
 def authenticate(snapshot: Snapshot, signed: jws.Unverified, caller: AgencyId, mailbox: MailboxId, now: Moment) -> None:
     """Raise unless *signed* is signed by an active key of *caller* that speaks for *mailbox*."""
-    objection = judge_signer(snapshot.keys.get(signed.kid), caller, mailbox, now)
-    if objection:
-        raise NotAuthenticError(objection.code, objection.message, objection.hint)
+    if objection := object_to_signers(snapshot, caller, mailbox, now, signed.kid):
+        raise objection
     jws.check(signed, snapshot.verifying[signed.kid])
+
+
+def object_to_signers(
+    snapshot: Snapshot, caller: AgencyId, mailbox: MailboxId, now: Moment, *kids: KeyId
+) -> NotAuthenticError | None:
+    """Return the error if one of *kids* does not speak for *mailbox* at *now*.
+
+    Asked again inside the transaction: a key may have been revoked between the look and the write.
+    """
+    for kid in kids:
+        if refusal := judge_signer(snapshot.keys.get(kid), caller, mailbox, now):
+            return NotAuthenticError(refusal.code, refusal.message, refusal.hint)
+    return None
 
 
 def open_receipt(snapshot: Snapshot, caller: AgencyId, compact: bytes, now: Moment) -> SignedReceipt:

@@ -8,19 +8,42 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hub import ledger, notices
-from hub.core.duties import Opened, Owed, Plan, Settled, first_step, next_moment, resolve_targets
+from hub.core.duties import (
+    Again,
+    Opened,
+    Owed,
+    Plan,
+    Sent,
+    Settled,
+    first_step,
+    next_moment,
+    plan_withdrawal,
+    resolve_targets,
+)
 from hub.core.events import Event
 from hub.registry import Snapshot
-from hub.store.rows import ObligationRow
+from hub.store.rows import EnvelopeRow, ObligationRow
 from hub.store.transaction import Transaction
 from keys import digests, jws
-from schemas.identifiers import MailboxId, Moment, ThreadId, agency_of
+from schemas.envelope import Header, parse_header
+from schemas.identifiers import EnvelopeId, MailboxId, Moment, ThreadId, agency_of
 from schemas.rules.duty import Duty, State
 
 
 def open_of_thread(tx: Transaction, thread: ThreadId) -> list[Owed]:
     """Return the open obligations of *thread*."""
     return [Owed(row.id, row.duty) for row in tx.thread_obligations(thread, only_open=True)]
+
+
+def header_of(stored: EnvelopeRow) -> Header:
+    """Return the header of an envelope that was checked when it was accepted."""
+    return parse_header(jws.parse(stored.header, jws.ENVELOPE).payload)
+
+
+def sent_in_thread(tx: Transaction, thread: ThreadId, but: EnvelopeId) -> list[Sent]:
+    """Return what was sent in *thread* and not taken back, in the log's order, without the envelope *but*."""
+    rows = tx.thread_envelopes(thread)
+    return [Sent(header_of(row), row.accepted_at) for row in rows if row.id != but and row.state != "withdrawn"]
 
 
 def record_plan(tx: Transaction, snapshot: Snapshot, plan: Plan, at: Moment, signer: jws.SigningKey) -> set[MailboxId]:
@@ -40,29 +63,56 @@ def record_plan(tx: Transaction, snapshot: Snapshot, plan: Plan, at: Moment, sig
     return told
 
 
-def settle(tx: Transaction, settled: Iterable[Settled], at: Moment) -> None:
-    """Record the end of each obligation of *settled* with its leaf."""
+def settle(tx: Transaction, settled: Iterable[Settled], at: Moment, met_at: Moment | None = None) -> None:
+    """Record the end of each obligation of *settled* with its leaf; *met_at* is when, if before *at*."""
     for end in settled:
-        tx.settle_obligation(end.id, end.state, at, end.by)
-        ledger.append(tx, settled_event(end.id, end.duty, end.state, end.by, at), at)
+        tx.settle_obligation(end.id, end.state, met_at or at, end.by)
+        ledger.append(tx, settled_event(end.id, end.duty, end.state, end.by, met_at or at), at)
 
 
-def reopen(tx: Transaction, again: Iterable[Owed], at: Moment) -> None:
-    """Open obligations again that a withdrawn envelope had met; the clock goes on where it stands."""
-    for row in again:
-        step = first_step(row.duty, at)
-        tx.reopen_obligation(row.id, step, next_moment(row.duty, step) or at)
-        ledger.append(
-            tx,
-            Event(
-                event="obligation-reopened",
-                agency=agency_of(row.duty.debtor),
-                mailbox=row.duty.debtor,
-                obligation=row.id,
-                thread=row.duty.thread,
-            ),
-            at,
-        )
+def take_back(
+    tx: Transaction,
+    snapshot: Snapshot,
+    stored: EnvelopeRow,
+    gone: frozenset[MailboxId],
+    at: Moment,
+    signer: jws.SigningKey,
+) -> set[MailboxId]:
+    """Record what it means for the duties of a thread that *gone* can't have *stored*; return who was told."""
+    rows = tx.thread_obligations(stored.thread)
+    ended, again = plan_withdrawal(
+        header_of(stored),
+        gone,
+        [Owed(row.id, row.duty) for row in rows if row.state == "open"],
+        [Owed(row.id, row.duty) for row in rows if row.settled_by == stored.id and row.state in {"met", "met_late"}],
+        sent_in_thread(tx, stored.thread, stored.id),
+        snapshot.directory,
+    )
+    settle(tx, ended, at)
+    return {box for one in again for box in _reopen(tx, snapshot, one, at, signer)}
+
+
+def _reopen(tx: Transaction, snapshot: Snapshot, row: Again, at: Moment, signer: jws.SigningKey) -> set[MailboxId]:
+    """Open an obligation again: its clock goes on where it stands, and both parties hear of it."""
+    step = first_step(row.duty, at)
+    tx.reopen_obligation(row.id, step, next_moment(row.duty, step))
+    index = ledger.append(
+        tx,
+        Event(
+            event="obligation-reopened",
+            agency=agency_of(row.duty.debtor),
+            mailbox=row.duty.debtor,
+            obligation=row.id,
+            thread=row.duty.thread,
+        ),
+        at,
+    )
+    if row.met_by is not None:
+        settle(tx, row.settled, at, row.met_by.accepted_at)
+        return set()
+    # Every step may be past already: without this word, nobody would hear that it is owed again.
+    targets = resolve_targets(row.duty, ("debtor", "creditor"), snapshot.directory, at)
+    return notices.tell_duty(tx, "owed", row.id, row.duty, targets, index, at, signer)
 
 
 def _row(opened: Opened, at: Moment) -> ObligationRow:

@@ -38,6 +38,11 @@ from schemas.rules.compiled import Rules
 MAX_DOCUMENT: Final = 4 * max(MAX_DIRECTORY, MAX_AGREEMENT)
 
 
+_FOREIGN: Final = Refusal(
+    "document-partnership", "the document is of another partnership than the directory in force", "sign it for this one"
+)
+
+
 class StaleError(Exception):
     """The snapshot is older than the database: the caller refreshes it and tries again."""
 
@@ -168,6 +173,8 @@ async def publish_directory(store: Store, document: bytes, now: Moment, roots: O
         officers = before.officers if before else roots
         if officers is None:
             return Refusal("document-version", "the first directory needs the pinned officers", "run `hub init`")
+        if before and proposed.partnership != before.partnership:
+            return _FOREIGN
         payload = documents.verify(document, jws.DIRECTORY, [_signers(officers), _signers(proposed.officers)])
         return _publish(tx, "directory", proposed, payload, document, now)
 
@@ -186,8 +193,10 @@ async def publish_agreement(store: Store, document: bytes, now: Moment) -> Agree
         directory = tx.current_document("directory")
         if directory is None:
             return Refusal("document-version", "there is no directory yet", "publish the directory first")
-        officers = parse_directory(payload_of(directory.document, jws.DIRECTORY)).officers
-        payload = documents.verify(document, jws.AGREEMENT, [_signers(officers)])
+        known = parse_directory(payload_of(directory.document, jws.DIRECTORY))
+        if proposed.partnership != known.partnership:
+            return _FOREIGN
+        payload = documents.verify(document, jws.AGREEMENT, [_signers(known.officers)])
         return _publish(tx, "agreement", proposed, payload, document, now)
 
     _raise(await store.write(record))

@@ -96,12 +96,13 @@ async def ask_to_reseal(
 ) -> frozenset[MailboxId]:
     """Ask senders to seal again what lies uncollected under a key that is about to be destroyed.
 
-    *asked* holds the keys that are done with: nothing new is sealed to an expired key.
+    A revoked key is destroyed, or shall be.  *asked* holds the keys that are done with: nothing new is sealed to one
+    that has expired or was revoked.
     """
     ending = [
         key.kid
         for key in registry.snapshot.keys.values()
-        if key.use == "seal" and key.kid not in asked and key.expires + RESEAL_AFTER <= now
+        if key.use == "seal" and key.kid not in asked and (key.state == "revoked" or key.expires + RESEAL_AFTER <= now)
     ]
     told: set[MailboxId] = set()
     for kid in ending[:LIMIT]:
@@ -113,7 +114,7 @@ async def ask_to_reseal(
             for one in rows:
                 # Without its key's name the delivery is not found again: one notice for each.
                 tx.set_delivery_key(one.envelope, one.mailbox, None)
-                if (envelope := tx.find_envelope(one.envelope)) is not None:
+                if (envelope := tx.find_envelope(one.envelope)) is not None and envelope.state == "present":
                     told |= notices.tell_envelope(
                         tx, "reseal-needed", envelope, [envelope.sender], envelope.index, at, signer
                     )

@@ -270,7 +270,9 @@ class Verifier:
         shown = receipt.manifest_sha256
         if header is not None and shown is not None and digests.opening_of(shown) != header.opening:
             return "a receipt whose signer had not opened the body"
-        return self.replay.receipt(receipt, leaf.at)
+        if self.current is None:
+            return "a receipt before there is a directory"
+        return self.replay.receipt(receipt, self.current, leaf.at)
 
     def _take_waiver(self, leaf: Leaf) -> str | None:
         said = parse_waiver(self._check(self._signed(leaf), jws.WAIVER, leaf.mailbox or "", leaf.at))
@@ -282,7 +284,8 @@ class Verifier:
         said = parse_withdrawal(self._check(self._signed(leaf), jws.WITHDRAWAL, leaf.mailbox or "", leaf.at))
         if said.envelope != leaf.envelope or said.envelope not in self.replay.headers:
             return "a withdrawal of another envelope"
-        self.replay.withdraw(said.envelope, leaf.at)
+        if self.current is not None:
+            self.replay.withdraw(said.envelope, self.current, leaf.at)
         return None
 
     def _check_checkpoint(self, frontier: merkle.Frontier) -> None:

@@ -67,13 +67,7 @@ _EXITS: Final[Mapping[State, Mapping[Happening, State]]] = {
         "declined": "filed_acknowledged",
     },
     # Returned is not the end: a colleague for whom it is may still take it, or new wraps may open.
-    "declined": {
-        "collected": "declined",
-        "filed": "filed",
-        "opened": "opened",
-        "declined": "declined",
-        "withdrawn": "gone",
-    },
+    "declined": {"collected": "declined", "filed": "filed", "opened": "opened", "declined": "declined"},
     "rejected": {"collected": "held", "rejected": "rejected", "withdrawn": "gone", "resealed": "owed"},
     "gone": {},
 }
@@ -107,11 +101,12 @@ def advance(state: State, happening: Happening) -> State | Refusal:
 
 
 class Delivered(NamedTuple):
-    """What a receipt is held against: the delivery's state and the digests that its envelope named."""
+    """What a receipt is held against: the delivery's state, its envelope's digests, and whether that was withdrawn."""
 
     state: State
     sealed_sha256: Sha256
     opening: Sha256
+    withdrawn: bool = False
 
 
 UNKNOWN: Final = Refusal(
@@ -152,4 +147,12 @@ def judge_receipt(
             message="`previous` is no receipt of this mailbox for this envelope",
             hint="send the earlier one first",
         )
-    return advance(delivered.state, "destroyed" if receipt.mode == "destroyed" else receipt.level)
+    if receipt.mode != "destroyed":
+        return advance(delivered.state, receipt.level)
+    if not delivered.withdrawn:
+        return Refusal(
+            code="receipt-out-of-order",
+            message="only what its sender has withdrawn can be filed as destroyed",
+            hint="decline it, or have the sender withdraw it",
+        )
+    return advance(delivered.state, "destroyed")

@@ -48,7 +48,23 @@ class Settled(NamedTuple):
     id: ObligationId
     duty: Duty
     state: State
-    by: EnvelopeId | ReceiptId
+    by: EnvelopeId | ReceiptId | None
+
+
+class Again(NamedTuple):
+    """A duty to send that is open again; ``met_by``: what had been sent besides and meets it still."""
+
+    id: ObligationId
+    duty: Duty
+    met_by: Sent | None
+
+    @property
+    def settled(self) -> tuple[Settled, ...]:
+        """Return how it ends at once, if it does."""
+        if self.met_by is None:
+            return ()
+        state = settled_state(self.duty, self.met_by.accepted_at)
+        return (Settled(self.id, self.duty, state, self.met_by.header.id),)
 
 
 class Plan(NamedTuple):
@@ -82,15 +98,17 @@ def plan_envelope(
     )
     opened = rules.open_duties(header, index, now)
     earlier = sent_before() if any(duty.kind == "send" for duty in opened) else ()
-    return Plan(tuple(_open(duty, earlier, same) for duty in opened), settled)
+    return Plan(tuple(_open(duty, _first_that_meets(duty, earlier, same)) for duty in opened), settled)
 
 
-def _open(duty: Duty, earlier: Sequence[Sent], same: SameAgency) -> Opened:
-    if duty.kind == "send":
-        for sent in earlier:
-            if settles_by_envelope(duty, sent.header, same):
-                return Opened(duty, settled_state(duty, sent.accepted_at), sent.accepted_at, sent.header.id)
-    return Opened(duty, "open", None, None)
+def _first_that_meets(duty: Duty, sent: Iterable[Sent], same: SameAgency) -> Sent | None:
+    return next((one for one in sent if settles_by_envelope(duty, one.header, same)), None)
+
+
+def _open(duty: Duty, met_by: Sent | None) -> Opened:
+    if met_by is None:
+        return Opened(duty, "open", None, None)
+    return Opened(duty, settled_state(duty, met_by.accepted_at), met_by.accepted_at, met_by.header.id)
 
 
 def plan_receipt(receipt: Receipt, owed: Iterable[Owed], now: Moment) -> tuple[Settled, ...]:
@@ -103,25 +121,42 @@ def plan_receipt(receipt: Receipt, owed: Iterable[Owed], now: Moment) -> tuple[S
 
 
 def plan_withdrawal(
-    header: Header, gone: frozenset[MailboxId], owed: Iterable[Owed], met_by_it: Iterable[Owed]
-) -> tuple[tuple[Settled, ...], tuple[Owed, ...]]:
+    header: Header,
+    gone: frozenset[MailboxId],
+    owed: Iterable[Owed],
+    met_by_it: Iterable[Owed],
+    sent_besides: Sequence[Sent],
+    index: DirectoryIndex,
+) -> tuple[tuple[Settled, ...], tuple[Again, ...]]:
     """Return the receipts no longer owed, and the duties to send that are open again, once *gone* can't have *header*.
 
-    What was sent and taken back was not sent: whoever should have had it is owed it as before.
+    What was sent and taken back was not sent: whoever should have had it is owed it as before, unless something of
+    *sent_besides*, such as the version that replaced it, meets the duty too.
     """
+    same = _same_agency(index)
     ended = tuple(
         Settled(row.id, row.duty, "superseded", header.id)
         for row in owed
         if row.duty.kind == "receipt" and row.duty.envelope == header.id and row.duty.debtor in gone
     )
-    again = tuple(row for row in met_by_it if row.duty.kind == "send" and row.duty.creditor in gone)
+    again = tuple(
+        Again(row.id, row.duty, _first_that_meets(row.duty, sent_besides, same))
+        for row in met_by_it
+        if row.duty.kind == "send" and row.duty.creditor in gone
+    )
     return ended, again
 
 
 def next_moment(duty: Duty, step: int) -> Moment | None:
     """Return when the clock next has to look at *duty*, its steps below *step* taken; ``None`` when never."""
     moments = [duty.steps[step].at] if step < len(duty.steps) else []
-    return min([*moments, duty.due]) if duty.lapses else min(moments, default=None)
+    # What comes at the due moment itself is in time, so a window has lapsed one millisecond later.
+    return min([*moments, duty.due + 1]) if duty.lapses else min(moments, default=None)
+
+
+def has_lapsed(duty: Duty, now: Moment) -> bool:
+    """Answer whether *duty* is an objection window that is over at *now*."""
+    return duty.lapses and duty.due < now
 
 
 def first_step(duty: Duty, now: Moment) -> int:

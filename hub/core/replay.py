@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hub.core import delivery
-from hub.core.duties import Owed, Sent, Settled, plan_envelope, plan_receipt, plan_withdrawal
+from hub.core.duties import Owed, Sent, Settled, has_lapsed, plan_envelope, plan_receipt, plan_withdrawal
 from hub.core.events import Leaf
 from hub.errors import Refusal
 from schemas.directory import DirectoryIndex
@@ -54,6 +54,7 @@ class Replay:
     sent: dict[ThreadId, list[Sent]] = field(default_factory=lambda: defaultdict(list))
     headers: dict[EnvelopeId, Header] = field(default_factory=dict)
     states: dict[tuple[EnvelopeId, MailboxId], delivery.State] = field(default_factory=dict)
+    withdrawn: set[EnvelopeId] = field(default_factory=set)
     taken: list[Taken] = field(default_factory=list)
     expected: list[Conclusion] = field(default_factory=list)
 
@@ -76,18 +77,23 @@ class Replay:
         self.headers[header.id] = header
         self.states.update({(header.id, mailbox): "owed" for mailbox in header.to})
 
-    def receipt(self, receipt: Receipt, at: Moment) -> str | None:
+    def receipt(self, receipt: Receipt, index: DirectoryIndex, at: Moment) -> str | None:
         """Tell that *receipt* was accepted at *at*; return what is wrong with that, or ``None``."""
         header = self.headers.get(receipt.envelope)
         state = self.states.get((receipt.envelope, receipt.mailbox))
         if header is None or state is None:
             return "a receipt for no delivery"
-        after = delivery.advance(state, "destroyed" if receipt.mode == "destroyed" else receipt.level)
+        delivered = delivery.Delivered(state, header.sealed.sha256, header.opening, header.id in self.withdrawn)
+        known = (receipt.previous,) if receipt.previous else ()
+        after = delivery.judge_receipt(receipt, delivered, None, known, at)
         if isinstance(after, Refusal):
             return "a receipt out of order"
         self.states[receipt.envelope, receipt.mailbox] = after
         self.taken.append(Taken(receipt.envelope, receipt.mailbox, receipt.level, at))
-        self._settle(plan_receipt(receipt, self._open(header.thread), at), at)
+        if after == "gone":
+            self._take_back(header, frozenset({receipt.mailbox}), index, at)
+        else:
+            self._settle(plan_receipt(receipt, self._open(header.thread), at), at)
         return None
 
     def waive(self, obligation: ObligationId, state: State, by: str, at: Moment) -> str | None:
@@ -101,27 +107,35 @@ class Replay:
     def lapse(self, obligation: ObligationId, at: Moment) -> bool:
         """Answer whether *obligation* may lapse at *at*, and let it."""
         row = self.rows.get(obligation)
-        if row is None or row.state != "open" or not row.duty.lapses or row.duty.due > at:
+        if row is None or row.state != "open" or not has_lapsed(row.duty, at):
             return False
-        row.state, row.settled_at, row.settled_by = "lapsed", at, ""
+        row.state, row.settled_at, row.settled_by = "lapsed", at, None
         return True
 
-    def withdraw(self, envelope: EnvelopeId, at: Moment) -> None:
+    def withdraw(self, envelope: EnvelopeId, index: DirectoryIndex, at: Moment) -> None:
         """Tell that *envelope* was taken back: gone for whoever had not collected it."""
         header = self.headers[envelope]
-        gone = {box for box in header.to if not isinstance(self._withdrawn(envelope, box), Refusal)}
+        gone = frozenset(box for box in header.to if self._is_withdrawable(envelope, box))
         self.states.update({(envelope, box): "gone" for box in gone})
-        rows = self.threads[header.thread]
+        self.withdrawn.add(envelope)
+        self.sent[header.thread] = [sent for sent in self.sent[header.thread] if sent.header.id != envelope]
+        self._take_back(header, gone, index, at)
+
+    def _take_back(self, header: Header, gone: frozenset[MailboxId], index: DirectoryIndex, at: Moment) -> None:
         met = [
-            Owed(row.id, row.duty) for row in rows if row.settled_by == envelope and row.state in {"met", "met_late"}
+            Owed(row.id, row.duty)
+            for row in self.threads[header.thread]
+            if row.settled_by == header.id and row.state in {"met", "met_late"}
         ]
-        ended, again = plan_withdrawal(header, frozenset(gone), self._open(header.thread), met)
+        owed, besides = self._open(header.thread), self.sent[header.thread]
+        ended, again = plan_withdrawal(header, gone, owed, met, besides, index)
         self._settle(ended, at)
-        for owed in again:
-            row = self.rows[owed.id]
+        for one in again:
+            row = self.rows[one.id]
             row.state, row.settled_at, row.settled_by = "open", None, None
             self.expected.append(Conclusion("obligation-reopened", row.id, None))
-        self.sent[header.thread] = [sent for sent in self.sent[header.thread] if sent.header.id != envelope]
+            if one.met_by is not None:
+                self._settle(one.settled, one.met_by.accepted_at)
 
     def conclude(self, leaf: Leaf) -> str | None:
         """Hold a leaf of the hub's own conclusions against what the rules expect next; return what differs."""
@@ -163,8 +177,8 @@ class Replay:
                 envelope=duty.envelope,
             )
 
-    def _withdrawn(self, envelope: EnvelopeId, mailbox: MailboxId) -> delivery.State | Refusal:
-        return delivery.advance(self.states[envelope, mailbox], "withdrawn")
+    def _is_withdrawable(self, envelope: EnvelopeId, mailbox: MailboxId) -> bool:
+        return not isinstance(delivery.advance(self.states[envelope, mailbox], "withdrawn"), Refusal)
 
     def _open(self, thread: ThreadId) -> list[Owed]:
         return [Owed(row.id, row.duty) for row in self.threads[thread] if row.state == "open"]

@@ -43,10 +43,10 @@ def _objections(
             message="the sharing agreement has no such message type",
             hint="send a type that it lists, or have the partnership agree on this one",
         )
-        return
-    yield from _judge_sender(header, index, allowed, now)
-    yield from _judge_recipients(header, index, allowed, now)
-    yield from _judge_wraps(wraps, keys, now)
+    else:
+        yield from _judge_sender(header, index, allowed, now)
+        yield from _judge_recipients(header, index, allowed, now)
+        yield from _judge_wraps(wraps, keys, now)
 
 
 def _judge_moments(header: Header, now: Moment) -> Iterator[Refusal]:

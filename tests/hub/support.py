@@ -33,7 +33,7 @@ class Facts(NamedTuple):
     """What the pure rules judge by: a directory, an agreement, everybody's keys, and who made them."""
 
     county: County
-    index: DirectoryIndex
+    directory: DirectoryIndex
     rules: Rules
     keys: dict[str, KeyFact]
 
