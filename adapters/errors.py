@@ -14,5 +14,14 @@ class GatewayError(ValueError):
         self.code, self.message, self.hint = code, message, hint
 
 
+def place_of(error: BaseException) -> str:
+    """Return kind and place of *error* for the log; its text is left out, for it may quote content."""
+    trace, place = error.__traceback__, "?"
+    while trace is not None:
+        place = f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {place}"
+
+
 class NotYetError(GatewayError):
     """It can't be done now and may be later without anybody's doing: the draft or delivery waits."""

@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from adapters.errors import GatewayError, NotYetError
+from adapters.errors import GatewayError, NotYetError, place_of
 from adapters.gateway import errands, filing, incoming, outgoing, trust
 from adapters.gateway.client import Client, HubAwayError
 from adapters.gateway.config import Clock, Config, load_config, make_clock
@@ -200,8 +200,8 @@ class Agent:
         except (GatewayError, KeysError, MalformedError) as error:
             _log.warning("%s failed: %s (%s)", name, error.message, error.code)
         except Exception as error:  # noqa: BLE001
-            # A bug in one loop must not stop the others; the text may hold content, so only its kind is logged.
-            _log.error("%s failed: %s", name, type(error).__name__)
+            # A bug in one loop must not stop the others; the text may hold content, so only its kind and place are logged.
+            _log.error("%s failed: %s", name, place_of(error))
         else:
             self.gateway.pacer.worked(name)
             return None

@@ -75,7 +75,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mailboxes: Annotated[tuple[MailboxConfig, ...], Meta(min_length=1, description="The mailboxes served.")]
     adapters: Annotated[
         Mapping[str, Mapping[str, Any]], Meta(description="Adapters enabled, each with a table of its own options.")
-    ] = {"folder": {}}
+    ] = msgspec.field(default_factory=lambda: {"folder": {}})
 
     def find_mailbox(self, mailbox: MailboxId) -> MailboxConfig | None:
         """Return the settings of *mailbox*, or ``None`` where it isn't served here."""

@@ -47,7 +47,13 @@ class Gateway:
         return (box.id for box in self.config.mailboxes)
 
     async def tell(
-        self, tx: Transaction, code: str, topic: str, *, mailbox: MailboxId | None = None, **details: object
+        self,
+        tx: Transaction,
+        code: str,
+        topic: str,
+        *,
+        mailbox: MailboxId | None = None,
+        details: Mapping[str, object] | None = None,
     ) -> bool:
         """Put a notice of the gateway's own into the spool; answer whether it is new.
 
@@ -56,6 +62,6 @@ class Gateway:
         now = self.clock()
         added = await tx.run(
             "add_notice", id=new_id(now), topic=topic, code=code, mailbox=mailbox, source="gateway", at=now,
-            details=dump(details),
+            details=dump(details or {}),
         )  # fmt: skip
         return added > 0

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.base import Filed, Incoming, Later, NeedsPerson, Notice, Outcome, TakesNotices
+from adapters.errors import place_of
 from adapters.gateway.context import Gateway
 from adapters.gateway.receipting import add_receipt
 from adapters.gateway.spool import Row, Transaction
@@ -39,8 +40,8 @@ async def file_collected(gateway: Gateway) -> int:
         try:
             outcome: Outcome = await adapter.file(message)
         except Exception as error:  # noqa: BLE001
-            # Its text may hold content, so only its kind is logged.
-            outcome = Later(reason=type(error).__name__)
+            # Its text may hold content, so only its kind and place are logged.
+            outcome = Later(reason=place_of(error))
         filed += await _take_outcome(gateway, row, key, outcome)
     return filed
 
@@ -90,7 +91,7 @@ async def _wait_for_person(gateway: Gateway, row: Row, code: str) -> None:
         )  # fmt: skip
         await gateway.tell(
             tx, "needs-person", f"person:{row['envelope']}:{row['mailbox']}", mailbox=row["mailbox"],
-            envelope=row["envelope"], thread=row["thread"], type=row["type"], reason=code,
+            details={"envelope": row["envelope"], "thread": row["thread"], "type": row["type"], "reason": code},
         )  # fmt: skip
 
     await gateway.spool.write(work)
@@ -176,7 +177,7 @@ async def tell_notices(gateway: Gateway) -> int:
                 if isinstance(adapter, TakesNotices):
                     await adapter.notify(notice)
         except Exception as error:  # noqa: BLE001
-            _log.error("an adapter failed to take a notice: %s", type(error).__name__)
+            _log.error("an adapter failed to take a notice: %s", place_of(error))
             gateway.pacer.failed(f"notice {row['id']}")
             continue
         await gateway.spool.run("set_told", id=row["id"])

@@ -248,7 +248,7 @@ async def _answer_withdrawal(
     if row["state"] == "filed":
         await gateway.tell(
             tx, "destruction-asked", f"destroy:{notice.envelope}:{mailbox}", mailbox=mailbox,
-            envelope=notice.envelope, record=row["record"] or "",
+            details={"envelope": notice.envelope, "record": row["record"] or ""},
         )  # fmt: skip
         return
     await destroy(gateway, tx, row)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing, Spooled
-from adapters.errors import GatewayError, NotYetError
+from adapters.errors import GatewayError, NotYetError, place_of
 from adapters.gateway.client import MAX_BATCH, MAX_BATCH_BYTES
 from adapters.gateway.compose import Composed, compose
 from adapters.gateway.context import Gateway
@@ -51,8 +51,8 @@ async def collect(gateway: Gateway) -> int:
         except NotYetError:
             raise
         except Exception as error:  # noqa: BLE001
-            # A plugin's failure is its own: the others go on.  Its text may hold content, so only its kind is logged.
-            _log.error("the adapter `%s` failed to collect: %s", name, type(error).__name__)
+            # A plugin's failure is its own: the others go on.  Its text may hold content, so only its kind and place are logged.
+            _log.error("the adapter `%s` failed to collect: %s", name, place_of(error))
     return count
 
 
@@ -232,8 +232,8 @@ async def refuse(gateway: Gateway, row: Row, reason: Mapping[str, str]) -> None:
     async def work(tx: Transaction) -> None:
         if await tx.run("set_refused", envelope=row["envelope"], refusal=dump(reason)):
             await gateway.tell(
-                tx, "send-refused", f"refused:{row['envelope']}", mailbox=row["mailbox"], envelope=row["envelope"],
-                thread=row["thread"], type=row["type"], **reason,
+                tx, "send-refused", f"refused:{row['envelope']}", mailbox=row["mailbox"],
+                details={"envelope": row["envelope"], "thread": row["thread"], "type": row["type"], **reason},
             )  # fmt: skip
 
     await gateway.spool.write(work)
