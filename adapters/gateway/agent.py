@@ -97,6 +97,8 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         config = self.gateway.config
+        # A training clock may let a month pass in a minute.
+        rotate = ROTATE_SECONDS if config.clock == "system" else config.witness_seconds
         loops: list[tuple[str, Pass, float, asyncio.Event | None]] = [
             ("collecting", self.collect_pass, config.poll_seconds, None),
             ("sending", self.send_pass, config.poll_seconds, self._spooled),
@@ -104,7 +106,7 @@ class Agent:
             ("receipting", self.receipt_pass, config.poll_seconds, self._said),
             ("watching", self.watch_pass, config.watch_seconds, None),
             ("witnessing", self.refresh_pass, config.witness_seconds, None),
-            ("rotating keys", self.rotate_pass, ROTATE_SECONDS, None),
+            ("rotating keys", self.rotate_pass, rotate, None),
             *((f"receiving {box}", partial(self.pull_pass, box), 0.0, None) for box in self._looked),
         ]
         tasks = [asyncio.create_task(self._repeat(*one)) for one in loops]
