@@ -1,0 +1,208 @@
+"""What any adapter must do, as tests that a plugin's author runs against it.
+
+::
+
+    class TestMyAdapter(AdapterContract):
+        def harness(self, tmp_path):
+            return MyHarness(tmp_path)
+
+Each ``test_*`` method is found by pytest (with pytest-asyncio in auto mode) and says in one sentence what is true.
+
+Source: design 5 (conformance).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from adapters.base import Adapter, Document, DraftRefused, Filed, Incoming, Outgoing, Spooled, parse_draft
+from schemas.strict_json import dump
+
+# Combining marks, right-to-left, an astral character, a line separator: what names and notes really hold.
+UNICODE: Final = "Zoe\u0308 O\u2019Sample \u05d0\u05d1 \U0001f9f8 \u2028 ﬁ"
+ENVELOPE: Final = "AZ82p-KAfcKGpmUXAcWmjQ"
+THREAD: Final = "AZ82p-KAfFeODkYVQ3MeJg"
+
+
+class ContractError(AssertionError):
+    """The adapter breaks the contract; the text says which sentence of it."""
+
+
+class Harness(Protocol):
+    """The record system behind the adapter, as a test needs it."""
+
+    def open(self) -> Adapter:
+        """Return a fresh adapter over the same system, as after a restart of the gateway."""
+        ...
+
+    def put(self, name: str, draft: bytes, documents: Sequence[Document] = ()) -> None:
+        """Have the system want to send *draft*, complete."""
+        ...
+
+    def count_waiting(self) -> int:
+        """Return how many drafts the system still wants to send."""
+        ...
+
+    def count_records(self) -> int:
+        """Return how many messages are filed in the system."""
+        ...
+
+    def read_record(self, record: str) -> Any:
+        """Return the message filed under the reference *record*."""
+        ...
+
+
+def sample_draft(**changes: Any) -> dict[str, Any]:
+    """Return a draft with content that tests an adapter; its message is no real one."""
+    return {
+        "type": "meeting.claimed/1",
+        "from": "northmere-health/safeguarding",
+        "author": {"name": UNICODE, "role": "named_nurse"},
+        "message": {"note": UNICODE, "number": 1.5, "none": None, "list": [[], {}, True]},
+        **changes,
+    }
+
+
+def sample_incoming(**changes: Any) -> Incoming:
+    """Return a message as a gateway hands it over."""
+    message = Incoming(
+        envelope=ENVELOPE,
+        mailbox="northmere-health/safeguarding",
+        seq=7,
+        type="minutes.full/1",
+        sender="sampleton-childrens-services/mash",
+        recipients=("northmere-health/safeguarding",),
+        thread=THREAD,
+        at=1_783_324_800_000,
+        accepted_at=1_783_324_801_000,
+        author="p" * 43,
+        author_role="team_manager",
+        purpose="child_protection",
+        basis=("CA1989_S47",),
+        consent="not_needed_lawful_basis",
+        classification="OFFICIAL-SENSITIVE",
+        marks=("not_for_family",),
+        retention="case",
+        message={"note": UNICODE, "list": [1, 2.5, None, {"a": "b"}]},
+        documents=(Document(name="minutes.pdf", type="application/pdf", content=b"%PDF\x00\xff"),),
+    )
+    return replace(message, **changes)
+
+
+async def collect(adapter: Adapter) -> list[Outgoing]:
+    """Return everything that *adapter* wants to send now."""
+    return [outgoing async for outgoing in adapter.collect()]
+
+
+def _must(holds: object, sentence: str) -> None:
+    if not holds:
+        raise ContractError(sentence)
+
+
+class AdapterContract:
+    """The contract; subclass it and give :meth:`harness`."""
+
+    def harness(self, tmp_path: Path) -> Harness:
+        """Return the record system to test against; *tmp_path* is an empty folder."""
+        raise NotImplementedError
+
+    async def test_a_draft_is_yielded_until_it_is_done(self, tmp_path: Path) -> None:
+        """A draft keeps its key over repeats and restarts, and is gone once `done` was called."""
+        harness = self.harness(tmp_path)
+        harness.put("one", dump(sample_draft()))
+        adapter = harness.open()
+        first, again, after = await collect(adapter), await collect(adapter), await collect(harness.open())
+        _must(len(first) == len(again) == len(after) == 1, "a draft is yielded until it is done")
+        _must(first[0].key == again[0].key == after[0].key, "a draft keeps its key")
+        await after[0].done(Spooled(envelope=ENVELOPE, thread=THREAD))
+        _must(not await collect(adapter), "a draft that is done is not yielded again")
+        _must(harness.count_waiting() == 0, "a draft that is done no longer waits")
+        await first[0].done(Spooled(envelope=ENVELOPE, thread=THREAD))
+
+    async def test_two_equal_drafts_are_two(self, tmp_path: Path) -> None:
+        """The same content wanted twice is two drafts with different keys."""
+        harness = self.harness(tmp_path)
+        harness.put("one", dump(sample_draft()))
+        harness.put("two", dump(sample_draft()))
+        keys = [outgoing.key for outgoing in await collect(harness.open())]
+        _must(len(keys) == len(set(keys)) == 2, "two drafts have two keys")
+
+    async def test_what_is_said_is_sent(self, tmp_path: Path) -> None:
+        """Text of any script, fractions, nulls and bytes of any value come through unchanged."""
+        harness = self.harness(tmp_path)
+        paper = Document(name="Müller minutes.pdf", type="application/pdf", content=bytes(range(256)))
+        harness.put("one", dump(sample_draft(attachments=[paper.name])), [paper])
+        outgoing = (await collect(harness.open()))[0]
+        _must(outgoing.draft == parse_draft(dump(sample_draft(attachments=[paper.name]))), "the draft is unchanged")
+        _must(
+            [(one.name, one.content) for one in outgoing.documents] == [(paper.name, paper.content)],
+            "documents are unchanged",
+        )
+
+    async def test_a_malformed_draft_stops_nothing(self, tmp_path: Path) -> None:
+        """A malformed draft doesn't wait for ever, and doesn't keep the one behind it."""
+        harness = self.harness(tmp_path)
+        harness.put("a-bad", b'{"type": 7}')
+        harness.put("b-good", dump(sample_draft()))
+        adapter = harness.open()
+        await collect(adapter)
+        found = await collect(adapter)
+        _must(len(found) == 1, "a malformed draft is not yielded, and a good one is")
+        _must(harness.count_waiting() == 1, "a malformed draft is taken out of the way")
+
+    async def test_a_refused_draft_no_longer_waits(self, tmp_path: Path) -> None:
+        """A draft that the gateway refuses is not yielded again."""
+        harness = self.harness(tmp_path)
+        harness.put("one", dump(sample_draft()))
+        adapter = harness.open()
+        outgoing = (await collect(adapter))[0]
+        await outgoing.done(DraftRefused(code="message-schema", message="no", hint=""))
+        _must(not await collect(adapter), "a refused draft is not yielded again")
+
+    async def test_filing_is_read_back(self, tmp_path: Path) -> None:
+        """What `Filed` names is in the record system, unchanged."""
+        harness = self.harness(tmp_path)
+        message = sample_incoming()
+        outcome = await harness.open().file(message)
+        _must(isinstance(outcome, Filed), "a message is filed")
+        if isinstance(outcome, Filed):
+            _must(harness.read_record(outcome.record) == message.message, "what is filed is what came")
+
+    async def test_filing_twice_is_filing_once(self, tmp_path: Path) -> None:
+        """A gateway killed between filing and its receipt asks again: same record, nothing added."""
+        harness = self.harness(tmp_path)
+        first = await harness.open().file(sample_incoming())
+        again = await harness.open().file(sample_incoming())
+        _must(first == again, "filing again gives the same record")
+        _must(harness.count_records() == 1, "filing again adds nothing")
+
+    async def test_two_mailboxes_of_one_agency_both_file(self, tmp_path: Path) -> None:
+        """The same envelope for a second team of the agency is filed for it too."""
+        adapter = self.harness(tmp_path).open()
+        other = sample_incoming(mailbox="northmere-health/paediatrics", seq=3)
+        for message in (sample_incoming(), other, sample_incoming(), other):
+            _must(isinstance(await adapter.file(message), Filed), "each team's delivery is filed")
+
+    async def test_documents_with_dangerous_names_stay_inside(self, tmp_path: Path) -> None:
+        """A name that means a path, a reserved file, or the same file twice harms nothing and loses nothing."""
+        harness = self.harness(tmp_path / "system")
+        names = ["../../escaped", "message.json", "a\u202efdp.exe", ".hidden", "A.TXT", "a.txt", "CON"]
+        documents = tuple(Document(name=name, type="text/plain", content=name.encode()) for name in names)
+        outcome = await harness.open().file(sample_incoming(documents=documents))
+        _must(isinstance(outcome, Filed), "a message with odd names is filed")
+        _must(not list(tmp_path.rglob("escaped")), "no document leaves its place")
+        if isinstance(outcome, Filed):
+            _must(harness.read_record(outcome.record) == sample_incoming().message, "no document replaces the message")
+
+
+__all__ = [
+    "AdapterContract",
+    "ContractError",
+    "Harness",
+    "collect",
+    "sample_draft",
+    "sample_incoming",
+]
