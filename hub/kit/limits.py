@@ -9,6 +9,7 @@ Source: promises 3 (measured), DESIGN threats "anyone unauthenticated".
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, cast
 
@@ -109,6 +110,11 @@ def _too_large(max_bytes: int) -> LimitError:
     return LimitError(413, "request-too-large", f"the body is longer than {max_bytes} bytes", "send less at once")
 
 
+def is_worth_logging(record: logging.LogRecord) -> bool:
+    """Answer whether *record* is more than somebody's bytes that weren't HTTP: those are answered 400 and forgotten."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
 class _Overloaded(asyncio.Protocol):
     """One connection too many: told so and closed, without a byte of it being read."""
 
@@ -119,6 +125,8 @@ class _Overloaded(asyncio.Protocol):
 
 def limit_connections(server: web.Server, most: int) -> Callable[[], asyncio.BaseProtocol]:
     """Return a protocol factory that serves at most *most* connections at once and refuses further ones."""
+
+    logging.getLogger("aiohttp.server").addFilter(is_worth_logging)
 
     def make() -> asyncio.BaseProtocol:
         return _Overloaded() if len(server.connections) >= most else server()
