@@ -24,7 +24,7 @@ from schemas.directory import DirectoryIndex, parse_directory
 from schemas.envelope import Wraps, parse_wraps, split_envelope
 from schemas.rules.compiled import Rules
 from schemas.strict_json import MalformedError
-from tests.county import ORIGIN, County, Sent
+from tests.county import MASH, ORIGIN, County, Sent
 
 BAD = (HubError, KeysError, MalformedError)
 
@@ -122,3 +122,20 @@ def _evidence(tx: Transaction, leaf: dict[str, Any]) -> Iterator[bytes]:
             yield from (row.jws for row in tx.withdrawals_of(leaf["envelope"]))
         case "key-published":
             yield from (row.statement for row in tx.key_history(leaf["kid"]))
+
+
+def hold(county: County, *parties: str, by: str = MASH, **changes: Any) -> Sent:
+    """Return the envelope by which *by* registers a strategy discussion with *parties*."""
+    facts = {"meeting": "strategy"}
+    return county.seal("meeting.held/1", by, parties, facts=facts, parties=parties, **changes)
+
+
+def minutes(county: County, thread: str, *to: str, by: str = MASH, **changes: Any) -> Sent:
+    """Return the full minutes of the meeting *thread*, to each of *to*."""
+    facts = {"variant": "full", **changes.pop("facts", {})}
+    return county.seal("minutes.full/1", by, to, thread=thread, facts=facts, parties=to, **changes)
+
+
+def note(county: County, thread: str, *to: str, **changes: Any) -> Sent:
+    """Return the decision note of the meeting *thread*, to each of *to*."""
+    return county.seal("minutes.decisions/1", MASH, to, thread=thread, parties=to, **changes)
