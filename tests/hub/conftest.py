@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,23 @@ from tests.county import County, Desk
 from tests.hub.support import verify
 
 
+@asynccontextmanager
+async def _at_work(store: Store, folder: Path) -> AsyncIterator[Desk]:
+    county = County()
+    yield Desk(county, store, await county.found(store))
+    verdict = await verify(store, county, folder / "export")
+    assert verdict.problems == []
+
+
 @pytest.fixture
 async def desk(store: Store, tmp_path: Path) -> AsyncIterator[Desk]:
     """Give a founded county; afterwards the log must verify from its first leaf without trusting the hub."""
-    county = County()
-    made = Desk(county, store, await county.found(store))
-    yield made
-    verdict = await verify(store, county, tmp_path / "export")
-    assert verdict.problems == []
+    async with _at_work(store, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def quick_desk(sqlite_store: Store, tmp_path: Path) -> AsyncIterator[Desk]:
+    """Give ``desk`` on SQLite alone, for what the database has no part in."""
+    async with _at_work(sqlite_store, tmp_path) as made:
+        yield made
