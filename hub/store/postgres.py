@@ -222,7 +222,7 @@ class PostgresStore:
         except StoreError:
             return Health(False, "postgresql", 0, 0, waiting)
         alive = self._readers.alive() and (self._writer is None or self._writer.alive())
-        return Health(alive, "postgresql", 0, 0, waiting)
+        return Health(alive, "postgresql", 0, 0, waiting, self._writer.batches if self._writer else 0)
 
     async def backup(self, path: Path) -> None:
         """Refuse: the server has its own tool."""

@@ -184,10 +184,11 @@ class WithdrawalRow(Row, frozen=True):
 
 
 class Health(Row, frozen=True):
-    """Whether the store answers, and what an operator would look at; sizes in bytes."""
+    """Whether the store answers, and what an operator would look at; sizes in bytes, commits since it was opened."""
 
     ok: bool
     engine: str
     size: int
     wal: int
     waiting: int
+    commits: int = 0

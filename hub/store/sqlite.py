@@ -187,7 +187,8 @@ class SqliteStore:
         wal = _size(self._path.with_name(self._path.name + "-wal"))
         alive = self._readers.alive() and (self._writer is None or self._writer.alive())
         waiting = self._readers.waiting() + (self._writer.waiting() if self._writer else 0)
-        return Health(alive and wal <= WAL_ALARM, "sqlite", _size(self._path), wal, waiting)
+        commits = self._writer.batches if self._writer else 0
+        return Health(alive and wal <= WAL_ALARM, "sqlite", _size(self._path), wal, waiting, commits)
 
     async def backup(self, path: Path) -> None:
         """Write a copy to *path*, with its large bodies in ``<path>.bodies/``; see :class:`hub.store.base.Store`."""
@@ -261,7 +262,9 @@ class SqliteStore:
 
 def _connect(uri: str) -> sqlite3.Connection:
     # Each connection is used by one thread at a time, but opened here so that its errors come out here.
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=5)
+    return sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=5
+    )
 
 
 def _size(path: Path) -> int:

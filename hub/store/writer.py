@@ -151,6 +151,7 @@ class Lane:
         """Start a thread for each of *engines*, which gets batches of up to *together* jobs."""
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._run, self._together, self._closing = run, together, False
+        self.batches = 0
         # Daemons: a program that forgets to close its store still ends, and a commit is whole or not at all.
         self._threads = [
             threading.Thread(target=self._work, args=(engine,), name=f"store-{name}-{number}", daemon=True)
@@ -195,6 +196,8 @@ class Lane:
                     self._run(engine, jobs)
                 except BaseException as error:  # noqa: BLE001 - a thread that ends would leave everybody waiting
                     _fail(jobs, error)
+                # Threads share the number, which is exact where there is one: the writer's, a commit a batch.
+                self.batches += 1
                 _answer(jobs)
         engine.close()
 

@@ -1,0 +1,53 @@
+"""The benches themselves, with tiny numbers: they run, and say what they say they say.  Nothing here is timed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from schemas.strict_json import dump
+from tests.bench import lifecycle, report, rules, sweep
+from tests.bench.figures import Figures, Goal, load
+
+
+def _measured(measure: Callable[[argparse.Namespace], Figures], folder: Path, n: int) -> Figures:
+    figures = measure(argparse.Namespace(n=n, rounds=1, folder=folder))
+    (folder / "figures.json").write_bytes(dump(figures))
+    assert load(folder / "figures.json") == figures
+    return figures
+
+
+def test_every_load_goes_through_a_real_hub(tmp_path: Path) -> None:
+    """One and six recipients, singly and in batches: every answer is the expected one, and costs are counted."""
+    figures = _measured(lifecycle.measure, tmp_path, 6)
+    assert [row["load"] for row in figures.rows] == ["1→1 singly", "1→1 by 100", "1→6 singly", "1→6 by 100"]
+    assert all(float(row["hub CPU each, ms"]) > 0 and float(row["commits each"]) > 0 for row in figures.rows)
+    assert list(tmp_path.glob("hub-bench-*")) == []
+
+
+def test_a_sweep_takes_what_is_due_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 300 open obligations with 20 due, 20 are swept; of 3, all."""
+    monkeypatch.setattr(sweep, "DUE", 20)
+    assert [row["due"] for row in _measured(sweep.measure, tmp_path, 300).rows] == [3, 20, 20]
+
+
+def test_an_agreement_is_made_to_any_size(tmp_path: Path) -> None:
+    """The engine is measured against exactly as many rules as the figures say, and opens duties under each."""
+    figures = _measured(rules.measure, tmp_path, 100)
+    assert [row["rules"] for row in figures.rows] == [10, 10, 100, 100]
+    assert all(int(row["duties opened"]) > 0 for row in figures.rows)
+
+
+def test_a_goal_that_is_missed_is_said() -> None:
+    """The page counts what is met, and names what isn't."""
+    goals = [
+        Goal(name="quick", limit=1.0, measured=0.5, unit="ms"),
+        Goal(name="small", limit=1.0, measured=1.0, unit="MB"),
+    ]
+    figures = Figures(program="x", title="X", machine={}, rows=[{"load": "one", "ms": 0.5}], goals=goals, notes=[])
+    page = report.page([figures])
+    assert "1 of 2 met" in page
+    assert "| X: small | 1 MB | 1 | **not met** |" in page
