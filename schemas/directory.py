@@ -221,7 +221,8 @@ class DirectoryIndex:
     def open_heirs(self, mailbox: MailboxId, at: Moment) -> tuple[MailboxId, ...]:
         """Return *mailbox*, or where it ended the mailboxes that answer for it at *at*: never nobody if anyone is left.
 
-        At each successor that is the team of the same name, else a mailbox with one of its roles, else the first.
+        In the mailbox's own agency while that has one open, else at each successor: the deputy or manager, else the
+        team of the same name, else a mailbox with one of its roles, else the first.
         """
         todo, heirs, seen = [mailbox], set[MailboxId](), set[MailboxId]()
         while todo:
@@ -230,15 +231,28 @@ class DirectoryIndex:
             if self.is_open(name, at):
                 heirs.add(name)
                 continue
-            found = self._boxes.get(name)
             entry = self._agencies.get(agency_of(name))
-            for successor in entry.successors if entry else ():
-                boxes = self._agencies[successor.agency].mailboxes
-                team = f"{successor.agency}/{name.partition('/')[2]}"
-                same = [box.id for box in boxes if box.id == team]
-                alike = [box.id for box in boxes if found and not set(box.roles).isdisjoint(found[1].roles)]
-                todo += [heir for heir in (same or alike or [box.id for box in boxes])[:1] if heir not in seen]
+            if entry is None:
+                continue
+            is_left = any(self.is_open(box.id, at) for box in entry.mailboxes)
+            places = [entry] if is_left else [self._agencies[successor.agency] for successor in entry.successors]
+            todo += [heir for place in places for heir in self._stand_ins(name, place, at)[:1] if heir not in seen]
         return tuple(sorted(heirs))
+
+    def _stand_ins(self, name: MailboxId, agency: AgencyEntry, at: Moment) -> list[MailboxId]:
+        """Return the mailboxes of *agency*, open ones if any are, the one that answers for *name* first."""
+        gone = self.find_mailbox(name)
+        team = f"{agency.id}/{name.partition('/')[2]}"
+
+        def distance(box: Mailbox) -> int:
+            if gone is not None and box.id in {gone.deputy, gone.manager}:
+                return 0 if box.id == gone.deputy else 1
+            if box.id == team:
+                return 2
+            return 3 if gone is not None and not set(box.roles).isdisjoint(gone.roles) else 4
+
+        boxes = [box for box in agency.mailboxes if self.is_open(box.id, at)] or list(agency.mailboxes)
+        return [box.id for box in sorted(boxes, key=distance)]
 
     def is_same_or_successor(self, agency: AgencyId, of: AgencyId) -> bool:
         """Answer whether *agency* is *of*, or took over from it directly or through others."""

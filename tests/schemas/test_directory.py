@@ -177,3 +177,33 @@ def test_an_ended_mailbox_leads_to_its_heirs() -> None:
     assert index.open_heirs("old/forgotten", NOW) == ("alike/first", "first/first", "same/first")
     assert index.open_heirs("circle/team", NOW) == ()
     assert index.open_heirs("nowhere/team", NOW) == ()
+
+
+def test_a_closed_team_leads_to_its_own_agency_while_that_is_open() -> None:
+    """The deputy, else the manager, else a team with one of its roles, else the first that is open."""
+    closed: dict[str, Any] = {"valid_to": 10, "roles": ["r"]}
+    others = (mailbox("a/first"), mailbox("a/alike", roles=["r"]), mailbox("a/manager"), mailbox("a/deputy"))
+    follows = [{"agency": "b"}]
+    named = {"deputy": "a/deputy", "manager": "a/manager"}
+    new = agency("b", mailbox("b/team"))
+
+    def heirs(*rest: dict[str, Any], **people: str) -> tuple[str, ...]:
+        old = agency("a", mailbox("a/team", **closed, **people), *rest, successors=follows)
+        return _index(old, new).open_heirs("a/team", NOW)
+
+    assert heirs(*others, **named) == ("a/deputy",)
+    assert heirs(*others, manager="a/manager") == ("a/manager",)
+    assert heirs(*others) == ("a/alike",)
+    assert heirs(mailbox("a/first"), mailbox("a/second")) == ("a/first",)
+    assert heirs() == ("b/team",)
+
+
+def test_heirs_of_heirs_answer_where_an_heir_has_ended_too() -> None:
+    """A chain of endings leads to whoever is left."""
+    ended: dict[str, Any] = {"valid_from": 0, "valid_to": 10}
+    index = _index(
+        agency("one", mailbox("one/team"), successors=[{"agency": "two"}], **ended),
+        agency("two", mailbox("two/team"), successors=[{"agency": "three"}], **ended),
+        agency("three", mailbox("three/team")),
+    )
+    assert index.open_heirs("one/team", NOW) == ("three/team",)
