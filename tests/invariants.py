@@ -5,6 +5,7 @@ Reads the tables themselves, not the verbs, so that a verb can't hide what it di
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ def _check_log(tx: Transaction) -> list[Leaf]:
     head = tx.log_head()
     rows = _rows(tx, "SELECT ix, at, event, agency, thread, hash, body FROM leaf ORDER BY ix")
     assert [row[0] for row in rows] == list(range(head.size)), "the log's indices have a gap, or the head is off"
-    assert all(a[1] <= b[1] for a, b in zip(rows, rows[1:], strict=False)), "the log's moments run backwards"
+    assert all(a[1] <= b[1] for a, b in itertools.pairwise(rows)), "the log's moments run backwards"
     assert not rows or rows[-1][1] <= head.at, "the head's moment is behind the log's"
     tree = merkle.Frontier()
     nodes: dict[tuple[int, int], bytes] = {}
@@ -139,7 +140,9 @@ def _check_obligations(tx: Transaction, leaves: list[Leaf]) -> None:
         elif leaf.event == "obligation-settled":
             assert said[leaf.obligation or ""] == "open", f"obligation {leaf.obligation} was settled twice"
             said[leaf.obligation or ""] = leaf.outcome or ""
-    known = {bytes(row[0]) for table in ("envelope", "receipt", "waiver") for row in _rows(tx, f"SELECT id FROM {table}")}
+    known = {
+        bytes(row[0]) for table in ("envelope", "receipt", "waiver") for row in _rows(tx, f"SELECT id FROM {table}")
+    }
     states = {}
     for raw, blob, kind, rule, family, thread, debtor, creditor, due, state, settled_at, settled_by, next_at in _rows(
         tx,
@@ -155,7 +158,9 @@ def _check_obligations(tx: Transaction, leaves: list[Leaf]) -> None:
         assert state in STATES, f"obligation {name} is in no state"
         assert (state == "open") == (settled_at is None), f"obligation {name}: state and settlement"
         assert state == "open" or next_at is None, f"obligation {name} is at rest, but the clock looks at it"
-        assert settled_by is None or bytes(settled_by) in known, f"obligation {name} was settled by nothing that is here"
+        assert settled_by is None or bytes(settled_by) in known, (
+            f"obligation {name} was settled by nothing that is here"
+        )
         assert pack(duty.envelope) in known, f"obligation {name} was opened by nothing that is here"
     assert states == said, "the obligations aren't as the log says"
 

@@ -1,0 +1,1 @@
+"""The one place that knows SQL: base (read, write), transaction, queries, writer, and the two databases."""

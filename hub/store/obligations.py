@@ -147,7 +147,9 @@ def list_obligations(
     else:
         sources = [("obligations_by_state", "")]
     streams = [
-        _stream(tx, query, {"mailbox": mailbox, "state": each, "before": _NEVER if due_before is None else due_before}, last)
+        _stream(
+            tx, query, {"mailbox": mailbox, "state": each, "before": _NEVER if due_before is None else due_before}, last
+        )
         for query, mailbox in sources
         for each in (STATES if state is None else (state,))
     ]
@@ -165,14 +167,10 @@ def obligations_between(tx: Session, start: int, end: int) -> list[ObligationRow
     return list(heapq.merge(*streams, key=_order))
 
 
-def _stream(
-    tx: Session, query: str, values: dict[str, object], after: tuple[int, bytes]
-) -> Iterator[ObligationRow]:
+def _stream(tx: Session, query: str, values: dict[str, object], after: tuple[int, bytes]) -> Iterator[ObligationRow]:
     """Yield what *query* finds beyond *after*, a page at a time, so that only what is asked for is read."""
     while True:
-        page = tx.connection.rows(
-            query, {**values, "after_due": after[0], "after_id": after[1], "limit": _PAGE}
-        )
+        page = tx.connection.rows(query, {**values, "after_due": after[0], "after_id": after[1], "limit": _PAGE})
         yield from map(_obligation, page)
         if len(page) < _PAGE:
             return

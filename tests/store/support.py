@@ -78,13 +78,21 @@ def put_receipt(
         thread=found.thread if found else None,
         level=level,
     )
-    row = ReceiptRow(name, envelope, mailbox, level, None, None, at, at, b"jws-" + name.encode(), ledger.append(tx, event, at))
+    row = ReceiptRow(
+        name, envelope, mailbox, level, None, None, at, at, b"jws-" + name.encode(), ledger.append(tx, event, at)
+    )
     tx.add_receipt(row)
     return row
 
 
 def make_duty(
-    envelope: str, thread: str, *, due: int = NOW + 1000, debtor: str = CAROL, creditor: str = BOB, rule: str = "full-minutes"
+    envelope: str,
+    thread: str,
+    *,
+    due: int = NOW + 1000,
+    debtor: str = CAROL,
+    creditor: str = BOB,
+    rule: str = "full-minutes",
 ) -> Duty:
     """Return a duty to send."""
     return Duty(

@@ -56,7 +56,9 @@ async def test_leaves_are_found_by_all_that_they_speak_of(store: Store) -> None:
         put_envelope(tx, sent, thread=thread, at=NOW)
         put_receipt(tx, sent, at=NOW + 1)
         name = put_obligations(tx, make_duty(sent, thread), at=NOW + 2)[0]
-        refusal = Event(event="envelope-refused", agency="northmere-health", mailbox=ALICE, envelope=refused, thread=new_id())
+        refusal = Event(
+            event="envelope-refused", agency="northmere-health", mailbox=ALICE, envelope=refused, thread=new_id()
+        )
         ledger.append(tx, refusal, NOW + 3)
         _publish(tx, agency="northmere-health", at=NOW + 4)
         return name
@@ -93,10 +95,6 @@ async def test_leaves_are_found_by_all_that_they_speak_of(store: Store) -> None:
 
 async def test_searching_the_log_goes_on_beyond_a_page(store: Store) -> None:
     """A rare leaf is found behind more leaves than are read at once."""
-
-    def record(tx: Transaction) -> None:
-        for _ in range(1100):
-            _publish(tx, "obligation-opened-not", "sampleton-council")
 
     def many(tx: Transaction) -> None:
         for number in range(1100):
@@ -202,7 +200,8 @@ async def test_wraps_are_replaced(store: Store) -> None:
     await store.write(lambda tx: put_envelope(tx, name))
     await store.write(lambda tx: tx.replace_wraps(name, b"new wraps"))
     found = await store.read(lambda tx: tx.find_envelope(name))
-    assert found is not None and found.wraps == b"new wraps"
+    assert found is not None
+    assert found.wraps == b"new wraps"
 
 
 async def test_retention_finds_what_has_expired(store: Store) -> None:
@@ -235,7 +234,10 @@ async def test_feeds_count_without_gaps(store: Store) -> None:
     await store.write(record)
 
     def look(tx: Transaction) -> None:
-        assert [(row.seq, row.kind, row.ref) for row in tx.feed(BOB, 0, 10)] == [(1, "delivery", name), (2, "notice", notice)]
+        assert [(row.seq, row.kind, row.ref) for row in tx.feed(BOB, 0, 10)] == [
+            (1, "delivery", name),
+            (2, "notice", notice),
+        ]
         assert [row.seq for row in tx.feed(BOB, 1, 10)] == [2]
         assert [row.seq for row in tx.feed(BOB, 0, 1)] == [1]
         assert [tx.feed_size(mailbox) for mailbox in (ALICE, BOB, CAROL, "no/body")] == [1, 2, 1, 0]
@@ -284,7 +286,11 @@ async def test_a_delivery_begins_again_under_a_later_number(store: Store) -> Non
         found = tx.find_delivery(name, BOB)
         assert found is not None
         assert (found.seq, found.state, found.kid, found.at) == (3, "owed", other, NOW + 2)
-        assert [(row.kind, row.ref) for row in tx.feed(BOB, 0, 10)] == [("tombstone", ""), ("tombstone", ""), ("delivery", name)]
+        assert [(row.kind, row.ref) for row in tx.feed(BOB, 0, 10)] == [
+            ("tombstone", ""),
+            ("tombstone", ""),
+            ("delivery", name),
+        ]
         assert tx.feed_deliveries(BOB, 2, 10)[0].body is not None
         assert tx.deliveries_of(name) == [found]
 
@@ -324,10 +330,12 @@ async def test_receipts_come_back_by_envelope_mailbox_and_thread(store: Store) -
 
     def look(tx: Transaction) -> None:
         row = tx.find_receipt(ids[0])
-        assert row is not None and (row.mailbox, row.level, row.actor) == (BOB, "collected", None)
+        assert row is not None
+        assert (row.mailbox, row.level, row.actor) == (BOB, "collected", None)
         assert [row.id for row in tx.receipts_of(name)] == [ids[0], ids[2], ids[1]]
         last = tx.last_receipt(name, BOB)
-        assert last is not None and last.id == ids[2]
+        assert last is not None
+        assert last.id == ids[2]
         assert tx.last_receipt(name, CAROL) is None
         assert [row.id for row in tx.receipts_for_threads([thread, new_id()])] == ids
         assert tx.find_receipt(new_id()) is None
@@ -368,7 +376,8 @@ async def test_obligations_are_settled_advanced_and_reopened(store: Store) -> No
 
     def look(tx: Transaction) -> None:
         met, moved = tx.find_obligation(ids[0]), tx.find_obligation(ids[1])
-        assert met is not None and moved is not None
+        assert met is not None
+        assert moved is not None
         assert (met.state, met.settled_at, met.settled_by, met.next_at) == ("met", NOW + 7, name, None)
         assert (moved.state, moved.step, moved.next_at, moved.opened_index) == ("open", 1, NOW + 50, 2)
         assert [row.id for row in tx.thread_obligations(thread, only_open=True)] == [ids[1]]
@@ -384,7 +393,13 @@ async def test_obligations_are_settled_advanced_and_reopened(store: Store) -> No
     await store.write(reopen)
     again = await store.read(lambda tx: tx.find_obligation(ids[0]))
     assert again is not None
-    assert (again.state, again.settled_at, again.settled_by, again.step, again.next_at) == ("open", None, None, 2, NOW + 60)
+    assert (again.state, again.settled_at, again.settled_by, again.step, again.next_at) == (
+        "open",
+        None,
+        None,
+        2,
+        NOW + 60,
+    )
 
 
 async def test_the_sweep_sees_only_what_is_due(store: Store) -> None:
@@ -410,7 +425,14 @@ async def test_obligations_are_listed_in_pages_by_every_filter(store: Store) -> 
     name, threads = new_id(), [new_id(), new_id()]
     boxes = (ALICE, BOB, CAROL)
     duties = [
-        make_duty(name, threads[number % 2], due=NOW + number // 3, debtor=boxes[number % 3], creditor=boxes[(number + 1) % 3], rule=f"r{number}")
+        make_duty(
+            name,
+            threads[number % 2],
+            due=NOW + number // 3,
+            debtor=boxes[number % 3],
+            creditor=boxes[(number + 1) % 3],
+            rule=f"r{number}",
+        )
         for number in range(240)
     ]
 
@@ -468,8 +490,10 @@ async def test_documents_are_kept_version_by_version(store: Store) -> None:
 
     def look(tx: Transaction) -> None:
         current, before = tx.current_document("directory"), tx.current_document("directory", NOW + 1)
-        assert current is not None and current.version == 2
-        assert before is not None and before.document == b"1"
+        assert current is not None
+        assert current.version == 2
+        assert before is not None
+        assert before.document == b"1"
         assert tx.find_document("directory", 2) == current
         assert tx.documents("directory") == [before, current]
         assert tx.current_document("agreement") is None
@@ -482,7 +506,9 @@ async def test_a_later_statement_about_a_key_replaces_the_earlier(store: Store) 
     """Keys are listed by their newest statement; the earlier ones are kept as history."""
 
     def row(tx: Transaction, kid: str, sequence: int, state: str) -> KeyRow:
-        return KeyRow(kid, "northmere-health", None, "seal", sequence, state, NOW, NOW + 9, NOW, None, b"jws", NOW, _publish(tx))
+        return KeyRow(
+            kid, "northmere-health", None, "seal", sequence, state, NOW, NOW + 9, NOW, None, b"jws", NOW, _publish(tx)
+        )
 
     other = digests.sha256_b64u(b"another key")
 
@@ -518,9 +544,11 @@ async def test_waivers_and_withdrawals_are_kept(store: Store) -> None:
 
     def look(tx: Transaction) -> None:
         found = tx.find_waiver(waiver)
-        assert found is not None and (found.obligation, found.jws, found.index) == (obligation, b"waiver", 4)
+        assert found is not None
+        assert (found.obligation, found.jws, found.index) == (obligation, b"waiver", 4)
         gone = tx.find_withdrawal(withdrawal)
-        assert gone is not None and (gone.envelope, gone.jws) == (envelope, b"withdrawal")
+        assert gone is not None
+        assert (gone.envelope, gone.jws) == (envelope, b"withdrawal")
         assert tx.withdrawals_of(envelope) == [gone]
         assert tx.find_waiver(new_id()) is None
         assert tx.find_withdrawal(new_id()) is None

@@ -57,15 +57,16 @@ async def test_nothing_answered_is_lost_to_kills(
     """After each of many kills every answered envelope is there once, and all of the database agrees."""
     moments = random.Random(SEED)
     answered: set[str] = set()
-    kills = KILLS if store_url.startswith("sqlite") else KILLS // 3
+    kills = KILLS if store_url.startswith("sqlite") else KILLS // 5
     for number in range(kills):
         said = await asyncio.to_thread(_kill_one, processes, store_url, moments.uniform(0, 0.05))
         assert answered.isdisjoint(said)
         answered.update(said)
         store = open_store(store_url)
-        missing = await store.read(lambda tx: [name for name in answered if tx.body(name) is None])
+        missing = await store.read(lambda tx: [name for name in said if tx.body(name) is None])  # noqa: B023
         assert missing == [], f"kill {number} of seed {SEED}"
-        if number % 10 == 9:
+        if number == kills - 1:
+            assert await store.read(lambda tx: all(tx.find_envelope(name) for name in answered))
             await store.read(check_transaction)
         await store.close()
     assert len(answered) > kills

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import psycopg
@@ -104,10 +105,8 @@ async def test_a_work_that_swallows_an_error_is_not_said_to_be_done(store: Store
             tx.add_leaf(None)  # type: ignore[arg-type]
         except AttributeError:
             pass
-        try:
+        with contextlib.suppress(psycopg.Error):
             tx.connection.run("add_node", {"level": 1, "ix": None, "hash": b""})
-        except psycopg.Error:
-            pass
 
     with pytest.raises(RuntimeError, match="after its transaction had failed"):
         await store.write(work)

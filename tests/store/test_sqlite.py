@@ -88,7 +88,11 @@ async def test_a_second_process_is_refused(sqlite_store: Store, path: Path) -> N
     """Another process gets an error that says what to do, whatever it is; this one doesn't notice."""
     program = "import sys; from hub.store.base import open_store; open_store(sys.argv[1])"
     done = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", program, f"sqlite:///{path}"], capture_output=True, text=True, check=False
+        subprocess.run,
+        [sys.executable, "-c", program, f"sqlite:///{path}"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "StoreLockedError: another process has the database" in done.stderr
     with pytest.raises(StoreLockedError) as caught:
