@@ -52,6 +52,7 @@ def debts(duties: tuple[Duty, ...]) -> list[tuple[str, str]]:
         ("recipients", "sender", [(HEALTH, CHAIR), (POLICE, CHAIR)]),
         ("sender", "each-party", [(CHAIR, GP), (CHAIR, HEALTH)]),
         ("each-party", "sender", [(GP, CHAIR), (HEALTH, CHAIR)]),
+        ("recipients", "each-party", [(HEALTH, GP), (POLICE, GP), (POLICE, HEALTH)]),
         ("sender", "party:gp", [(CHAIR, GP)]),
         ("sender", "party:school_nursing", []),
         ("party:social_care", "party:health", [(CHAIR, GP), (CHAIR, HEALTH)]),
@@ -248,6 +249,14 @@ def test_a_duty_opened_late_keeps_what_is_to_come_and_everything_overdue() -> No
         now=ms("2027-07-10 14:00"),
     )
     assert [step.notice for step in late.steps] == ["overdue", "overdue", "overdue"]
+
+
+def test_a_warning_due_at_this_very_moment_is_past() -> None:
+    """Only what lies ahead of the opening is a warning."""
+    rule = send_rule('within = "5 hours"', 'warn = ["4 hours before"]')
+    for now, notices in ((ms("2026-07-06 10:59"), ["due-soon", "overdue"]), (ms("2026-07-06 11:00"), ["overdue"])):
+        (duty,) = opened(rule, to=(POLICE,), now=now)
+        assert [step.notice for step in duty.steps] == notices
 
 
 def test_absence_is_never_silent() -> None:
