@@ -16,7 +16,12 @@ JOSE = "application/jose"
 def minutes(site: Site, **changes: object) -> Sent:
     """Return full minutes from the MASH to the nurses."""
     return site.county.seal(
-        "minutes.full/1", MASH, [NURSES], facts={"variant": "full"}, parties=[NURSES], **changes  # type: ignore[arg-type]
+        "minutes.full/1",
+        MASH,
+        [NURSES],
+        facts={"variant": "full"},
+        parties=[NURSES],
+        **changes,  # type: ignore[arg-type]
     )
 
 

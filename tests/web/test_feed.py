@@ -207,9 +207,7 @@ async def test_obligations_come_in_pages(site: Site) -> None:
 
 async def test_a_waiver_ends_an_obligation_and_both_sides_hear_of_it(site: Site) -> None:
     """Met elsewhere, signed by its debtor, is in both feeds."""
-    held = site.county.seal(
-        "meeting.held/1", MASH, [NURSES], facts={"meeting": "strategy"}, parties=[MASH, NURSES]
-    )
+    held = site.county.seal("meeting.held/1", MASH, [NURSES], facts={"meeting": "strategy"}, parties=[MASH, NURSES])
     council, health = await site.as_agency(COUNCIL), await site.as_agency(HEALTH)
     assert (await council.send(held)).status == 201
     owed = [

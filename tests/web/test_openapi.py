@@ -45,9 +45,7 @@ async def test_the_document_has_exactly_the_applications_routes(site: Site) -> N
         for route in make_app(site.hub).router.routes()
         if (resource := route.resource) is not None
     }
-    described = {
-        (method.upper(), path) for path, operations in DOCUMENT["paths"].items() for method in operations
-    }
+    described = {(method.upper(), path) for path, operations in DOCUMENT["paths"].items() for method in operations}
     assert served == described
     assert (await site.api.get("/openapi.json")).json["paths"].keys() == DOCUMENT["paths"].keys()
 
@@ -120,7 +118,8 @@ async def test_no_generated_request_is_a_server_error(site: Site) -> None:
 
 
 def _call_some(strategy: Any, base: str, token: str | None, seed: int) -> None:
-    from hypothesis import given, seed as seeded
+    from hypothesis import given
+    from hypothesis import seed as seeded
 
     @seeded(seed)
     @settings(
