@@ -48,9 +48,16 @@ def spool_key(keyring: Keyring) -> bytes:
 
 @asynccontextmanager
 async def open_gateway(
-    home: Path, *, passphrase_file: str | None = None, clock: Clock | None = None, config: Config | None = None
+    home: Path,
+    *,
+    passphrase_file: str | None = None,
+    clock: Clock | None = None,
+    config: Config | None = None,
+    keyring: Keyring | None = None,
 ) -> AsyncIterator[Gateway]:
     """Open the gateway whose home is *home*: configuration, keys, spool, client, documents, adapters, in that order.
+
+    *clock*, *config* and *keyring* are for a caller that has read them already.
 
     Raises:
         GatewayError: what is missing or wrong, and the way out.
@@ -58,7 +65,7 @@ async def open_gateway(
     config = config or load_config(home)
     clock = clock or make_clock(config, home)
     passphrase = read_passphrase(config, home, passphrase_file)
-    keyring = load_keyring(home, passphrase)
+    keyring = keyring or load_keyring(home, passphrase)
     pinned = trust.load_pinned(home)
     async with AsyncExitStack() as stack:
         spool = await stack.enter_async_context(Spool(home / SPOOL_NAME, spool_key(keyring)))

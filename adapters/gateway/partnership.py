@@ -6,6 +6,7 @@ Source: protocol 7.
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -17,8 +18,8 @@ from adapters.gateway.client import Client
 from adapters.gateway.spool import Spool
 from adapters.gateway.witness import Witness
 from keys import jws
-from schemas.agreement import Agreement
-from schemas.directory import Directory, Officers
+from schemas.agreement import Agreement, parse_agreement
+from schemas.directory import Directory, Officers, parse_directory
 from schemas.envelope import Struct
 
 _log = logging.getLogger("gateway.partnership")
@@ -87,7 +88,7 @@ class Partnership:
 
     def _set(self, held: Held) -> None:
         self._held = held
-        self._books = Books(_directory(held), [_agreement(one) for one in held.agreements], held.stated)
+        self._books = Books(_directory(held), [_agreement(one.document) for one in held.agreements], held.stated)
 
     async def _refresh_directory(self, held: Held | None) -> Held:
         newest = (await self._client.fetch("/v1/directory")).body
@@ -166,12 +167,15 @@ def _check_not_older(version: int, digest: str, seen: Version | None) -> None:
 
 
 def _directory(held: Held) -> Directory:
-    from schemas.directory import parse_directory
-
-    return parse_directory(jws.parse(trust.split_document(held.directory.document.encode())[0], jws.DIRECTORY).payload)
+    return _parse_directory(held.directory.document)
 
 
-def _agreement(version: Version) -> Agreement:
-    from schemas.agreement import parse_agreement
+# Verified documents are parsed again whenever a key is added; they are long, and don't change.
+@lru_cache(maxsize=4)
+def _parse_directory(document: str) -> Directory:
+    return parse_directory(jws.parse(trust.split_document(document.encode())[0], jws.DIRECTORY).payload)
 
-    return parse_agreement(jws.parse(trust.split_document(version.document.encode())[0], jws.AGREEMENT).payload)
+
+@lru_cache(maxsize=16)
+def _agreement(document: str) -> Agreement:
+    return parse_agreement(jws.parse(trust.split_document(document.encode())[0], jws.AGREEMENT).payload)

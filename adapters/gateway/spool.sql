@@ -117,7 +117,7 @@ UPDATE receipt SET state = :state, code = :code WHERE id = :id
 INSERT INTO heard (id, envelope, mailbox, level, code, at, jws)
 VALUES (:id, :envelope, :mailbox, :level, :code, :at, :jws) ON CONFLICT (id) DO NOTHING
 -- name: heard_of
-SELECT id, mailbox, level, code, at FROM heard WHERE envelope = :envelope ORDER BY at, id
+SELECT id, mailbox, level, code, at FROM heard WHERE envelope = :envelope ORDER BY rowid
 
 -- name: headers_sent
 SELECT header, acceptance FROM outbox WHERE thread = :thread AND state = 'accepted'

@@ -216,7 +216,7 @@ async def test_what_the_hub_refuses_later_moves_to_refused(pair: FolderHarness) 
 @pytest.mark.parametrize("options", [{"paht": "x"}, {"path": 7}])
 def test_unknown_options_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
     """A misspelt option can't pass for a set one."""
-    with pytest.raises(ValueError, match="path|paht"):
+    with pytest.raises(ValueError, match=r"path|paht"):
         FolderAdapter.configure(options, tmp_path)
 
 

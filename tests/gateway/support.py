@@ -18,7 +18,6 @@ from adapters.gateway.agent import Agent, open_gateway
 from adapters.gateway.books import Books
 from adapters.gateway.config import Config, MailboxConfig
 from adapters.gateway.context import Gateway
-from adapters.gateway.keystore import KEYS_NAME, save_keyring
 from hub.store.base import Store
 from hub.worker import Worker
 from keys import jws
@@ -108,8 +107,6 @@ def make_home(tmp: Path, county: County, agency: str, base: str, **changes: Any)
     make_folder(home / "trust")
     pinned = trust.Pinned(officers=county.roots, hub_url=URL)
     write_file(home / trust.TRUST_NAME, dump(pinned))
-    if not (home / KEYS_NAME).exists():
-        save_keyring(county.keyrings[agency], home, PASSPHRASE)
     write_file(home / "passphrase", PASSPHRASE.encode())
     settings: dict[str, Any] = {
         "agency": agency,
@@ -131,7 +128,8 @@ async def gateway_of(
 ) -> AsyncIterator[Gateway]:
     """Open *agency*'s gateway; without *base* its hub is dark."""
     home, config = make_home(tmp, county, agency, base, **changes)
-    async with open_gateway(home, config=config, clock=lambda: county.now) as gateway:
+    keyring = county.keyrings[agency]
+    async with open_gateway(home, config=config, clock=lambda: county.now, keyring=keyring) as gateway:
         yield gateway
 
 
@@ -204,7 +202,7 @@ async def eventually(holds: Callable[[], Any], seconds: float = 10.0) -> None:
         TimeoutError: it wasn't in *seconds*.
     """
     async with asyncio.timeout(seconds):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 (what it waits for happens in another process)
             await asyncio.sleep(0.02)
 
 

@@ -394,9 +394,10 @@ def test_what_the_header_shows_must_follow_from_the_message() -> None:
 
 def test_a_recipients_key_must_be_hybrid() -> None:
     """A sealing key of any other kind can't even be stated."""
+    other = County()
+    statement = other.statement(HEALTH, "seal", jws.SigningKey.generate().public.jwk)
     with pytest.raises(MalformedError):
-        other = County()
-        state(other, other.statement(HEALTH, "seal", jws.SigningKey.generate().public.jwk))
+        state(other, statement)
 
 
 def test_new_wraps_open_the_same_body() -> None:
