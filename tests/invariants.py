@@ -109,7 +109,8 @@ def _check_envelopes(tx: Transaction, leaves: list[Leaf]) -> None:
         assert (index in bodies) == (state == "present"), f"{name} is {state}, but for its body"
         if state == "present":
             body = tx.body(name)
-            assert body is not None and len(body) == length and digests.sha256(body) == sealed, f"the body of {name}"
+            assert body is not None, f"the body of {name} is missing"
+            assert (len(body), digests.sha256(body)) == (length, sealed), f"the body of {name} is another"
         if supersedes is not None and (old := by_id.get(bytes(supersedes))):
             assert old[2] == thread, f"{name} supersedes in another thread"
         if superseded_by is not None:

@@ -151,8 +151,9 @@ def _wait(process: subprocess.Popen[bytes], home: Path) -> Server:
     while True:
         try:
             server.connect().close()
-            return server
         except psycopg.OperationalError as error:
             if process.poll() is not None or time.monotonic() > until:
                 raise UnavailableError(f"PostgreSQL didn't start: {(home / 'log').read_text()[-500:]}") from error
+        else:
+            return server
         time.sleep(0.05)

@@ -178,7 +178,7 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
             open_store(f"sqlite:///{tmp_path}/hub.db")
 
 
-async def test_reading_what_is_not_there(tmp_path: Path) -> None:
+def test_reading_what_is_not_there(tmp_path: Path) -> None:
     """Opened for reading only, a missing database isn't made."""
     with pytest.raises(StoreBusyError):
         open_store(f"sqlite:///{tmp_path}/hub.db", read_only=True)
