@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -126,11 +127,22 @@ def _read(tx: Transaction) -> Snapshot:
             verifying[row.kid] = public_key(statement.jwk)
     return Snapshot(
         serial=tx.log_head().registry,
-        directory=DirectoryIndex(parse_directory(payload_of(directory.document, jws.DIRECTORY))),
-        rules=tuple(Rules(parse_agreement(payload_of(row.document, jws.AGREEMENT))) for row in agreements),
+        directory=_directory(directory.document),
+        rules=tuple(_rules(row.document) for row in agreements),
         keys=facts,
         verifying=verifying,
     )
+
+
+# Most of a new snapshot is what the old one had: a document never changes once it is published.
+@lru_cache(maxsize=2)
+def _directory(document: bytes) -> DirectoryIndex:
+    return DirectoryIndex(parse_directory(payload_of(document, jws.DIRECTORY)))
+
+
+@lru_cache(maxsize=64)
+def _rules(document: bytes) -> Rules:
+    return Rules(parse_agreement(payload_of(document, jws.AGREEMENT)))
 
 
 def public_members(jwk: Jwk) -> dict[str, Any]:

@@ -195,7 +195,7 @@ async def test_what_the_agreement_refuses_is_in_the_log_and_its_id_unused(desk: 
         ("basis-not-allowed", COUNCIL, _signed(county, sent, basis_class="other")),
         ("retention-unknown", COUNCIL, _signed(county, sent, retention="source")),
         ("at-in-future", COUNCIL, _signed(county, sent, at=county.now + HOUR)),
-        ("keep-until-past", COUNCIL, _signed(county, sent, sent=0, keep_until=county.now)),
+        ("keep-until-past", COUNCIL, _signed(county, sent, sent=county.now - DAY, keep_until=county.now)),
         ("agreement-outdated", COUNCIL, _signed(county, sent, agreement=7)),
         ("party-unknown", COUNCIL, _signed(county, sent, parties=("nowhere/nobody",))),
         ("supersedes-mismatch", COUNCIL, _signed(county, sent, supersedes=digests.new_id(county.now))),
