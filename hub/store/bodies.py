@@ -60,10 +60,6 @@ class BodyFolder:
         """Remove *name*, if it is there."""
         self._path(name).unlink(missing_ok=True)
 
-    def names(self) -> list[str]:
-        """Return the name of every whole body."""
-        return [path.name for path in self.folder.glob("??/*") if not path.suffix]
-
     def sweep(self, wanted: frozenset[str]) -> int:
         """Remove what a crash left: half-written files and bodies that no envelope names; return how many."""
         left = [path for path in self.folder.glob("??/*") if path.suffix or path.name not in wanted]
