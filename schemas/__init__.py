@@ -1,0 +1,1 @@
+"""The wire contract: pure, without I/O and without cryptography."""

@@ -176,7 +176,7 @@ def _get(value: Any, path: tuple[Any, ...]) -> Any:
 def _single_changes(sample: samples.Json) -> Iterator[samples.Json]:
     """Yield *sample* with one thing deleted, replaced, misspelt, repeated or added."""
     # Of a long document each place meets a third of the values, and each value a third of the places.
-    step = 1 if len(payload(sample)) < 1_000 else 3
+    step = 1 if len(payload(sample)) < 500 else 3
     for number, path in enumerate(_places(sample)):
         old = _get(sample, path)
         near = _texts(old) if isinstance(old, str) else [old * 2] if isinstance(old, list) else []
