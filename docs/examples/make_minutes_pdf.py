@@ -31,16 +31,19 @@ class Minutes(FPDF):
         self.set_auto_page_break(True, margin=20)
 
     def header(self) -> None:
+        """Draw the banner."""
         self.set_font("Helvetica", "B", 9)
         self.cell(0, 6, BANNER, align="C", **NEXT)
         self.ln(2)
 
     def footer(self) -> None:
+        """Draw classification, reference and page number."""
         self.set_y(-15)
         self.set_font("Helvetica", "", 8)
         self.cell(0, 6, f"{self.classification}   {self.reference}   fictional data   page {self.page_no()}", align="C")
 
     def section(self, title: str, lines: Iterator[str]) -> None:
+        """Draw one heading and its paragraphs."""
         self.set_font("Helvetica", "B", 11)
         self.cell(0, 7, title, **NEXT)
         self.set_font("Helvetica", "", 10)
@@ -60,10 +63,10 @@ def sections(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     born = f"born {child['dob']}" if "dob" in child else f"expected {child['expected_dob']}"
     number = child.get("nhs_number", "none")
     yield "Child", [f"{child['name']}, {born}. Record {child['local_id']}. NHS number {number} ({child['nhs_number_status']})."]
-    yield "Discussion", [
-        f"{words(record['discussion_stage']).capitalize()} discussion, {record['urgency']}, {MODES[record['discussion_mode']]}; "
-        f"from {record['started_at']} to {record['ended_at']} (UTC). Chair {record['chair']}, minutes {record['minute_taker']}.",
-    ]
+    kind = f"{words(record['discussion_stage']).capitalize()} discussion, {record['urgency']}"
+    hours = f"from {record['started_at']} to {record['ended_at']} (UTC)"
+    who = f"Chair {record['chair']}, minutes {record['minute_taker']}."
+    yield "Discussion", [f"{kind}, {MODES[record['discussion_mode']]}; {hours}. {who}"]
     yield "Why it was called", [record["trigger_summary"], "Categories: " + ", ".join(record["abuse_categories"])]
     yield "Who took part", [
         f"{person['name']} ({words(person['role'])}), {person['org']}: {words(person['attendance'])}"
@@ -104,7 +107,7 @@ def make(source: Path, target: Path) -> None:
     document = json.loads(source.read_bytes())
     record = document["record"]
     pdf = Minutes(document["reference"], document["classification"])
-    pdf.set_creation_date(datetime.fromisoformat(record["approved_at"].replace("Z", "+00:00")))
+    pdf.set_creation_date(datetime.fromisoformat(record["approved_at"]))
     pdf.set_title(f"Minutes of a discussion, {document['reference']} (fictional data)")
     pdf.add_page()
     pdf.set_font("Helvetica", "B", 15)

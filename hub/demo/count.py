@@ -7,8 +7,9 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from hub.core.statistics import Period, Rows, count, rows_from_leaves, sector_of
+from hub.demo.drafts import instant
 from hub.demo.log import Leaf
-from hub.reports import Period, count, rows_from_leaves
 from keys import jws
 from schemas.directory import DirectoryIndex, parse_directory
 from schemas.rules.figures import Figures, Missing
@@ -24,16 +25,23 @@ def fetch_directory(url: str) -> DirectoryIndex:
     return DirectoryIndex(parse_directory(jws.parse(signed[0].encode("ascii"), jws.DIRECTORY).payload))
 
 
-def count_minutes(leaves: Sequence[Leaf], index: DirectoryIndex, start: int, end: int, now: int) -> Figures:
-    """Return the figures at *now* for full minutes that fell due from *start* on and before *end*."""
-    return count(rows_from_leaves(leaves), Period(start, end), index, now, (FAMILY,))
+def count_minutes(
+    leaves: Sequence[Leaf], index: DirectoryIndex, start: int, end: int, now: int, sector: str | None = None
+) -> Figures:
+    """Return the figures at *now* for full minutes that fell due from *start* on and before *end*.
+
+    *sector*: only what was owed to mailboxes of that sector.
+    """
+    rows = rows_from_leaves(leaves)
+    if sector is not None:
+        find = sector_of(index)
+        mine = tuple(row for row in rows.duties if row.kind == "receipt" or find(row.creditor) == sector)
+        rows = Rows(mine, rows.taken)
+    return count(rows, Period(start, end), index, now, (FAMILY,))
 
 
 def describe(missing: Missing, references: Mapping[str, str], index: DirectoryIndex) -> dict[str, Any]:
     """Return one missing or untaken set of minutes for people: by discussion, not by thread."""
-    from hub.demo.drafts import instant
-    from hub.reports import sector_of
-
     return {
         "discussion": references.get(missing.thread, missing.thread),
         "type": missing.type,

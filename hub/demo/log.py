@@ -52,7 +52,7 @@ class AuditLog:
             self._alive()
             if time.monotonic() > deadline:
                 raise DemoError(f"waited {seconds:.0f} s for {what}", "see the logs of the processes")
-            time.sleep(0.03)
+            time.sleep(0.05)
             self.read()
 
     def find(self, event: str, **members: Any) -> Iterator[Leaf]:
@@ -74,7 +74,7 @@ class AuditLog:
 
     def _size(self) -> int:
         try:
-            note = self._get("/v1/audit/checkpoint").decode("ascii")
+            note = self._get("/v1/audit/checkpoint").decode("utf-8")
         except urllib.error.HTTPError as error:
             if error.code in (404, 503):
                 return 0  # nothing is signed yet

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
 import time
@@ -97,12 +98,12 @@ class _Demo:
         return self._figures()
 
     def _figures(self) -> dict[str, Any]:
-        now = self.stage.now
-        figures = count_minutes(self.log.leaves, self.index, self.start, self.end, now)
+        counted = (self.log.leaves, self.index, self.start, self.end, self.stage.now)
+        figures, health = count_minutes(*counted), count_minutes(*counted, sector=SECTOR)
         told = self._ask_the_hub()
         if told["total"] != msgspec.to_builtins(figures.total):
             raise DemoError("`hub report receipts` and a count of the public log differ", "that is a defect: report it")
-        return {**_describe(figures), "missing": self._list(figures, "missing"), "untaken": self._list(figures, "untaken")}
+        return {**_describe(figures, health), "missing": self._list(figures, "missing"), "untaken": self._list(figures, "untaken")}
 
     @property
     def end(self) -> int:
@@ -115,8 +116,6 @@ class _Demo:
         return sorted(rows, key=lambda row: (row["due"], row["discussion"], row["creditor"]))
 
     def _ask_the_hub(self) -> Mapping[str, Any]:
-        import json
-
         command = ["hub", "report", "receipts", "--from", _moment(self.start), "--to", _moment(self.end)]
         command += ["--type", FAMILY, "--json", "--config", str(self.stage.hub / "hub.toml")]
         return dict(json.loads(self.stage.processes.run(command).stdout))
@@ -144,9 +143,13 @@ class _Demo:
         self.replay.send(missing_minutes(self.quarter, owed, now + HOUR))
         self.stage.set_clock(now + 2 * HOUR)
         waiting = {(row["discussion"], row["creditor"]) for row in [*first["missing"], *first["untaken"]]}
-        for reference, mailbox in sorted(waiting):
-            if not self.quarter.has_record_system(mailbox):
-                self.replay.handle(Handle(at=now + 2 * HOUR, mailbox=mailbox, reference=reference, act="acknowledged"))
+        self.replay.handle(
+            [
+                Handle(at=now + 2 * HOUR, mailbox=mailbox, reference=reference, act="acknowledged")
+                for reference, mailbox in sorted(waiting)
+                if not self.quarter.has_record_system(mailbox)
+            ]
+        )
         self.replay.pause()
         return self._figures()
 
@@ -172,18 +175,21 @@ class _Demo:
         }
 
 
-def _describe(figures: Figures) -> dict[str, Any]:
-    """Return the figures by agency, and the health sector's beside the whole."""
-    health = figures.by_sector[SECTOR]
+def _describe(figures: Figures, health: Figures) -> dict[str, Any]:
+    """Return the figures by agency, and those of the *health* sector beside the whole."""
+    variants = {variant.name: variant for variant in health.variants}
+    eventually = variants["received_eventually"]
     return {
         "figure": "full minutes owed to health agencies, received by the deadline",
-        "owed": health.owed,
-        "received": health.received,
-        "received_rate": health.received_rate,
+        "owed": health.total.owed,
+        "received": health.total.received,
+        "received_rate": health.total.received_rate,
+        "received_in_the_end": eventually.count,
+        "rate_in_the_end": eventually.rate,
         "by_agency": [{"agency": name, **msgspec.to_builtins(row)} for name, row in figures.by_agency.items()],
-        "health": msgspec.to_builtins(health),
+        "health": msgspec.to_builtins(health.total),
         "all": msgspec.to_builtins(figures.total),
-        "variants": [msgspec.to_builtins(variant) for variant in figures.variants],
+        "variants": [msgspec.to_builtins(variant) for variant in health.variants],
     }
 
 

@@ -62,8 +62,7 @@ class Replay:
                 self.wait_taken()
             for wave in sorted({send.wave for send in moment.sends}):
                 self.send([send for send in moment.sends if send.wave == wave])
-            for handle in moment.handles:
-                self.handle(handle)
+            self.handle(moment.handles)
 
     def go_to(self, at: int) -> None:
         """Let the time pass until *at*, stopping where something falls due on the way."""
@@ -146,8 +145,18 @@ class Replay:
         ]
         return [one for one in wanted if one not in receipts]
 
-    def handle(self, handle: Handle) -> None:
-        """Let a practitioner open, or open and acknowledge, the minutes in the inbox that concern the discussion."""
+    def handle(self, handles: Sequence[Handle]) -> None:
+        """Let practitioners open, or open and acknowledge, the minutes in their inboxes that *handles* name."""
+        for mailbox, act in sorted({(handle.mailbox, handle.act) for handle in handles}):
+            mine = [handle for handle in handles if (handle.mailbox, handle.act) == (mailbox, act)]
+            waiting = [envelope for handle in mine for envelope in self._find_waiting(handle)]
+            self.stage.inbox(mailbox, act, waiting)
+            self.handled |= {(act, envelope) for envelope in waiting}
+            wanted = {(envelope, mailbox, act) for envelope in waiting}
+            self.log.wait(f"{mailbox} to say {act}", lambda wanted=wanted: wanted <= self.log.receipts())  # type: ignore[misc]
+            self.tell(mine[0].at, f"{', '.join(handle.reference for handle in mine)}: {act} by {mailbox}")
+
+    def _find_waiting(self, handle: Handle) -> list[str]:
         waiting = [
             sent.envelope
             for sent in self.sent.values()
@@ -158,11 +167,7 @@ class Replay:
         ]
         if not waiting:
             raise DemoError(f"{handle.mailbox}: nothing about {handle.reference} to be {handle.act}", "correct quarter.csv")
-        self.stage.inbox(handle.mailbox, handle.act, waiting)
-        self.handled |= {(handle.act, envelope) for envelope in waiting}
-        wanted = {(envelope, handle.mailbox, handle.act) for envelope in waiting}
-        self.log.wait(f"{handle.mailbox} to say {handle.act}", lambda: wanted <= self.log.receipts())
-        self.tell(handle.at, f"{handle.reference}: {handle.act} by {handle.mailbox}")
+        return waiting
 
     def notices(self, mailbox: str, code: str) -> set[str]:
         """Return the obligations about which the case system of *mailbox* got a notice *code*."""

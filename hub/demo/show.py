@@ -126,21 +126,13 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
         f"{notices['creditor_told']} creditors were told so by the hub; before that, {notices['warned']} were warned of.",
         markup=False,
     )
-    print_figures(console, "\nThe same minutes after the missing ones were sent", after)
+    print_figures(console, "The same minutes after the missing ones were sent", after)
     console.print(
         f"\nReceived in the end: {after['received_in_the_end']} of {after['owed']}, {_percent(after['rate_in_the_end'])}. "
         f"By the deadline it stays {_percent(after['received_rate'])}: late stays late.\n",
         style="bold",
         markup=False,
     )
-    following = summary.get("next")
-    if following:
-        console.print(
-            f"{following['discussion']}, the next discussion, with the hub's warnings heeded: {following['received']} of "
-            f"{following['owed']} received by the deadline, {_percent(following['received_rate'])}.\n",
-            style="bold",
-            markup=False,
-        )
     plain = summary["plaintext"]
     console.print("Proofs", style="bold")
     console.print(

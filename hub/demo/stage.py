@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,8 @@ from hub.demo.quarter import Quarter
 
 SWEEP_SECONDS: Final = 0.2
 # A gateway in the demo asks more often than one in an office would: a day passes in less than a second.
-GATEWAY_PACE: Final = {"poll_seconds": 0.2, "watch_seconds": 1.0, "witness_seconds": 1.0, "retry_seconds": 1.0}
+GATEWAY_PACE: Final = {"poll_seconds": 0.4, "watch_seconds": 3.0, "witness_seconds": 4.0, "retry_seconds": 1.0}
+MAKERS: Final = 4
 ORIGIN: Final = "hub.exampleshire.example/log"
 ROLES: Final = {"opened": "open", "acknowledged": "acknowledge"}
 
@@ -54,19 +56,16 @@ class Stage:
 
     def enrol(self) -> None:
         """Make every agency's gateway, and let the officers enrol them all."""
-        requests = []
-        for agency in self.quarter.agencies:
-            home = self.gateway(agency["id"])
-            home.mkdir(parents=True, mode=0o700)
-            (home / "gateway.toml").write_text(_gateway_config(agency, self._clock), encoding="utf-8")
-            requests.append(str(self._init_gateway(home)))
+        with ThreadPoolExecutor(MAKERS) as pool:
+            requests = list(pool.map(self._make_gateway, self.quarter.agencies))
         self.processes.run(["hub", "agency", "add", *requests, "--config", str(self.hub / "hub.toml")])
 
-    def _init_gateway(self, home: Path) -> Path:
-        request = home / "request.json"
-        self.processes.run(
-            ["gateway", "init", "--home", str(home), "--trust", str(self.trust), "--request", str(request)]
-        )
+    def _make_gateway(self, agency: Mapping[str, Any]) -> str:
+        home = self.gateway(agency["id"])
+        home.mkdir(parents=True, mode=0o700)
+        (home / "gateway.toml").write_text(_gateway_config(agency, self._clock), encoding="utf-8")
+        request = str(home / "request.json")
+        self.processes.run(["gateway", "init", "--home", str(home), "--trust", str(self.trust), "--request", request])
         return request
 
     def start(self) -> None:

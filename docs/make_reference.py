@@ -1,0 +1,217 @@
+"""Make ``errors.md``, ``configuration.md`` and ``commands.md`` from the code; a test holds the files to it.
+
+Run it again after changing a code, a configuration key or a command: ``uv run python docs/make_reference.py``.
+"""
+
+# ruff: noqa: SLF001  (argparse has no public way to list a parser's commands)
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+HERE: Final = Path(__file__).resolve().parent
+ROOT: Final = HERE.parent
+PACKAGES: Final = ("schemas", "keys", "hub", "adapters")
+WHERE: Final = {"schemas": "wire", "keys": "cryptography", "hub": "hub", "adapters": "gateway"}
+CODE: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+RAISERS: Final = frozenset({"Refusal", "DraftRefused", "Trouble"})
+MADE: Final = "Made by `docs/make_reference.py`; don't edit.\n"
+
+
+class Raised(NamedTuple):
+    """One place where a code is raised: the code, what is said, the way out, and the package."""
+
+    code: str
+    message: str
+    hint: str
+    package: str
+
+
+def scan_codes(root: Path = ROOT) -> dict[str, list[Raised]]:
+    """Return every code raised in the packages under *root*, with each place, found in the syntax tree."""
+    found: dict[str, list[Raised]] = {}
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and (raised := _read_call(node, package)):
+                    found.setdefault(raised.code, []).append(raised)
+    return found
+
+
+def _read_call(call: ast.Call, package: str) -> Raised | None:
+    name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+    if not name.endswith("Error") and name not in RAISERS:
+        return None
+    named = {keyword.arg: keyword.value for keyword in call.keywords}
+    parts = [*call.args, None, None, None]
+    code, message, hint = (named.get(key, parts[place]) for place, key in enumerate(("code", "message", "hint")))
+    if not isinstance(code, ast.Constant) or not isinstance(code.value, str) or not CODE.fullmatch(code.value):
+        return None
+    return Raised(code.value, _text(message), _text(hint), package)
+
+
+def _text(node: ast.AST | None) -> str:
+    """Return a string literal with its variable parts as ``…``."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+    return ""
+
+
+def errors_page() -> str:
+    """Return ``errors.md``."""
+    from hub.errors import CODES
+
+    raised = scan_codes()
+    lines = [
+        "# Errors",
+        "",
+        MADE,
+        "A code is permanent: never renamed, never reused. The hub answers with problem details (RFC 9457) whose `code` it is and",
+        "whose `hint` is the way out; command lines print `hub: …` or `gateway: …` and `hint: …`; a refused draft has it in",
+        "`reason.json`, a `rejected` receipt as its `code`. No error repeats content, keys or names, or says that something exists",
+        "to someone who isn't party to it.",
+        "",
+        "| code | status | means | way out | from |",
+        "|---|---|---|---|---|",
+    ]
+    for code in sorted({*raised, *CODES}):
+        places = raised.get(code, [])
+        known = CODES.get(code)
+        said = next((place.message for place in places if place.message), "")
+        means = known.title if known else said[:1].upper() + said[1:]
+        hint = next((place.hint for place in places if place.hint), "")
+        where = ", ".join(sorted({WHERE[place.package] for place in places}) or ["hub"])
+        status = str(known.status) if known else ""
+        lines.append(f'| <a id="{code}"></a>`{code}` | {status} | {_cell(means)} | {_cell(hint)} | {where} |')
+    return "\n".join(lines) + "\n"
+
+
+def configuration_page() -> str:
+    """Return ``configuration.md``."""
+    from adapters.gateway import config as gateway
+    from hub.config import CONFIG_VARIABLE, PASSPHRASE_VARIABLE, describe
+
+    lines = [
+        "# Configuration",
+        "",
+        MADE,
+        "TOML. Unknown keys are refused, so that a misspelt one can't pass for a set one.",
+        "",
+        "## The hub: `hub.toml`",
+        "",
+        f"`hub init` writes it. Found by `--config`, else `{CONFIG_VARIABLE}`, else in the current folder. Key files are opened by",
+        f"`--passphrase-file`, else `{PASSPHRASE_VARIABLE}`.",
+        "",
+        "| key | kind | default | meaning |",
+        "|---|---|---|---|",
+        *(f"| `{key.name}` | {_cell(key.kind)} | `{_value(key.default)}` | {_cell(key.meaning)} |" for key in describe()),
+        "",
+        "## A gateway: `gateway.toml`",
+        "",
+        f"In the gateway's home; `gateway init` writes it. Keys are opened by `passphrase_file`, else `{gateway.PASSPHRASE_VARIABLE}`.",
+        "",
+        "| key | default | meaning |",
+        "|---|---|---|",
+        *(f"| `{name}` | {default} | {_cell(meaning)} |" for name, default, meaning in _keys(gateway.Config, "")),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(kind: type[msgspec.Struct], prefix: str) -> Iterator[tuple[str, str, str]]:
+    """Yield name, default and meaning of each key of *kind*; those of inner tables after their own."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    for field in msgspec.structs.fields(kind):
+        hint, name = hints[field.name], prefix + field.encode_name
+        meaning = next((note.description for note in getattr(hint, "__metadata__", ()) if note.description), "")
+        if field.default is not msgspec.NODEFAULT:
+            default = f"`{_value(field.default)}`"
+        elif field.default_factory is not msgspec.NODEFAULT:
+            default = f"`{_value(field.default_factory())}`"
+        else:
+            default = "required"
+        inner = _inner(hint)
+        if meaning or inner is None:
+            yield name, default, meaning
+        if inner is not None:
+            yield from _keys(inner, f"{name}.")
+
+
+def _inner(hint: Any) -> type[msgspec.Struct] | None:
+    if isinstance(hint, type):
+        return hint if issubclass(hint, msgspec.Struct) else None
+    return next((inner for part in typing.get_args(hint) if (inner := _inner(part))), None)
+
+
+def commands_page() -> str:
+    """Return ``commands.md``."""
+    from adapters.gateway.cli import make_parser as make_gateway
+    from hub.cli import GROUPS
+    from hub.cli import make_parser as make_hub
+
+    lines = ["# Commands", "", MADE]
+    for parser in (make_hub([group.name for group in GROUPS]), make_gateway()):
+        lines += [f"## {parser.prog}", "", parser.description or "", ""]
+        for command in _leaves(parser):
+            lines += [f"### {command.prog}", "", *([command.description, ""] if command.description else [])]
+            rows = [
+                (", ".join(action.option_strings) or str(action.metavar or action.dest), action.help)
+                for action in command._actions
+                if not isinstance(action, argparse._HelpAction)
+            ]
+            if rows:
+                lines += ["| argument | |", "|---|---|", *(f"| `{name}` | {_cell(text or '')} |" for name, text in rows), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not below:
+        yield parser
+    for action in below:
+        summaries = {choice.dest: choice.help for choice in action._choices_actions}
+        for name, child in action.choices.items():
+            if child.description is None:
+                child.description = summaries.get(name)
+            yield from _leaves(child)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, dict) and value:
+        return "{ " + ", ".join(f"{name} = {_value(part)}" for name, part in value.items()) + " }"
+    if value == ():
+        return "[]"
+    if value is None:
+        return "absent"
+    return str(value)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+PAGES: Final = {"errors.md": errors_page, "configuration.md": configuration_page, "commands.md": commands_page}
+
+
+def main() -> None:
+    """Write every page."""
+    for name, make in PAGES.items():
+        (HERE / name).write_text(make(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()
