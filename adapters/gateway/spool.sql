@@ -4,7 +4,7 @@ CREATE TABLE IF NOT EXISTS outbox (
   envelope TEXT PRIMARY KEY, adapter TEXT NOT NULL, key TEXT NOT NULL, mailbox TEXT NOT NULL, thread TEXT NOT NULL,
   type TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, draft BLOB, header BLOB, wraps BLOB, body BLOB,
   content_key BLOB, acceptance BLOB, refusal BLOB, UNIQUE (adapter, key));
-CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (state, at) WHERE state IN ('drafted', 'sealed');
+CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (state, at);
 CREATE TABLE IF NOT EXISTS inbox (
   envelope TEXT NOT NULL, mailbox TEXT NOT NULL, seq INTEGER NOT NULL, thread TEXT NOT NULL, type TEXT NOT NULL,
   sender TEXT NOT NULL, at INTEGER NOT NULL, accepted_at INTEGER NOT NULL, state TEXT NOT NULL, code TEXT, record TEXT,
