@@ -214,7 +214,8 @@ async def record_waiver(
                 return Waived(row.state, frozenset())
             return Refusal("waiver-id-reused", "another waiver has this id", "give every waiver an id of its own")
         roles = registry.snapshot.directory.roles_of(said.mailbox)
-        if refusal := judge_waiver(said, row.duty, row.state, roles):
+        agreement = registry.snapshot.rules_at(at).agreement
+        if refusal := judge_waiver(said, row.duty, row.state, roles, agreement):
             return refusal
         return _record_waiver(tx, Owed(row.id, row.duty), said, raw, at)
 

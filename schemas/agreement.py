@@ -145,7 +145,10 @@ class Terms(Struct, frozen=True, kw_only=True):
 
 
 class Agreement(Struct, frozen=True, kw_only=True):
-    """One version of the agreement.  ``roles``: every role that it may speak of, so that a misspelt one is found."""
+    """One version of the agreement.  ``roles``: every role that it may speak of, so that a misspelt one is found.
+
+    ``waived_by``: roles that may waive a duty besides its creditor; ``waiver_reasons``: the codes that may say why.
+    """
 
     v: Literal[1]
     partnership: AgencyId
@@ -157,6 +160,8 @@ class Agreement(Struct, frozen=True, kw_only=True):
     calendars: Annotated[Mapping[Code, Calendar], Meta(max_length=32)]
     retention: Annotated[Mapping[Code, Retention], Meta(min_length=1, max_length=64)]
     types: Annotated[Mapping[Family, Terms], Meta(min_length=1, max_length=512)]
+    waived_by: Annotated[tuple[Code, ...], Meta(max_length=16)] = ()
+    waiver_reasons: Annotated[tuple[Code, ...], Meta(max_length=64)] = ()
 
 
 def parse_agreement(payload: bytes) -> Agreement:

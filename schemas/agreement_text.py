@@ -123,6 +123,8 @@ class _Agreement(_Text, frozen=True, kw_only=True):
     retention: Mapping[str, Retention]
     types: Mapping[str, _Type]
     calendar: str | None = None
+    waived_by: tuple[str, ...] = ()
+    waiver_reasons: tuple[str, ...] = ()
 
 
 def compile_agreement(toml_text: str, *, version: int, previous: str | None, issued: Moment) -> Agreement:
@@ -149,6 +151,8 @@ def compile_agreement(toml_text: str, *, version: int, previous: str | None, iss
         calendars=calendars,
         retention=text.retention,
         types={family: _terms(terms, text.calendar) for family, terms in text.types.items()},
+        waived_by=text.waived_by,
+        waiver_reasons=text.waiver_reasons,
     )
     return parse_agreement(dump(agreement))
 

@@ -5,28 +5,32 @@ Source: protocol 5; domain 8.
 
 from __future__ import annotations
 
-from typing import Final
-
 from hub.errors import Refusal
+from schemas.agreement import Agreement
 from schemas.rules.duty import Duty, State
 from schemas.statements import Waiver
 
-# The partnership's own gateway stands above both parties; what its mailbox may do is in the directory as a role.
-OVERSIGHT: Final = "partnership"
 
-
-def judge_waiver(waiver: Waiver, duty: Duty, state: State, roles: frozenset[str]) -> Refusal | None:
+def judge_waiver(
+    waiver: Waiver, duty: Duty, state: State, roles: frozenset[str], agreement: Agreement
+) -> Refusal | None:
     """Return why *waiver*, signed for a mailbox with *roles*, can't end the obligation, or ``None``.
 
     That something was sent by other means is the debtor's word, confirmed by a named person; giving a duty up is the
-    creditor's, or the partnership's, by two people.
+    creditor's, or that of a role that the agreement names, by two people.
     """
     may = duty.debtor if waiver.state == "met_elsewhere" else duty.creditor
-    if waiver.mailbox != may and not (waiver.state == "waived" and OVERSIGHT in roles):
+    if waiver.mailbox != may and not (waiver.state == "waived" and roles.intersection(agreement.waived_by)):
         return Refusal(
             code="waiver-not-party",
-            message="the debtor records what was sent elsewhere; the creditor or the partnership waives",
+            message="the debtor records what was sent elsewhere; the creditor, or a role that the agreement names, waives",
             hint="have that mailbox sign it",
+        )
+    if agreement.waiver_reasons and waiver.reason not in agreement.waiver_reasons:
+        return Refusal(
+            code="waiver-reason",
+            message="the agreement does not know this reason",
+            hint=f"give one of: {', '.join(agreement.waiver_reasons)}",
         )
     if state != "open":
         return Refusal(

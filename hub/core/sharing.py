@@ -13,7 +13,7 @@ from typing import NamedTuple
 from hub.core.authenticity import KeyFact, is_usable
 from hub.errors import Refusal
 from schemas.directory import DirectoryIndex
-from schemas.envelope import MAX_AHEAD, Header, Wraps
+from schemas.envelope import DAY, MAX_AHEAD, Header, Wraps
 from schemas.identifiers import KeyId, MailboxId, MessageType, Moment, ThreadId, agency_of, family_of
 from schemas.rules.compiled import Rules, TypeRules
 
@@ -45,6 +45,7 @@ def _objections(
         )
     else:
         yield from _judge_sender(header, index, allowed, now)
+        yield from _judge_retention(header, allowed, rules)
         yield from _judge_recipients(header, index, allowed, now)
         yield from _judge_wraps(wraps, keys, now)
 
@@ -81,11 +82,20 @@ def _judge_sender(header: Header, index: DirectoryIndex, allowed: TypeRules, now
             message="the agreement does not allow this basis class for this type",
             hint="choose a basis that it lists",
         )
+
+
+def _judge_retention(header: Header, allowed: TypeRules, rules: Rules) -> Iterator[Refusal]:
     if header.retention not in allowed.retention:
         yield Refusal(
             code="retention-unknown",
             message="the agreement does not know this retention label for this type",
             hint="choose a label that it lists",
+        )
+    elif header.keep_until > header.sent + rules.retention(header.retention).max_days * DAY:
+        yield Refusal(
+            code="keep-until-too-late",
+            message="the envelope asks to be kept longer than its retention label allows",
+            hint=f"`{header.retention}` allows {rules.retention(header.retention).max_days} days",
         )
 
 

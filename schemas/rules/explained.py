@@ -30,6 +30,9 @@ def _lines(agreement: Agreement) -> Iterator[str]:
             f"Retention `{label}`: the hub deletes a sealed body when everyone has taken receipt of it and "
             f"{kept.days_after_cleared} more days have passed, and at the latest after {kept.max_days} days."
         )
+    others = say_list(map(say_who, agreement.waived_by), "or") if agreement.waived_by else "nobody else"
+    reasons = say_list((code.replace("_", " ") for code in agreement.waiver_reasons or ("any coded reason",)), "or")
+    yield f"A duty is waived by its creditor, two people signing, or by {others}; because of {reasons}."
     for family, terms in agreement.types.items():
         yield ""
         yield from _terms(family, terms)

@@ -41,6 +41,11 @@ def check_sound(agreement: Agreement) -> None:
             raise MalformedError(
                 "agreement-retention", f"retention `{label}` deletes before its days after clearing", "raise `max_days`"
             )
+    for role in agreement.waived_by:
+        if role not in agreement.roles:
+            raise MalformedError(
+                "agreement-role", f"`waived_by` names `{role}`, which is not in `roles`", "add it there"
+            )
     known: dict[str, SendRule] = {}
     for family, terms in agreement.types.items():
         _check_terms(agreement, family, terms)

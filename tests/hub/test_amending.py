@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from hub.core.amending import judge_waiver
+from schemas.agreement import parse_agreement
 from schemas.rules.duty import Duty, State
 from schemas.statements import Waiver
-from tests.county import CAIT, MASH, UNIT, second
+from tests.county import CAIT, MASH, UNIT, County, second
 
 SHA = "A" * 43
 DUTY = Duty(
@@ -37,6 +38,7 @@ ELSEWHERE = Waiver(
     at=1,
     mailbox=MASH,
 )
+AGREEMENT = parse_agreement(County().agreement())
 WAIVED = msgspec.structs.replace(ELSEWHERE, state="waived", confirmed_by=None, second=second(), mailbox=CAIT)
 
 
@@ -50,7 +52,7 @@ def _replace(waiver: Waiver, **changes: Any) -> Waiver:
 )
 def test_who_may_end_it(waiver: Waiver, roles: set[str]) -> None:
     """The debtor says what was sent elsewhere; the creditor or the partnership gives a duty up."""
-    assert judge_waiver(waiver, DUTY, "open", frozenset(roles)) is None
+    assert judge_waiver(waiver, DUTY, "open", frozenset(roles), AGREEMENT) is None
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_who_may_end_it(waiver: Waiver, roles: set[str]) -> None:
 )
 def test_who_may_not(waiver: Waiver, roles: set[str]) -> None:
     """A debtor can't excuse itself, and nobody can say for it that it has sent something."""
-    refusal = judge_waiver(waiver, DUTY, "open", frozenset(roles))
+    refusal = judge_waiver(waiver, DUTY, "open", frozenset(roles), AGREEMENT)
     assert refusal is not None
     assert refusal.code == "waiver-not-party"
 
@@ -72,6 +74,16 @@ def test_who_may_not(waiver: Waiver, roles: set[str]) -> None:
 @pytest.mark.parametrize("state", ["met", "met_late", "met_elsewhere", "waived", "lapsed", "superseded"])
 def test_only_what_is_open_can_be_ended(state: State) -> None:
     """An obligation ends once."""
-    refusal = judge_waiver(ELSEWHERE, DUTY, state, frozenset())
+    refusal = judge_waiver(ELSEWHERE, DUTY, state, frozenset(), AGREEMENT)
     assert refusal is not None
     assert refusal.code == "waiver-not-open"
+
+
+def test_a_reason_must_be_agreed() -> None:
+    """Where the agreement lists reasons, no other is taken; where it lists none, any code is."""
+    odd = _replace(ELSEWHERE, reason="because")
+    refusal = judge_waiver(odd, DUTY, "open", frozenset(), AGREEMENT)
+    assert refusal is not None
+    assert refusal.code == "waiver-reason"
+    free = msgspec.structs.replace(AGREEMENT, waiver_reasons=())
+    assert judge_waiver(odd, DUTY, "open", frozenset(), free) is None

@@ -115,6 +115,11 @@ def test_working_days_without_a_calendar_are_refused() -> None:
     assert refusal(send_rule(), FRAME.replace('calendar = "office"\n', "")) == "agreement-clock"
 
 
+def test_waivers_by_an_unknown_role_are_refused() -> None:
+    """A misspelt role is found before anybody relies on it."""
+    assert refusal(frame=f'waived_by = ["nobody"]\n{FRAME}') == "agreement-role"
+
+
 def test_retention_that_deletes_before_it_may_is_refused() -> None:
     """`max_days` is never below the days after clearing."""
     assert refusal(frame=FRAME.replace("max_days = 400", "max_days = 20")) == "agreement-retention"
