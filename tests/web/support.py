@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from multidict import CIMultiDict
 
 from hub.config import Config, parse_config
 from hub.store.base import Store
@@ -64,7 +65,7 @@ class Api:
         if self.token:
             sent["Authorization"] = f"Bearer {self.token}"
         async with self.session.request(method, self.base + path, data=body, headers=sent) as answer:
-            return Answer(answer.status, dict(answer.headers), await answer.read())
+            return Answer(answer.status, CIMultiDict(answer.headers), await answer.read())
 
     async def get(self, path: str, **headers: str) -> Answer:
         """Return the answer to a GET."""
