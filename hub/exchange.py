@@ -35,7 +35,6 @@ from hub.store.rows import EnvelopeRow, FeedDelivery, ObligationRow, ReceiptRow
 from hub.store.transaction import Transaction
 from keys import digests, jws
 from schemas import strict_json
-from schemas.envelope import DAY
 from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, ReceiptId, agency_of
 from schemas.receipt import Receipt
 from schemas.statements import Acceptance
@@ -155,8 +154,7 @@ def _record_envelope(
     )
     said = Acceptance(v=1, id=header.id, header_sha256=digest, sealed_sha256=header.sealed.sha256, at=at, index=index)
     acceptance = signer.sign(strict_json.dump(said), jws.ACCEPTANCE)
-    kept = min(header.keep_until, at + rules.retention(header.retention).max_days * DAY)
-    tx.add_envelope(_row(envelope, digest, acceptance, at, index, kept), parts.body)
+    tx.add_envelope(_row(envelope, digest, acceptance, at, index), parts.body)
     tx.add_deliveries(header.id, [(wrap.mailbox, wrap.kid) for wrap in envelope.wraps.wraps], at)
     told = obligations.record_plan(tx, snapshot, plan, at, signer)
     if header.supersedes and (before := tx.find_envelope(header.supersedes)):
@@ -203,7 +201,7 @@ def _before(tx: Transaction, name: EnvelopeId) -> Before | None:
     return Before(row.sender, row.thread, row.type, row.variant, row.superseded_by is not None) if row else None
 
 
-def _row(envelope: Envelope, digest: str, acceptance: bytes, at: Moment, index: int, keep_until: Moment) -> EnvelopeRow:
+def _row(envelope: Envelope, digest: str, acceptance: bytes, at: Moment, index: int) -> EnvelopeRow:
     header = envelope.header
     return EnvelopeRow(
         id=header.id,
@@ -221,10 +219,11 @@ def _row(envelope: Envelope, digest: str, acceptance: bytes, at: Moment, index: 
         at=header.at,
         accepted_at=at,
         index=index,
-        keep_until=keep_until,
+        keep_until=header.keep_until,
         supersedes=header.supersedes,
         superseded_by=None,
         state="present",
+        expire_at=retention.first_look(at, header.keep_until),
     )
 
 

@@ -33,9 +33,9 @@ WARNED: Final = 1
 CLEARED: Final = 2
 
 
-def first_look(row: EnvelopeRow) -> Moment:
+def first_look(accepted_at: Moment, keep_until: Moment) -> Moment:
     """Return when retention first looks at an envelope that nobody has cleared."""
-    return max(row.accepted_at, row.keep_until - NEAR)
+    return max(accepted_at, keep_until - NEAR)
 
 
 def when_cleared(tx: Transaction, snapshot: Snapshot, row: EnvelopeRow, at: Moment) -> None:
