@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from hub.config import Config
 from hub.errors import HubError
 from hub.home import keep_checkpoint, kept_checkpoint, load_keyring
-from hub.kit.clocks import Clock, open_clock
+from hub.kit.clocks import MAX_STEP, Clock, open_clock
 from hub.kit.limits import BodyLimits, Memory
 from hub.kit.logs import log, set_up_logs
 from hub.registry import Registry
@@ -65,10 +65,12 @@ async def check_not_rolled_back(store: Store, home: Path) -> None:
     note = kept_checkpoint(home)
     if note is None:
         return
-    size = notes.Checkpoint.parse(note.rpartition("\n\n")[0] + "\n").size
+    size = notes.Checkpoint.parse(_text(note)).size
 
     def look(tx: Transaction) -> bool:
-        return tx.find_checkpoint(size) == note and tx.log_head().size >= size
+        stored = tx.find_checkpoint(size)
+        # Processes that share a database sign by themselves: the text is one, the signatures may differ.
+        return stored is not None and _text(stored) == _text(note) and tx.log_head().size >= size
 
     if not await store.read(look):
         raise HubError(
@@ -76,6 +78,29 @@ async def check_not_rolled_back(store: Store, home: Path) -> None:
             f"the database doesn't hold the last checkpoint that this hub signed, over {size} entries",
             "restore the newest backup; if entries are lost for good, the partnership decides how to go on",
         )
+
+
+def _text(note: str) -> str:
+    return note.rpartition("\n\n")[0] + "\n"
+
+
+async def make_doubt(store: Store, clock: Clock) -> Callable[[], bool]:
+    """Return the question whether to judge nobody by *clock*: it was set while we ran, or back while we were down.
+
+    Each change of the answer is logged, the alarm as an error.
+    """
+    newest = (await store.read(lambda tx: tx.log_head())).at
+    before = False
+
+    def in_doubt() -> bool:
+        nonlocal before
+        doubt = clock.in_doubt() or clock() < newest - MAX_STEP
+        if doubt != before:
+            before = doubt
+            log(_LOGGER, logging.ERROR if doubt else logging.WARNING, "clock in doubt", doubt=doubt)
+        return doubt
+
+    return in_doubt
 
 
 def make_hub(config: Config, store: Store, registry: Registry, keyring: HubKeyring, clock: Clock) -> Hub:
@@ -102,7 +127,7 @@ def make_worker(hub: Hub, home: Path, in_doubt: Callable[[], bool]) -> Worker:
 
     def keep(note: str) -> None:
         keep_checkpoint(home, note)
-        hub.metrics.checkpoint_size.set(notes.Checkpoint.parse(note.rpartition("\n\n")[0] + "\n").size)
+        hub.metrics.checkpoint_size.set(notes.Checkpoint.parse(_text(note)).size)
 
     return Worker(
         store=hub.store,
@@ -132,8 +157,9 @@ async def run_hub(config: Config, passphrase: str) -> AsyncIterator[Running]:
     try:
         await check_not_rolled_back(store, home)
         hub = make_hub(config, store, await Registry.load(store), keyring, clock)
+        doubt = await make_doubt(store, clock)
         async with Server(hub) as server:
-            worker = asyncio.create_task(make_worker(hub, home, clock.in_doubt).run(), name="worker")
+            worker = asyncio.create_task(make_worker(hub, home, doubt).run(), name="worker")
             try:
                 hub.ready = True
                 yield Running(hub, server.port)

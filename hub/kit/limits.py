@@ -125,7 +125,6 @@ class _Overloaded(asyncio.Protocol):
 
 def limit_connections(server: web.Server, most: int) -> Callable[[], asyncio.BaseProtocol]:
     """Return a protocol factory that serves at most *most* connections at once and refuses further ones."""
-
     logging.getLogger("aiohttp.server").addFilter(is_worth_logging)
 
     def make() -> asyncio.BaseProtocol:
