@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from adapters.errors import NotYetError
 from adapters.gateway import errands
 from adapters.gateway.agent import Agent
@@ -171,8 +173,7 @@ async def test_without_any_directory_there_is_nothing_to_watch(town: Town) -> No
         wire.dark = True
         async with town.agent(HEALTH, hub=wire.base) as health:
             await health.run_once()
-            try:
-                health.gateway.partnership.books  # noqa: B018
-            except NotYetError as error:
-                assert error.code == "directory-missing"
+            with pytest.raises(NotYetError) as caught:
+                _ = health.gateway.partnership.books
+            assert caught.value.code == "directory-missing"
             assert read_notices(town.homes[HEALTH]) == []
