@@ -21,7 +21,7 @@ _decode = msgspec.json.Decoder(Duty).decode
 
 
 def _obligation(row: Row) -> ObligationRow:
-    name, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at = row
+    name, duty, state, opened_at, settled_at, settled_by, step, next_at = row
     return ObligationRow(
         unpack(name),
         _decode(duty),
@@ -31,7 +31,7 @@ def _obligation(row: Row) -> ObligationRow:
         unpack_or_none(settled_by),
         step,
         next_at,
-        opened_ix,
+       
     )
 
 
@@ -65,18 +65,12 @@ def _values(row: ObligationRow) -> dict[str, object]:
         "due": duty.due,
         "state": row.state,
         "opened_at": row.opened_at,
-        "opened_ix": row.opened_index,
         "settled_at": row.settled_at,
         "settled_by": pack_or_none(row.settled_by),
         "step": row.step,
         "next_at": row.next_at,
         "duty": _encode(duty),
     }
-
-
-def set_opened_index(tx: Session, name: str, index: int) -> None:
-    """Record the leaf that says that an obligation was opened."""
-    tx.connection.run("set_opened_index", {"id": pack(name), "ix": index})
 
 
 def settle_obligation(tx: Session, name: str, state: str, at: int, by: str | None) -> None:

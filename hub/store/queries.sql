@@ -220,28 +220,25 @@ WHERE e.thread = :thread
 -- Obligations -------------------------------------------------------------------------------------------------------
 
 -- name: thread_obligations
-SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
+SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation
 WHERE thread = :thread
 
 -- name: thread_obligations_open
-SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
+SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation
 WHERE thread = :thread AND state = 'open'
 
 -- name: find_obligation
-SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation WHERE id = :id
+SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation WHERE id = :id
 
 -- name: obligation_thread_of
 SELECT thread FROM obligation WHERE id = :id
 
 -- name: add_obligation
-INSERT INTO obligation (id, kind, rule, family, thread, debtor, creditor, due, state, opened_at, opened_ix,
+INSERT INTO obligation (id, kind, rule, family, thread, debtor, creditor, due, state, opened_at,
   settled_at, settled_by, step, next_at, duty)
-VALUES (:id, :kind, :rule, :family, :thread, :debtor, :creditor, :due, :state, :opened_at, :opened_ix,
+VALUES (:id, :kind, :rule, :family, :thread, :debtor, :creditor, :due, :state, :opened_at,
   :settled_at, :settled_by, :step, :next_at, :duty)
 ON CONFLICT (id) DO NOTHING
-
--- name: set_opened_index
-UPDATE obligation SET opened_ix = :ix WHERE id = :id
 
 -- name: settle_obligation
 UPDATE obligation SET state = :state, settled_at = :at, settled_by = :by, next_at = NULL WHERE id = :id
@@ -255,20 +252,20 @@ UPDATE obligation SET step = :step, next_at = :next_at WHERE id = :id
 
 -- Reads the partial index of what the clock has to look at, never the rows that are at rest.
 -- name: due_obligations
-SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
+SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation
 WHERE next_at <= :now ORDER BY next_at LIMIT :limit
 
 -- name: obligations_by_state
-SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
+SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation
 WHERE state = :state AND (due, id) > (:after_due, :after_id) AND due < :before ORDER BY due, id LIMIT :limit
 
 -- name: obligations_by_debtor
-SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
+SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation
 WHERE debtor = :mailbox AND state = :state AND (due, id) > (:after_due, :after_id) AND due < :before
 ORDER BY due, id LIMIT :limit
 
 -- name: obligations_by_creditor
-SELECT id, duty, state, opened_at, opened_ix, settled_at, settled_by, step, next_at FROM obligation
+SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation
 WHERE creditor = :mailbox AND state = :state AND (due, id) > (:after_due, :after_id) AND due < :before
 ORDER BY due, id LIMIT :limit
 

@@ -131,7 +131,6 @@ class ObligationRow(Row, frozen=True):
     settled_by: str | None = None
     step: int = 0
     next_at: int | None = None
-    opened_index: int = -1
 
 
 class DocumentRow(Row, frozen=True):

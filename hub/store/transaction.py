@@ -63,7 +63,6 @@ class Transaction(Session):
     thread_obligations = obligations.thread_obligations
     find_obligation = obligations.find_obligation
     add_obligations = obligations.add_obligations
-    set_opened_index = obligations.set_opened_index
     settle_obligation = obligations.settle_obligation
     reopen_obligation = obligations.reopen_obligation
     advance_obligation = obligations.advance_obligation

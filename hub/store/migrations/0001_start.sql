@@ -136,7 +136,6 @@ CREATE TABLE obligation (
   due BIGINT NOT NULL,
   state TEXT NOT NULL,
   opened_at BIGINT NOT NULL,
-  opened_ix BIGINT NOT NULL,
   settled_at BIGINT,
   settled_by BYTEA,
   step BIGINT NOT NULL,
