@@ -6,16 +6,19 @@ what they were given.
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import traceback
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
-FIELDS = "fields"
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", FIELDS}
+import msgspec
+
+FIELDS: Final = "fields"
+# What isn't plain data is named by its kind: its text might quote what it was given.
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=lambda value: type(value).__name__)
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", FIELDS}
 
 
 class JsonFormatter(logging.Formatter):
@@ -36,7 +39,7 @@ class JsonFormatter(logging.Formatter):
         line.update(extra)
         if record.exc_info and record.exc_info[0]:
             line["error"], line["where"] = describe_error(record.exc_info[0], record.exc_info[2])
-        return json.dumps(line, ensure_ascii=True, separators=(",", ":"), default=lambda value: type(value).__name__)
+        return _ENCODER.encode(line).decode()
 
 
 def describe_error(kind: type[BaseException], raised: TracebackType | None) -> tuple[str, list[str]]:
@@ -49,6 +52,8 @@ def set_up_logs(level: str, stream: TextIO | None = None) -> None:
     """Send every log record at *level* and above to *stream* (standard error) as JSON."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter())
+    # Nobody reads these of a record, and finding them out costs as much as writing the line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
