@@ -46,6 +46,12 @@ async def command(home: Path, *arguments: str) -> Any:
     return printed
 
 
+def start(home: Path, **how: Any) -> subprocess.Popen[bytes]:
+    """Start a gateway as a process of its own."""
+    command = [sys.executable, "-m", "adapters.gateway.cli", "run", "--home", str(home)]
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, **how)
+
+
 def write_home(town: Town, agency: str) -> Path:
     """Write a home that a process of its own can run from, with the county's keys and clock."""
     home, _ = make_home(town.tmp, town.county, agency, town.base)
@@ -250,12 +256,8 @@ async def test_killed_again_and_again_a_gateway_files_everything_once(town: Town
                 draft("minutes.full/1", MASH, message=minutes_full([MASH, NURSES])),
             )  # fmt: skip
         await settle(council)
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         for wait in (1, 4, 8, 12):
-            with subprocess.Popen(
-                [sys.executable, "-m", "adapters.gateway.cli", "run", "--home", str(home)], cwd=ROOT, env=environment,
-                stderr=subprocess.DEVNULL,
-            ) as process:  # fmt: skip
+            with start(home, stderr=subprocess.DEVNULL) as process:
                 await eventually(lambda wait=wait: len(list((home / "in").glob("*/message.json"))) >= wait, 60)
                 process.send_signal(signal.SIGKILL)
         await command(home, "run", "--once")
@@ -271,10 +273,7 @@ async def test_killed_again_and_again_a_gateway_files_everything_once(town: Town
 async def test_a_running_gateway_stops_when_it_is_told_to(town: Town) -> None:
     """SIGTERM ends it at once, with exit code 0."""
     home = write_home(town, HEALTH)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "adapters.gateway.cli", "run", "--home", str(home)], cwd=ROOT, env=environment
-    ) as process:
+    with start(home) as process:
         await eventually((home / "in" / "notices").exists, 60)
         await asyncio.sleep(1)
         process.terminate()
