@@ -127,7 +127,11 @@ class _Demo:
             side: {row["obligation"] for row in missing if row["obligation"] in self.replay.notices(row[side], "overdue")}
             for side in ("debtor", "creditor")
         }
-        warned = {row["obligation"] for row in missing if row["obligation"] in self.replay.notices(row["debtor"], "due-soon")}
+        warned = {
+            row["obligation"]
+            for row in missing
+            if all(row["obligation"] in self.replay.notices(row[side], "due-soon") for side in ("debtor", "creditor"))
+        }
         return {
             "overdue": len(missing),
             "warned": len(warned),
@@ -168,7 +172,7 @@ class _Demo:
         file, offset = proofs.alter_one_byte(export, stage.home / "altered")
         said = proofs.is_altered_copy_found(stage.processes, stage.home / "altered", stage.trust)
         return {
-            "audit": {"size": verdict["size"], "root": verdict["root"], "verified": bool(verdict["verified"])},
+            "audit": {name: verdict[name] for name in ("size", "root", "verified", "signatures", "witnesses")},
             "plaintext_found": len(found.found),
             "plaintext": {**found._asdict(), "control": len(control.found)},
             "altered": {"file": file, "offset": offset, "found": True, "said": said},
@@ -218,6 +222,9 @@ def _keep(steps: Steps, processes: Processes, home: Path, summary: Mapping[str, 
     steps.say(f"  the export   {home / 'export'}: {summary['audit']['size']} entries")
     steps.say("  processes    " + ", ".join(f"{name} {pid}" for name, pid in processes.pids.items()))
     steps.say("Press Ctrl-C to stop them all.")
-    while True:
-        time.sleep(1)
-        processes.check()
+    try:
+        while True:
+            time.sleep(1)
+            processes.check()
+    except KeyboardInterrupt:
+        steps.say(f"stopped; what was made stays in {home}")

@@ -21,6 +21,10 @@ HOUR: Final = 3_600_000
 WARNED: Final = 4 * HOUR
 OVERDUE: Final = 60_000
 FAMILY: Final = "minutes.full"
+DAY: Final = 24 * HOUR
+# Gateways make new sealing keys when theirs are 30 days old; these are used a day later, and the old ones end after 14.
+KEY_AGE: Final = 30 * DAY
+LONGEST_STEP: Final = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +69,25 @@ class Replay:
             self.handle(moment.handles)
 
     def go_to(self, at: int) -> None:
-        """Let the time pass until *at*, stopping where something falls due on the way."""
-        for stop in self._stops(self.stage.now, at):
+        """Let the time pass until *at*, stopping where something falls due on the way, and at least once a week."""
+        while self.stage.now < at:
+            week = self.stage.now + LONGEST_STEP
+            stop = min([*self._stops(self.stage.now, at), week, at])
             self.stage.set_clock(stop)
-            self.tell(stop, "something falls due")
-            self.pause()
-        self.stage.set_clock(at)
+            if stop not in (week, at):
+                self.tell(stop, "something falls due")
+                self.pause()
+            self._wait_for_keys()
+
+    def _wait_for_keys(self) -> None:
+        """Wait until every gateway that is on has made the sealing key that it should have by now."""
+        self.log.wait("gateways to rotate their keys", lambda: not self._stale_agencies())
+
+    def _stale_agencies(self) -> list[str]:
+        newest = {leaf["agency"]: leaf["at"] for leaf in self.log.find("key-published", kind="seal", outcome="active")}
+        return [
+            agency for agency, at in newest.items() if self.stage.is_on(agency) and at <= self.stage.now - KEY_AGE
+        ]
 
     def pause(self) -> None:
         """Give the hub time for its round over what is due; then read what it wrote."""

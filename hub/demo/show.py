@@ -122,8 +122,9 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
         markup=False,
     )
     console.print(
-        f"Of the {notices['overdue']} sets that were overdue in the quarter, {notices['debtor_told']} debtors and "
-        f"{notices['creditor_told']} creditors were told so by the hub; before that, {notices['warned']} were warned of.",
+        f"Of these {notices['overdue']} missing sets, both sides were warned of {notices['warned']} before they were due; once "
+        f"they were, {notices['debtor_told']} overdue notices reached the debtor's case system and {notices['creditor_told']} the "
+        "creditor's. The chairs then sent them.\n",
         markup=False,
     )
     print_figures(console, "The same minutes after the missing ones were sent", after)
@@ -137,7 +138,8 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     console.print("Proofs", style="bold")
     console.print(
         f"  1. hub audit verify, a separate process that trusts only the officers' keys: {audit['size']} entries, root "
-        f"{audit['root']}: {'verified' if audit['verified'] else 'NOT VERIFIED'}\n"
+        f"{audit['root']}, {audit['signatures']} signatures: {'verified' if audit['verified'] else 'NOT VERIFIED'}; cosigned by "
+        f"{len(audit['witnesses'])} agencies' gateways, by nobody outside\n"
         f"  2. searched {plain['files']} files ({plain['bytes'] / 1e6:.1f} MB) of the hub for {plain['words']} planted names "
         f"and sentences: {'FOUND in ' + ', '.join(plain['found']) if summary['plaintext_found'] else 'none found'} "
         f"(in the agencies' own folders: {plain['control']} files have them)\n"
