@@ -52,22 +52,7 @@ def rows_from_store(tx: Transaction, period: Period) -> Rows:
 
 
 def _row(row: ObligationRow) -> DutyRow:
-    duty = row.duty
-    return DutyRow(
-        id=row.id,
-        kind=duty.kind,
-        rule=duty.rule,
-        thread=duty.thread,
-        family=duty.types[0],
-        debtor=duty.debtor,
-        creditor=duty.creditor,
-        item=duty.item,
-        due=duty.due,
-        state=row.state,
-        settled_at=row.settled_at,
-        settled_by=row.settled_by,
-        envelope=duty.envelope,
-    )
+    return DutyRow.of(row.id, row.duty, row.state, row.settled_at, row.settled_by)
 
 
 def visible_to(snapshot: Snapshot, agency: str) -> Callable[[str], bool] | None:

@@ -139,7 +139,8 @@ def make_worker(hub: Hub, home: Path, in_doubt: Callable[[], bool]) -> Worker:
         wake=hub.wakeups.wake,
         keep_checkpoint=keep,
         in_doubt=in_doubt,
-        interval=min(hub.config.checkpoint_seconds, hub.config.sweep_seconds),
+        sweep_seconds=hub.config.sweep_seconds,
+        checkpoint_seconds=hub.config.checkpoint_seconds,
     )
 
 

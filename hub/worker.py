@@ -43,21 +43,22 @@ class Worker:
     wake: Callable[[Iterable[MailboxId]], None]
     keep_checkpoint: Callable[[str], None]
     in_doubt: Callable[[], bool] = lambda: False
-    interval: float = 1.0
+    sweep_seconds: float = 1.0
+    checkpoint_seconds: float = 1.0
     resealed: set[KeyId] = field(default_factory=set)
 
     async def run(self) -> None:
         """Run until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for name, work in (
-                ("registry", self.follow_registry),
-                ("deadlines", self.enforce_deadlines),
-                ("checkpoint", self.sign_checkpoint),
-                ("retention", self.expire),
+            for name, work, seconds in (
+                ("registry", self.follow_registry, self.sweep_seconds),
+                ("deadlines", self.enforce_deadlines, self.sweep_seconds),
+                ("checkpoint", self.sign_checkpoint, self.checkpoint_seconds),
+                ("retention", self.expire, self.sweep_seconds),
             ):
-                group.create_task(self._repeat(name, work), name=name)
+                group.create_task(self._repeat(name, work, seconds), name=name)
 
-    async def _repeat(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _repeat(self, name: str, work: Callable[[], Awaitable[None]], seconds: float) -> None:
         while True:
             try:
                 await work()
@@ -65,7 +66,7 @@ class Worker:
                 log.warning("round failed", extra={"loop": name, "code": error.code})
             except Exception:
                 log.exception("round failed", extra={"loop": name})
-            await asyncio.sleep(self.interval)
+            await asyncio.sleep(seconds)
 
     async def follow_registry(self) -> None:
         """Read the registry again if another process changed it: a revoked key is refused within a round."""

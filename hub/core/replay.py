@@ -160,22 +160,7 @@ class Replay:
     def duties(self) -> Iterator[DutyRow]:
         """Yield every obligation as the figures need it."""
         for row in self.rows.values():
-            duty = row.duty
-            yield DutyRow(
-                id=row.id,
-                kind=duty.kind,
-                rule=duty.rule,
-                thread=duty.thread,
-                family=duty.types[0],
-                debtor=duty.debtor,
-                creditor=duty.creditor,
-                item=duty.item,
-                due=duty.due,
-                state=row.state,
-                settled_at=row.settled_at,
-                settled_by=row.settled_by,
-                envelope=duty.envelope,
-            )
+            yield DutyRow.of(row.id, row.duty, row.state, row.settled_at, row.settled_by)
 
     def _is_withdrawable(self, envelope: EnvelopeId, mailbox: MailboxId) -> bool:
         return not isinstance(delivery.advance(self.states[envelope, mailbox], "withdrawn"), Refusal)

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from schemas.identifiers import Code, EnvelopeId, MailboxId, Moment, ObligationId, ThreadId, agency_of
-from schemas.rules.duty import Kind, State
+from schemas.rules.duty import Duty, Kind, State
 
 _SENT: Final = frozenset({"met", "met_late"})
 # A receipt at a higher level was collected too, even where its own row has not come yet.
@@ -38,6 +38,27 @@ class DutyRow(NamedTuple):
     settled_at: Moment | None
     settled_by: str | None
     envelope: EnvelopeId
+
+    @classmethod
+    def of(
+        cls, name: ObligationId, duty: Duty, state: State, settled_at: Moment | None, settled_by: str | None
+    ) -> DutyRow:
+        """Return the obligation *name* as it stands."""
+        return cls(
+            id=name,
+            kind=duty.kind,
+            rule=duty.rule,
+            thread=duty.thread,
+            family=duty.types[0],
+            debtor=duty.debtor,
+            creditor=duty.creditor,
+            item=duty.item,
+            due=duty.due,
+            state=state,
+            settled_at=settled_at,
+            settled_by=settled_by,
+            envelope=duty.envelope,
+        )
 
 
 class Taken(NamedTuple):

@@ -106,7 +106,8 @@ def _worker(desk: Desk, woken: set[str], kept: list[str], in_doubt: list[bool]) 
         wake=woken.update,
         keep_checkpoint=kept.append,
         in_doubt=lambda: in_doubt[0],
-        interval=0.01,
+        sweep_seconds=0.01,
+        checkpoint_seconds=0.01,
     )
 
 
