@@ -12,14 +12,14 @@ from typing import Literal, NamedTuple, TypeVar
 from hub import ledger, notices, obligations
 from hub.core import delivery
 from hub.core.amending import judge_waiver
-from hub.core.duties import Owed, Settled
-from hub.core.events import Event
+from hub.core.duties import Settled
+from hub.core.events import Event, EventName
 from hub.core.sharing import judge_wraps
 from hub.errors import Refusal, RefusedError
 from hub.intake import authenticate, in_transaction
 from hub.registry import Registry, Snapshot
 from hub.store.base import Store
-from hub.store.rows import EnvelopeRow
+from hub.store.rows import EnvelopeRow, ObligationRow
 from hub.store.transaction import Transaction
 from keys import digests, jws
 from schemas.envelope import Wraps, parse_wraps
@@ -74,23 +74,25 @@ async def replace_wraps(
         authenticate(registry.snapshot, signed, caller, stored.sender, at)
         if stored.wraps == raw:
             return Replaced(frozenset())
-        refusal = judge_wraps(wraps, registry.snapshot.keys, at)
-        return refusal or _record_wraps(tx, stored, wraps, raw, at)
+        outcome = _record_wraps(tx, registry.snapshot, stored, wraps, raw, at)
+        return _logged(tx, outcome, "wraps-refused", stored.sender, raw, at)
 
     return _value(await in_transaction(store, registry, record))
 
 
-def _record_wraps(tx: Transaction, stored: EnvelopeRow, wraps: Wraps, raw: bytes, at: Moment) -> Replaced | Refusal:
-    kids = {wrap.mailbox: wrap.kid for wrap in wraps.wraps}
-    again = [
-        row.mailbox
-        for row in tx.deliveries_of(stored.id)
-        if not isinstance(delivery.advance(row.state, "resealed"), Refusal)
-    ]
+def _record_wraps(
+    tx: Transaction, snapshot: Snapshot, stored: EnvelopeRow, wraps: Wraps, raw: bytes, at: Moment
+) -> Replaced | Refusal:
+    rows = tx.deliveries_of(stored.id)
+    again = {row.mailbox for row in rows if not isinstance(delivery.advance(row.state, "resealed"), Refusal)}
     if not again or stored.state != "present":
         return Refusal(
             "wraps-not-needed", "every recipient has opened it, or it is gone", "nothing is left to seal again"
         )
+    # Who has opened it may have ended since, and have no key any more; that keeps it from nobody else.
+    needed = tuple(wrap for wrap in wraps.wraps if wrap.mailbox in again)
+    if refusal := judge_wraps(needed, snapshot.keys, at):
+        return refusal
     ledger.append(
         tx,
         Event(
@@ -104,8 +106,8 @@ def _record_wraps(tx: Transaction, stored: EnvelopeRow, wraps: Wraps, raw: bytes
         at,
     )
     tx.replace_wraps(stored.id, raw)
-    for mailbox in again:
-        tx.redeliver(stored.id, mailbox, kids[mailbox], at)
+    for wrap in needed:
+        tx.redeliver(stored.id, wrap.mailbox, wrap.kid, at)
     return Replaced(frozenset(again))
 
 
@@ -135,15 +137,21 @@ async def withdraw_envelope(
         if isinstance(stored, Refusal):
             return stored
         authenticate(registry.snapshot, signed, caller, said.mailbox, at)
-        if (said.envelope, said.mailbox) != (stored.id, stored.sender):
-            return Refusal("withdrawal-mismatch", "the withdrawal names another envelope", "sign it for this one")
-        if (before := tx.find_withdrawal(said.id)) is not None and before.jws != raw:
-            return Refusal(
-                "withdrawal-id-reused", "another withdrawal has this id", "give every withdrawal an id of its own"
-            )
-        return _record_withdrawal(tx, registry.snapshot, stored, said, raw, at, signer)
+        refusal = _judge_withdrawal(tx, stored, said, raw)
+        outcome = refusal or _record_withdrawal(tx, registry.snapshot, stored, said, raw, at, signer)
+        return _logged(tx, outcome, "withdrawal-refused", said.mailbox, raw, at)
 
     return _value(await in_transaction(store, registry, record))
+
+
+def _judge_withdrawal(tx: Transaction, stored: EnvelopeRow, said: Withdrawal, raw: bytes) -> Refusal | None:
+    if (said.envelope, said.mailbox) != (stored.id, stored.sender):
+        return Refusal("withdrawal-mismatch", "the withdrawal names another envelope", "sign it for this one")
+    if (before := tx.find_withdrawal(said.id)) is not None and before.jws != raw:
+        return Refusal(
+            "withdrawal-id-reused", "another withdrawal has this id", "give every withdrawal an id of its own"
+        )
+    return None
 
 
 def _record_withdrawal(
@@ -209,20 +217,22 @@ async def record_waiver(
         row = tx.find_obligation(name)
         if row is None or said.obligation != row.id:
             return Refusal("not-found", "there is no such obligation of yours", "check its id")
-        if (before := tx.find_waiver(said.id)) is not None:
-            if before.jws == raw:
-                return Waived(row.state, frozenset())
-            return Refusal("waiver-id-reused", "another waiver has this id", "give every waiver an id of its own")
-        roles = registry.snapshot.directory.roles_of(said.mailbox)
-        agreement = registry.snapshot.rules_at(at).agreement
-        if refusal := judge_waiver(said, row.duty, row.state, roles, agreement):
-            return refusal
-        return _record_waiver(tx, Owed(row.id, row.duty), said, raw, at)
+        if (before := tx.find_waiver(said.id)) is not None and before.jws == raw:
+            return Waived(row.state, frozenset())
+        outcome = _record_waiver(tx, registry.snapshot, row, said, raw, at)
+        return _logged(tx, outcome, "waiver-refused", said.mailbox, raw, at)
 
     return _value(await in_transaction(store, registry, record))
 
 
-def _record_waiver(tx: Transaction, row: Owed, said: Waiver, raw: bytes, at: Moment) -> Waived:
+def _record_waiver(
+    tx: Transaction, snapshot: Snapshot, row: ObligationRow, said: Waiver, raw: bytes, at: Moment
+) -> Waived | Refusal:
+    if tx.find_waiver(said.id) is not None:
+        return Refusal("waiver-id-reused", "another waiver has this id", "give every waiver an id of its own")
+    roles, agreement = snapshot.directory.roles_of(said.mailbox), snapshot.rules_at(at).agreement
+    if refusal := judge_waiver(said, row.duty, row.state, roles, agreement):
+        return refusal
     index = ledger.append(
         tx,
         Event(
@@ -249,6 +259,17 @@ def _own_envelope(tx: Transaction, snapshot: Snapshot, caller: AgencyId, name: E
     if stored is None or not snapshot.directory.is_same_or_successor(caller, agency_of(stored.sender)):
         return Refusal("not-found", "there is no such envelope of yours", "check its id")
     return stored
+
+
+def _logged(
+    tx: Transaction, outcome: T | Refusal, name: EventName, mailbox: MailboxId, raw: bytes, at: Moment
+) -> T | Refusal:
+    """Return *outcome*; a refusal is in the log first."""
+    if isinstance(outcome, Refusal):
+        digest = digests.sha256_b64u(raw)
+        event = Event(event=name, agency=agency_of(mailbox), mailbox=mailbox, digest=digest, outcome=outcome.code)
+        ledger.append(tx, event, at)
+    return outcome
 
 
 def _value(outcome: T | Refusal) -> T:

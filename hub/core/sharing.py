@@ -7,13 +7,13 @@ Source: protocol 2 and 7; domain 3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from hub.core.authenticity import KeyFact, is_usable
 from hub.errors import Refusal
 from schemas.directory import DirectoryIndex
-from schemas.envelope import DAY, MAX_AHEAD, Header, Wraps
+from schemas.envelope import DAY, MAX_AHEAD, Header, Wrap, Wraps
 from schemas.identifiers import KeyId, MailboxId, MessageType, Moment, ThreadId, agency_of, family_of
 from schemas.rules.compiled import Rules, TypeRules
 
@@ -47,7 +47,7 @@ def _objections(
         yield from _judge_sender(header, index, allowed, now)
         yield from _judge_retention(header, allowed, rules)
         yield from _judge_recipients(header, index, allowed, now)
-        yield from _judge_wraps(wraps, keys, now)
+        yield from _judge_wraps(wraps.wraps, keys, now)
 
 
 def _judge_moments(header: Header, now: Moment) -> Iterator[Refusal]:
@@ -132,8 +132,8 @@ def _judge_recipients(header: Header, index: DirectoryIndex, allowed: TypeRules,
             )
 
 
-def _judge_wraps(wraps: Wraps, keys: Mapping[KeyId, KeyFact], now: Moment) -> Iterator[Refusal]:
-    for wrap in wraps.wraps:
+def _judge_wraps(wraps: Iterable[Wrap], keys: Mapping[KeyId, KeyFact], now: Moment) -> Iterator[Refusal]:
+    for wrap in wraps:
         key = keys.get(wrap.kid)
         if key is None or not is_usable(key, "seal", now) or not _is_key_of(key, wrap.mailbox):
             yield Refusal(
@@ -143,7 +143,7 @@ def _judge_wraps(wraps: Wraps, keys: Mapping[KeyId, KeyFact], now: Moment) -> It
             )
 
 
-def judge_wraps(wraps: Wraps, keys: Mapping[KeyId, KeyFact], now: Moment) -> Refusal | None:
+def judge_wraps(wraps: Iterable[Wrap], keys: Mapping[KeyId, KeyFact], now: Moment) -> Refusal | None:
     """Return why replaced *wraps* don't fit the recipients' sealing keys at *now*, or ``None``."""
     return next(_judge_wraps(wraps, keys, now), None)
 

@@ -249,6 +249,39 @@ async def test_wraps_that_do_not_fit_or_are_not_needed_are_refused(desk: Desk) -
         await desk.reseal(other)
 
 
+async def test_a_recipient_without_a_key_keeps_new_wraps_from_nobody_who_has_not_opened_it(desk: Desk) -> None:
+    """Who has it already may have given its key up since; the others still get theirs."""
+    county, sent = desk.county, await _owed_and_sent(desk)
+    await desk.receive(sent, NURSES, "collected", "filed")
+    await desk.publish_key(county.statement(HEALTH, "seal", county.newest(NURSES).key.public.jwk, state="revoked"))
+    await desk.rotate(POLICE)
+    assert (await desk.reseal(sent)).wake == {CAIT}
+
+
+async def test_refused_amendments_are_in_the_log(desk: Desk) -> None:
+    """By code and digest, under whose name it was; what is nobody's to see leaves none."""
+    county, sent = desk.county, await _owed_and_sent(desk)
+    row = (await desk.rows(sent.header.thread))["decision-note", MASH, NURSES]
+    wrong = county.withdrawal(sent, mailbox=MANAGERS)
+    with refused("withdrawal-mismatch"):
+        await desk.withdraw(sent, wrong)
+    with refused("waiver-not-party"):
+        await desk.waive(row.id, CAIT)
+    for box in PARTIES:
+        await desk.receive(sent, box, "collected")
+    with refused("wraps-not-needed"):
+        await desk.reseal(sent)
+    with refused("not-found"):
+        await desk.waive("A" * 43, MASH)
+    told = await desk.leaves("withdrawal-refused", "waiver-refused", "wraps-refused")
+    assert [(leaf["event"], leaf["mailbox"], leaf["outcome"]) for leaf in told] == [
+        ("withdrawal-refused", MANAGERS, "withdrawal-mismatch"),
+        ("waiver-refused", CAIT, "waiver-not-party"),
+        ("wraps-refused", MASH, "wraps-not-needed"),
+    ]
+    assert told[0]["digest"] == digests.sha256_b64u(wrong)
+
+
 # Waivers --------------------------------------------------------------------------------------------------------
 
 
