@@ -11,7 +11,7 @@ import ast
 import re
 import sys
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -22,7 +22,26 @@ ROOT: Final = HERE.parent
 PACKAGES: Final = ("schemas", "keys", "hub", "adapters")
 WHERE: Final = {"schemas": "wire", "keys": "cryptography", "hub": "hub", "adapters": "gateway"}
 CODE: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-RAISERS: Final = frozenset({"Refusal", "DraftRefused", "Trouble"})
+# Beside whatever ends in `Error`: values and helpers that carry a code.
+RAISERS: Final = frozenset({"Refusal", "DraftRefused", "_failing_as", "__init__"})
+NOT_OURS: Final = frozenset({"AssertionError", "ValidationError"})
+# Codes that a `rejected` receipt has: the check of protocol 3 that failed.
+REJECTED: Final = {
+    "acceptance": "The hub's acceptance isn't right, or about something else",
+    "derived-members": "The header's members aren't those that the message gives",
+    "document-digest": "A document isn't the one that the manifest names",
+    "document-lengths": "The documents aren't as long as the manifest says",
+    "header": "The header isn't right",
+    "header-signature": "The header's signature isn't right",
+    "layers-differ": "Header and manifest don't say the same",
+    "manifest": "The manifest isn't right, or not signed by the sender",
+    "message": "The message isn't of its type's schema",
+    "opening-key": "The sealing key that it was sealed to is not held here",
+    "sender-key": "The sender's key wasn't active when the hub took the envelope",
+    "unwrap": "The content key can't be unwrapped",
+    "wraps": "The wraps aren't right, or not for this mailbox",
+}
+ASK_AGAIN: Final = "the sender is told by the receipt; it sends again, or asks its officers"
 MADE: Final = "Made by `docs/make_reference.py`; don't edit.\n"
 
 
@@ -48,7 +67,7 @@ def scan_codes(root: Path = ROOT) -> dict[str, list[Raised]]:
 
 def _read_call(call: ast.Call, package: str) -> Raised | None:
     name = getattr(call.func, "id", getattr(call.func, "attr", ""))
-    if not name.endswith("Error") and name not in RAISERS:
+    if name in NOT_OURS or (not name.endswith("Error") and name not in RAISERS):
         return None
     named = {keyword.arg: keyword.value for keyword in call.keywords}
     parts = [*call.args, None, None, None]
@@ -88,8 +107,8 @@ def errors_page() -> str:
         places = raised.get(code, [])
         known = CODES.get(code)
         said = next((place.message for place in places if place.message), "")
-        means = known.title if known else said[:1].upper() + said[1:]
-        hint = next((place.hint for place in places if place.hint), "")
+        means = known.title if known else REJECTED.get(code) or said[:1].upper() + said[1:]
+        hint = next((place.hint for place in places if place.hint), "" if known or code not in REJECTED else ASK_AGAIN)
         where = ", ".join(sorted({WHERE[place.package] for place in places}) or ["hub"])
         status = str(known.status) if known else ""
         lines.append(f'| <a id="{code}"></a>`{code}` | {status} | {_cell(means)} | {_cell(hint)} | {where} |')
@@ -190,7 +209,7 @@ def _value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return f'"{value}"'
-    if isinstance(value, dict) and value:
+    if isinstance(value, Mapping) and value:
         return "{ " + ", ".join(f"{name} = {_value(part)}" for name, part in value.items()) + " }"
     if value == ():
         return "[]"
