@@ -142,7 +142,11 @@ def _evidence(tx: Transaction, leaf: dict[str, Any]) -> Iterator[bytes]:
     elif event == "withdrawal-recorded":
         yield from (row.jws for row in tx.withdrawals_of(leaf["envelope"]))
     # A waiver's own leaf names the obligation; only the end that it made names the waiver.
-    elif leaf.get("outcome") in {"waived", "met_elsewhere"} and (waiver := tx.find_waiver(leaf["by"])) is not None:
+    elif (
+        event == "obligation-settled"
+        and leaf["outcome"] in {"waived", "met_elsewhere"}
+        and (waiver := tx.find_waiver(leaf["by"])) is not None
+    ):
         yield waiver.jws
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import pytest
 
 from hub import ledger
 from hub.core.authenticity import KeyFact
 from hub.errors import HubError
+from hub.export import FolderSink, export_log
 from hub.intake import InputError
 from hub.store.base import Store
-from hub.store.transaction import Transaction
 from hub.verifier import Verdict, Verifier
 from keys.errors import KeysError
 from schemas.agreement import parse_agreement
@@ -92,36 +89,9 @@ def refused(code: str) -> pytest.RaisesExc[Exception]:
 async def verify(store: Store, county: County, folder: Path) -> Verdict:
     """Export *store* and let the offline verifier, which trusts only the officers, go through it."""
     await ledger.sign_checkpoint(store, ORIGIN, county.note_signers, county.now)
-    await store.read(lambda tx: _export(tx, folder))
+    with FolderSink(folder) as sink:
+        await export_log(store, sink, county.now)
     return Verifier(folder, county.roots).run()
-
-
-def _export(tx: Transaction, folder: Path) -> None:
-    folder.mkdir()
-    for kind in ("directory", "agreement"):
-        for row in tx.documents(kind):
-            (folder / f"{kind}-{row.version}.json").write_bytes(row.document)
-    leaves = [row.body for row in tx.leaves(0, tx.log_head().size)]
-    (folder / "leaves.jsonl").write_bytes(b"".join(bytes(body) + b"\n" for body in leaves))
-    evidence = {compact.decode() for body in leaves for compact in _evidence(tx, msgspec.json.decode(body))}
-    (folder / "evidence.jsonl").write_text("".join(json.dumps(one) + "\n" for one in sorted(evidence)))
-    checkpoint = tx.last_checkpoint()
-    assert checkpoint is not None
-    (folder / "checkpoint.txt").write_text(checkpoint[2])
-
-
-def _evidence(tx: Transaction, leaf: dict[str, Any]) -> Iterator[bytes]:
-    match leaf["event"]:
-        case "envelope-accepted" if row := tx.find_envelope(leaf["envelope"]):
-            yield from (row.header, row.acceptance)
-        case "receipt-accepted" if receipt := tx.find_receipt(leaf["receipt"]):
-            yield receipt.jws
-        case "obligation-settled" if "by" in leaf and (waiver := tx.find_waiver(leaf["by"])):
-            yield waiver.jws
-        case "withdrawal-recorded":
-            yield from (row.jws for row in tx.withdrawals_of(leaf["envelope"]))
-        case "key-published":
-            yield from (row.statement for row in tx.key_history(leaf["kid"]))
 
 
 def hold(county: County, *parties: str, by: str = MASH, **changes: Any) -> Sent:

@@ -168,6 +168,19 @@ async def test_the_figure_of_the_inspectors(desk: Desk) -> None:
     assert (figures.by_agency[PROBATION].owed, figures.by_agency[PROBATION].sent) == (4, 1)
 
 
+async def test_minutes_that_were_taken_back_are_missing_again(desk: Desk) -> None:
+    """The figures follow: what was withdrawn before anybody had it was not sent."""
+    county = desk.county
+    held = hold(county, NURSES)
+    await desk.send(held)
+    await desk.send(full := minutes(county, held.header.thread, NURSES))
+    assert (await _figures(desk)).total.sent == 1
+    await desk.withdraw(full)
+    await desk.tick(20 * DAY)
+    figures = await _figures(desk)
+    assert (figures.total.sent, figures.total.missing) == (0, 1)
+
+
 async def test_minutes_may_come_before_their_meeting_is_registered(desk: Desk) -> None:
     """What was sent already meets the duty as it opens, at the moment at which it was sent."""
     county = desk.county

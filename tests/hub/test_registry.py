@@ -196,6 +196,13 @@ async def test_a_directory_that_keeps_changing_is_an_outage_not_a_loop(desk: Des
     assert await desk.leaves("envelope-accepted") == []
 
 
+async def test_before_any_agreement_is_in_force_the_first_one_counts(desk: Desk) -> None:
+    """A partnership may start on paper before its day: nobody is left without rules."""
+    first = desk.registry.snapshot.rules[0]
+    assert desk.registry.snapshot.rules_at(0) is first
+    assert desk.registry.snapshot.rules_at(desk.county.now) is first
+
+
 # Keys -----------------------------------------------------------------------------------------------------------
 
 
