@@ -41,6 +41,8 @@ REJECTED: Final = {
     "unwrap": "The content key can't be unwrapped",
     "wraps": "The wraps aren't right, or not for this mailbox",
 }
+# What a code means where its text is made up at run time.
+COMPOSED: Final = {"log-inconsistent": "The hub shows a log that isn't the one that it showed before"}
 ASK_AGAIN: Final = "the sender is told by the receipt; it sends again, or asks its officers"
 MADE: Final = "Made by `docs/make_reference.py`; don't edit.\n"
 
@@ -107,7 +109,7 @@ def errors_page() -> str:
         places = raised.get(code, [])
         known = CODES.get(code)
         said = next((place.message for place in places if place.message), "")
-        means = known.title if known else REJECTED.get(code) or said[:1].upper() + said[1:]
+        means = known.title if known else REJECTED.get(code) or COMPOSED.get(code) or said[:1].upper() + said[1:]
         hint = next((place.hint for place in places if place.hint), "" if known or code not in REJECTED else ASK_AGAIN)
         where = ", ".join(sorted({WHERE[place.package] for place in places}) or ["hub"])
         status = str(known.status) if known else ""

@@ -73,13 +73,13 @@ def verify_log(processes: Processes, export: Path, roots: Path) -> dict[str, Any
 
 
 def alter_one_byte(export: Path, copy: Path) -> tuple[str, int]:
-    """Copy *export* to *copy*, change one digit of one leaf in the middle, and return file and offset."""
+    """Copy *export* to *copy*, change one character of one leaf in the middle, and return file and offset."""
     shutil.copytree(export, copy)
     path = copy / "leaves.jsonl"
     content = bytearray(path.read_bytes())
-    start = content.index(b'"at":', len(content) // 2) + len(b'"at":')
-    offset = next(i for i in range(start, len(content)) if content[i : i + 1].isdigit()) + 9
-    content[offset] = ord("1") if content[offset] != ord("1") else ord("2")
+    # One character of a thread's random reference: as JSON and as an entry it stays well-formed.
+    offset = content.index(b'"thread":"', len(content) // 2) + len(b'"thread":"') + 4
+    content[offset] = ord("A") if content[offset] != ord("A") else ord("B")
     path.write_bytes(content)
     return path.name, offset
 
