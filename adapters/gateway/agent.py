@@ -203,9 +203,9 @@ class Agent:
         retry_after = None
         try:
             await work()
-        except HubAwayError as error:
+        except NotYetError as error:
             _log.info("%s waits: %s", name, error.code)
-            retry_after = error.retry_after
+            retry_after = error.retry_after if isinstance(error, HubAwayError) else None
         except (GatewayError, KeysError, MalformedError) as error:
             _log.warning("%s failed: %s (%s)", name, error.message, error.code)
         except Exception as error:  # noqa: BLE001

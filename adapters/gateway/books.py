@@ -130,11 +130,14 @@ class Books:
                 "hub-key", "the hub signed with a key that the directory does not name", "tell the partnership's officers"
             ) from None
 
-    def foreign_keys(self, agency: AgencyId, mine: Iterable[KeyId]) -> list[KeyId]:
-        """Return the keys that are active in *agency*'s name and not among *mine*: somebody else made them."""
+    def foreign_keys(self, agency: AgencyId, mine: Iterable[KeyId], now: Moment) -> list[KeyId]:
+        """Return the keys that are active in *agency*'s name and not among *mine*: somebody else made them.
+
+        Expired ones are left out: the agency's own are destroyed when they expire, and nothing is sealed to any.
+        """
         own = set(mine)
         return [
             key.kid
             for key in self.keys.values()
-            if key.last.agency == agency and key.last.state == "active" and key.kid not in own
+            if key.last.agency == agency and key.last.state == "active" and now < key.last.expires and key.kid not in own
         ]

@@ -206,6 +206,8 @@ async def refresh(gateway: Gateway) -> None:
         _log.error("what the hub shows does not hold: %s", code)
         await gateway.spool.write(partial(gateway.tell, code="log-inconsistent", topic=f"alarm:{code}", details={"reason": code}))
         raise
-    for kid in gateway.partnership.books.foreign_keys(gateway.config.agency, gateway.keyring.kids()):
-        _log.error("a key that was not made here is published in this agency's name")
-        await gateway.spool.write(partial(gateway.tell, code="key-unknown", topic=f"key:{kid}", details={"kid": kid}))
+    agency, mine = gateway.config.agency, gateway.keyring.kids()
+    for kid in gateway.partnership.books.foreign_keys(agency, mine, gateway.clock()):
+        tell = partial(gateway.tell, code="key-unknown", topic=f"key:{kid}", details={"kid": kid})
+        if await gateway.spool.write(tell):
+            _log.error("a key that was not made here is published in this agency's name")

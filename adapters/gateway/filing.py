@@ -28,10 +28,11 @@ BATCH: Final = 100
 async def file_collected(gateway: Gateway) -> int:
     """Offer what was collected to the record systems; return how many took it."""
     filed = 0
-    for row in await gateway.spool.all("to_file", limit=BATCH):
-        key = f"file {row['envelope']} {row['mailbox']}"
-        adapter = gateway.adapter_for(row["mailbox"])
-        if not gateway.pacer.is_ready(key):
+    for waiting in await gateway.spool.all("to_file"):
+        key = f"file {waiting['envelope']} {waiting['mailbox']}"
+        adapter = gateway.adapter_for(waiting["mailbox"])
+        row = await gateway.spool.one("find_incoming", **waiting) if gateway.pacer.is_ready(key) else None
+        if row is None or row["state"] != "collected":
             continue
         if adapter is None:
             await _wait_for_person(gateway, row, "no-adapter")
@@ -146,7 +147,9 @@ async def _set_receipt_refused(gateway: Gateway, tx: Transaction, row: Row, rece
     if code != "receipt-previous" or receipt.previous is None:
         return
     # Its predecessor never reached the hub (a spool restored from a backup, or that one was refused): say it again,
-    # after what the hub has taken.
+    # after what the hub has taken; if it doesn't know that one either, as the first of a new chain.
+    taken = await tx.one("last_taken", envelope=receipt.envelope, mailbox=receipt.mailbox)
+    again = taken is not None and taken["sha256"] != receipt.previous
     more = {
         name: value
         for name in ("code", "mode", "record", "actor", "role")
@@ -155,7 +158,7 @@ async def _set_receipt_refused(gateway: Gateway, tx: Transaction, row: Row, rece
     await add_receipt(
         tx, gateway.keyring, receipt.level, envelope=receipt.envelope, mailbox=receipt.mailbox,
         sealed_sha256=receipt.sealed_sha256, manifest_sha256=receipt.manifest_sha256, now=gateway.clock(),
-        seen=gateway.witness.receipt_view(), only_taken=True, **more,
+        seen=gateway.witness.receipt_view(), follows="taken" if again else "none", **more,
     )  # fmt: skip
 
 

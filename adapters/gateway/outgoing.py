@@ -117,9 +117,10 @@ async def _set_sealed(gateway: Gateway, tx: Transaction, *, envelope: EnvelopeId
 
 async def seal_drafts(gateway: Gateway) -> None:
     """Seal the drafts that couldn't be sealed before: no directory yet, a recipient without a key, rules that changed."""
-    for row in await gateway.spool.all("drafted", limit=MAX_BATCH):
-        key = f"seal {row['envelope']}"
-        if not gateway.pacer.is_ready(key):
+    for waiting in await gateway.spool.all("drafted"):
+        key = f"seal {waiting['envelope']}"
+        row = await gateway.spool.one("find_sent", **waiting) if gateway.pacer.is_ready(key) else None
+        if row is None or row["state"] != "drafted":
             continue
         content = gateway.spool.unlock(bytes(row["draft"]), row["envelope"])
         kept = msgspec.msgpack.decode(content, type=Kept)
@@ -151,15 +152,17 @@ async def send_sealed(gateway: Gateway, watch: Watch) -> int:
 
 
 async def _next_batch(gateway: Gateway) -> list[Row]:
-    batch: list[Row] = []
+    chosen: list[str] = []
     size = 0
-    for row in await gateway.spool.all("sealed", limit=MAX_BATCH):
-        size += len(row["body"])
-        if batch and size > MAX_BATCH_BYTES:
+    for row in await gateway.spool.all("sealed"):
+        if not gateway.pacer.is_ready(f"send {row['envelope']}"):
+            continue  # what has to wait keeps nothing behind it
+        size += row["size"]
+        if chosen and (size > MAX_BATCH_BYTES or len(chosen) == MAX_BATCH):
             break
-        if gateway.pacer.is_ready(f"send {row['envelope']}"):
-            batch.append(row)
-    return batch
+        chosen.append(row["envelope"])
+    rows = [await gateway.spool.one("find_sent", envelope=envelope) for envelope in chosen]
+    return [row for row in rows if row is not None and row["state"] == "sealed"]
 
 
 async def _take_outcome(gateway: Gateway, watch: Watch, row: Row, outcome: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ Source: protocol 4.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from adapters.errors import GatewayError
 from adapters.gateway.spool import Row, Transaction
@@ -30,14 +30,15 @@ async def add_receipt(
     manifest_sha256: str | None,
     now: Moment,
     seen: Seen | None,
-    only_taken: bool = False,
+    follows: Literal["last", "taken", "none"] = "last",
     **more: Any,
 ) -> Receipt:
     """Sign a receipt and put it where it will be sent from; *more*: ``code``, ``mode``, ``record``, ``actor``, ``role``.
 
-    It names the mailbox's last receipt for the envelope, or the last that the hub took (*only_taken*).
+    It names the mailbox's last receipt for the envelope, the last that the hub took, or none (*follows*).
     """
-    last = await tx.one("last_taken" if only_taken else "last_receipt", envelope=envelope, mailbox=mailbox)
+    query = {"last": "last_receipt", "taken": "last_taken"}.get(follows)
+    last = await tx.one(query, envelope=envelope, mailbox=mailbox) if query else None
     receipt = Receipt(
         v=1,
         id=new_id(now),

@@ -51,9 +51,9 @@ SELECT * FROM outbox WHERE envelope = :envelope
 -- name: list_sent
 SELECT envelope, adapter, key, mailbox, thread, type, at, state, header, acceptance, refusal FROM outbox ORDER BY at, envelope
 -- name: drafted
-SELECT * FROM outbox WHERE state = 'drafted' ORDER BY at LIMIT :limit
+SELECT envelope FROM outbox WHERE state = 'drafted' ORDER BY at
 -- name: sealed
-SELECT * FROM outbox WHERE state = 'sealed' ORDER BY at LIMIT :limit
+SELECT envelope, length(body) AS size FROM outbox WHERE state = 'sealed' ORDER BY at
 -- name: set_sealed
 UPDATE outbox SET state = 'sealed', header = :header, wraps = :wraps, body = :body, content_key = :content_key
 WHERE envelope = :envelope AND state IN ('drafted', 'sealed')
@@ -89,7 +89,7 @@ SELECT * FROM inbox WHERE envelope = :envelope ORDER BY mailbox
 -- name: list_incoming
 SELECT envelope, mailbox, seq, thread, type, sender, at, accepted_at, state, code, record FROM inbox ORDER BY accepted_at, mailbox
 -- name: to_file
-SELECT * FROM inbox WHERE state = 'collected' ORDER BY at LIMIT :limit
+SELECT envelope, mailbox FROM inbox WHERE state = 'collected' ORDER BY at
 -- name: set_incoming
 UPDATE inbox SET state = :state, code = :code, record = coalesce(:record, record)
 WHERE envelope = :envelope AND mailbox = :mailbox

@@ -152,7 +152,9 @@ async def test_a_gateway_that_never_saw_the_hub_keeps_drafts(town: Town) -> None
         wire.dark = True
         send_minutes(home, NURSES)
         assert await council.run_once() > 0
-        (row,) = await council.gateway.spool.all("drafted", limit=9)
+        (waiting,) = await council.gateway.spool.all("drafted")
+        row = await council.gateway.spool.one("find_sent", **waiting)
+        assert row is not None
         assert b"Zebulon" not in bytes(row["draft"])
         assert b"Zebulon" not in (home / "spool.db").read_bytes()
         wire.dark = False
@@ -240,7 +242,9 @@ async def test_killed_between_filing_and_its_receipt(town: Town) -> None:
         await settle(council)
         await health.refresh_pass()
         await health.drain(NURSES)
-        (row,) = await health.gateway.spool.all("to_file", limit=9)
+        (waiting,) = await health.gateway.spool.all("to_file")
+        row = await health.gateway.spool.one("find_incoming", **waiting)
+        assert row is not None
         await health.gateway.adapters["folder"].file(filing.read_content(health.gateway, row))
         await settle(health)
         assert len(filed(town.homes[HEALTH])) == 1
