@@ -67,7 +67,7 @@ async def replace_wraps(
 
     def record(tx: Transaction) -> Replaced | Refusal:
         at = ledger.moment(tx, now)
-        stored = _own_envelope(tx, registry.snapshot, caller, name)
+        stored = _own_envelope(tx, registry.snapshot, caller, name, at)
         if isinstance(stored, Refusal):
             return stored
         wraps = parse_wraps(signed.payload, obligations.header_of(stored))
@@ -133,7 +133,7 @@ async def withdraw_envelope(
 
     def record(tx: Transaction) -> Withdrawn | Refusal:
         at = ledger.moment(tx, now)
-        stored = _own_envelope(tx, registry.snapshot, caller, name)
+        stored = _own_envelope(tx, registry.snapshot, caller, name, at)
         if isinstance(stored, Refusal):
             return stored
         authenticate(registry.snapshot, signed, caller, said.mailbox, at)
@@ -254,9 +254,11 @@ def _record_waiver(
     return Waived(said.state, frozenset(parties))
 
 
-def _own_envelope(tx: Transaction, snapshot: Snapshot, caller: AgencyId, name: EnvelopeId) -> EnvelopeRow | Refusal:
+def _own_envelope(
+    tx: Transaction, snapshot: Snapshot, caller: AgencyId, name: EnvelopeId, at: Moment
+) -> EnvelopeRow | Refusal:
     stored = tx.find_envelope(name)
-    if stored is None or not snapshot.directory.is_same_or_successor(caller, agency_of(stored.sender)):
+    if stored is None or not snapshot.directory.is_same_or_successor(caller, agency_of(stored.sender), at):
         return Refusal("not-found", "there is no such envelope of yours", "check its id")
     return stored
 

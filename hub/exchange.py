@@ -129,7 +129,7 @@ def _record_envelope(
     rules = snapshot.rules_at(at)
     refusal = judge_envelope(header, envelope.wraps, snapshot.directory, rules, snapshot.keys, at)
     if header.supersedes and not refusal:
-        refusal = judge_superseding(header, _before(tx, header.supersedes), snapshot.directory)
+        refusal = judge_superseding(header, _before(tx, header.supersedes), snapshot.directory, at)
     if refusal:
         return _refuse(tx, envelope, digest, refusal, at)
 
@@ -155,7 +155,7 @@ def _record_envelope(
     said = Acceptance(v=1, id=header.id, header_sha256=digest, sealed_sha256=header.sealed.sha256, at=at, index=index)
     acceptance = signer.sign(strict_json.dump(said), jws.ACCEPTANCE)
     tx.add_envelope(_row(envelope, digest, acceptance, at, index), parts.body)
-    tx.add_deliveries(header.id, [(wrap.mailbox, wrap.kid) for wrap in envelope.wraps.wraps], at)
+    tx.add_deliveries(header.id, index, [(wrap.mailbox, wrap.kid) for wrap in envelope.wraps.wraps], at)
     told = obligations.record_plan(tx, snapshot, plan, at, signer)
     if header.supersedes and (before := tx.find_envelope(header.supersedes)):
         tx.mark_superseded(before.id, header.id)
@@ -228,7 +228,7 @@ def _row(envelope: Envelope, digest: str, acceptance: bytes, at: Moment, index: 
 
 
 async def hand_over(
-    store: Store, registry: Registry, caller: AgencyId, mailbox: MailboxId, after: int, limit: int
+    store: Store, registry: Registry, caller: AgencyId, mailbox: MailboxId, after: int, limit: int, now: Moment
 ) -> list[FeedDelivery]:
     """Return at most *limit* entries of the feed of *mailbox* after number *after*, oldest first.
 
@@ -239,7 +239,7 @@ async def hand_over(
         RefusedError: ``not-found``; the mailbox is not the caller's, nor of an agency that the caller succeeds.
     """
     index = registry.snapshot.directory
-    if index.find_mailbox(mailbox) is None or not index.is_same_or_successor(caller, agency_of(mailbox)):
+    if index.find_mailbox(mailbox) is None or not index.is_same_or_successor(caller, agency_of(mailbox), now):
         raise RefusedError(Refusal("not-found", "there is no such mailbox of yours", "ask for one of your own"))
     return await store.read(lambda tx: tx.feed_deliveries(mailbox, after, limit))
 

@@ -87,6 +87,7 @@ def take_back(
         [Owed(row.id, row.duty) for row in rows if row.settled_by == stored.id and row.state in {"met", "met_late"}],
         sent_in_thread(tx, stored.thread, stored.id),
         snapshot.directory,
+        at,
     )
     settle(tx, ended, at)
     return {box for one in again for box in _reopen(tx, snapshot, one, at, signer)}

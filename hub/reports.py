@@ -17,6 +17,7 @@ from hub.registry import Snapshot
 from hub.store.base import Store
 from hub.store.rows import ObligationRow
 from hub.store.transaction import Transaction
+from schemas.identifiers import Moment
 from schemas.rules.figures import DutyRow, Taken
 
 PAGE = 2048
@@ -55,9 +56,9 @@ def _row(row: ObligationRow) -> DutyRow:
     return DutyRow.of(row.id, row.duty, row.state, row.settled_at, row.settled_by)
 
 
-def visible_to(snapshot: Snapshot, agency: str) -> Callable[[str], bool] | None:
+def visible_to(snapshot: Snapshot, agency: str, now: Moment) -> Callable[[str], bool] | None:
     """Return which agencies' rows *agency* may see whole; ``None``: all, for it is the partnership itself."""
     index = snapshot.directory
     if agency == index.directory.partnership:
         return None
-    return lambda name: index.is_same_or_successor(agency, name)
+    return lambda name: index.is_same_or_successor(agency, name, now)

@@ -13,18 +13,18 @@ from hub.store.base import Store
 from hub.store.rows import EnvelopeRow
 from hub.store.transaction import Transaction
 from schemas.directory import DirectoryIndex
-from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, agency_of
+from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, agency_of
 
 
-def _mine(index: DirectoryIndex, caller: AgencyId, mailbox: MailboxId) -> bool:
-    return index.is_same_or_successor(caller, agency_of(mailbox))
+def _mine(index: DirectoryIndex, caller: AgencyId, mailbox: MailboxId, now: Moment) -> bool:
+    return index.is_same_or_successor(caller, agency_of(mailbox), now)
 
 
 def _nothing() -> RefusedError:
     return RefusedError(Refusal("not-found", "there is nothing of yours under this name", "check it"))
 
 
-async def envelope_state(store: Store, registry: Registry, caller: AgencyId, name: EnvelopeId) -> dict[str, Any]:
+async def envelope_state(store: Store, registry: Registry, caller: AgencyId, name: EnvelopeId, now: Moment) -> dict[str, Any]:
     """Return where an envelope stands: all deliveries for the sender, a recipient's own for the recipient.
 
     Raises:
@@ -35,7 +35,7 @@ async def envelope_state(store: Store, registry: Registry, caller: AgencyId, nam
     def look(tx: Transaction) -> dict[str, Any]:
         row, deliveries = tx.find_envelope(name), tx.deliveries_of(name)
         seen = [
-            one for one in deliveries if row and (_mine(index, caller, row.sender) or _mine(index, caller, one.mailbox))
+            one for one in deliveries if row and (_mine(index, caller, row.sender, now) or _mine(index, caller, one.mailbox, now))
         ]
         if row is None or not seen:
             raise _nothing()
@@ -57,7 +57,7 @@ def _public(row: EnvelopeRow) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(row, name)) is not None}
 
 
-async def sealed_body(store: Store, registry: Registry, caller: AgencyId, name: EnvelopeId) -> bytes:
+async def sealed_body(store: Store, registry: Registry, caller: AgencyId, name: EnvelopeId, now: Moment) -> bytes:
     """Return the sealed bytes of an envelope for one of its parties.
 
     Raises:
@@ -68,7 +68,7 @@ async def sealed_body(store: Store, registry: Registry, caller: AgencyId, name: 
     def look(tx: Transaction) -> bytes:
         row = tx.find_envelope(name)
         mailboxes = [one.mailbox for one in tx.deliveries_of(name) if one.state != "gone"]
-        body = tx.body(name) if row and any(_mine(index, caller, box) for box in (row.sender, *mailboxes)) else None
+        body = tx.body(name) if row and any(_mine(index, caller, box, now) for box in (row.sender, *mailboxes)) else None
         if body is None:
             raise _nothing()
         return body

@@ -254,8 +254,8 @@ class DirectoryIndex:
         boxes = [box for box in agency.mailboxes if self.is_open(box.id, at)] or list(agency.mailboxes)
         return [box.id for box in sorted(boxes, key=distance)]
 
-    def is_same_or_successor(self, agency: AgencyId, of: AgencyId) -> bool:
-        """Answer whether *agency* is *of*, or took over from it directly or through others."""
+    def is_same_or_successor(self, agency: AgencyId, of: AgencyId, at: Moment) -> bool:
+        """Answer whether *agency* is *of*, or took over from it, directly or through others, once that had ended."""
         todo, seen = [of], set[AgencyId]()
         while todo:
             name = todo.pop()
@@ -263,7 +263,8 @@ class DirectoryIndex:
                 return True
             seen.add(name)
             entry = self._agencies.get(name)
-            todo += [s.agency for s in entry.successors if s.agency not in seen] if entry else []
+            if entry is not None and entry.valid_to is not None and entry.valid_to <= at:
+                todo += [successor.agency for successor in entry.successors if successor.agency not in seen]
         return False
 
 

@@ -396,7 +396,7 @@ class Desk:
     async def feed(self, mailbox: str) -> list[FeedDelivery]:
         """Return the whole feed of *mailbox*."""
         agency = mailbox.partition("/")[0]
-        return await exchange.hand_over(self.store, self.registry, agency, mailbox, 0, 1000)
+        return await exchange.hand_over(self.store, self.registry, agency, mailbox, 0, 1000, self.county.now)
 
     async def notices(self, mailbox: str, *codes: str) -> list[dict[str, Any]]:
         """Return what the hub has told *mailbox*, only *codes* if there are any; its signatures checked."""

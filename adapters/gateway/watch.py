@@ -37,7 +37,7 @@ class Watch:
 
     async def see_envelope(self, tx: Transaction, header: Header, accepted_at: Moment, books: Books) -> None:
         """Open and settle what *header*, accepted by the hub at *accepted_at*, opens and settles for this agency."""
-        same = _same_agency(books.index)
+        same = _same_agency(books.index, accepted_at)
         for row in await tx.all("open_in_thread", thread=header.thread):
             duty = _duty(row)
             if settles_by_envelope(duty, header, same):
@@ -170,5 +170,5 @@ def _duty(row: Any) -> Duty:
     return msgspec.json.decode(bytes(row["duty"]), type=Duty)
 
 
-def _same_agency(index: DirectoryIndex) -> Any:
-    return lambda debtor, sender: debtor == sender or index.is_same_or_successor(sender, debtor)
+def _same_agency(index: DirectoryIndex, at: Moment) -> Any:
+    return lambda debtor, sender: debtor == sender or index.is_same_or_successor(sender, debtor, at)

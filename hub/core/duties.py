@@ -90,7 +90,7 @@ def plan_envelope(
     *owed* are the thread's open obligations.  *sent_before* is asked only where a duty to send begins: minutes may
     come before the meeting is registered, and the duty is then met as it opens.
     """
-    same = _same_agency(index)
+    same = _same_agency(index, now)
     settled = tuple(
         Settled(row.id, row.duty, settled_state(row.duty, now) if met else "superseded", header.id)
         for row in owed
@@ -127,13 +127,14 @@ def plan_withdrawal(
     met_by_it: Iterable[Owed],
     sent_besides: Sequence[Sent],
     index: DirectoryIndex,
+    now: Moment,
 ) -> tuple[tuple[Settled, ...], tuple[Again, ...]]:
     """Return the receipts no longer owed, and the duties to send that are open again, once *gone* can't have *header*.
 
     What was sent and taken back was not sent: whoever should have had it is owed it as before, unless something of
     *sent_besides*, such as the version that replaced it, meets the duty too.
     """
-    same = _same_agency(index)
+    same = _same_agency(index, now)
     ended = tuple(
         Settled(row.id, row.duty, "superseded", header.id)
         for row in owed
@@ -188,5 +189,5 @@ def _post(mailbox: MailboxId, post: str, index: DirectoryIndex) -> MailboxId:
     return named.get(post) or mailbox
 
 
-def _same_agency(index: DirectoryIndex) -> SameAgency:
-    return lambda debtor, sender: debtor == sender or index.is_same_or_successor(sender, debtor)
+def _same_agency(index: DirectoryIndex, now: Moment) -> SameAgency:
+    return lambda debtor, sender: debtor == sender or index.is_same_or_successor(sender, debtor, now)

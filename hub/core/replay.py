@@ -128,7 +128,7 @@ class Replay:
             if row.settled_by == header.id and row.state in {"met", "met_late"}
         ]
         owed, besides = self._open(header.thread), self.sent[header.thread]
-        ended, again = plan_withdrawal(header, gone, owed, met, besides, index)
+        ended, again = plan_withdrawal(header, gone, owed, met, besides, index, at)
         self._settle(ended, at)
         for one in again:
             row = self.rows[one.id]

@@ -162,7 +162,9 @@ class Before(NamedTuple):
     superseded: bool
 
 
-def judge_superseding(header: Header, before: Before | None, index: DirectoryIndex) -> Refusal | None:
+def judge_superseding(
+    header: Header, before: Before | None, index: DirectoryIndex, now: Moment
+) -> Refusal | None:
     """Return why *header* may not replace *before*, or ``None``.
 
     Only the same mailbox or its agency's successor may, in the same thread, type and variant, and only the newest.
@@ -172,7 +174,7 @@ def judge_superseding(header: Header, before: Before | None, index: DirectoryInd
         or before.thread != header.thread
         or family_of(before.type) != family_of(header.type)
         or before.variant != header.facts.get("variant", "")
-        or not _is_heir(header.from_, before.sender, index)
+        or not _is_heir(header.from_, before.sender, index, now)
     ):
         return Refusal(
             code="supersedes-mismatch",
@@ -188,7 +190,7 @@ def judge_superseding(header: Header, before: Before | None, index: DirectoryInd
     return None
 
 
-def _is_heir(mailbox: MailboxId, of: MailboxId, index: DirectoryIndex) -> bool:
+def _is_heir(mailbox: MailboxId, of: MailboxId, index: DirectoryIndex, now: Moment) -> bool:
     if agency_of(mailbox) == agency_of(of):
         return mailbox == of
-    return index.is_same_or_successor(agency_of(mailbox), agency_of(of))
+    return index.is_same_or_successor(agency_of(mailbox), agency_of(of), now)

@@ -9,11 +9,10 @@ from hub.store.rows import DeliveryRow, FeedDelivery, FeedRow
 from hub.store.session import Row, Session, pack, pack_or_none, unpack, unpack_or_none
 
 
-def add_deliveries(tx: Session, envelope: str, wraps: Sequence[tuple[str, str]], at: int) -> dict[str, int]:
-    """Owe *envelope*, which is added already, to each (mailbox, key id) of *wraps*; return each one's feed number."""
+def add_deliveries(tx: Session, envelope: str, index: int, wraps: Sequence[tuple[str, str]], at: int) -> dict[str, int]:
+    """Owe *envelope*, which is added at *index*, to each (mailbox, key id) of *wraps*; return each feed's number."""
     raw = pack(envelope)
-    index = tx.connection.rows("envelope_place", {"id": raw})[0][0]
-    numbers = {mailbox: _next(tx, mailbox) for mailbox, _ in wraps}
+    numbers = {mailbox: tx.next_number(mailbox) for mailbox, _ in wraps}
     tx.connection.run_many(
         "add_feed",
         [
@@ -34,25 +33,16 @@ def add_deliveries(tx: Session, envelope: str, wraps: Sequence[tuple[str, str]],
     return numbers
 
 
-def _next(tx: Session, mailbox: str) -> int:
-    number: int = tx.connection.rows("next_seq", {"mailbox": mailbox})[0][0]
-    return number
-
-
 def add_feed(tx: Session, mailbox: str, kind: str, ref: str, at: int, payload: bytes) -> int:
-    """Put a receipt, notice or waiver into a feed once; return its number, the old one if it is there already."""
-    raw = pack(ref)
-    held = tx.connection.rows("find_feed", {"mailbox": mailbox, "kind": kind, "ref": raw})
-    if held:
-        return int(held[0][0])
-    number = _next(tx, mailbox)
+    """Put a receipt, notice or waiver that is new into a feed and return its number."""
+    number = tx.next_number(mailbox)
     tx.connection.run(
         "add_feed",
         {
             "mailbox": mailbox,
             "seq": number,
             "kind": kind,
-            "ref": raw,
+            "ref": pack(ref),
             "at": at,
             "state": "",
             "kid": None,
@@ -79,11 +69,6 @@ def feed_deliveries(tx: Session, mailbox: str, after: int, limit: int) -> list[F
         FeedDelivery(_entry(row), None if row[8] is None else make_envelope(row[8:29]), row[29])
         for row in tx.connection.rows("feed_deliveries", {"mailbox": mailbox, "after": after, "limit": limit})
     ]
-
-
-def feed_size(tx: Session, mailbox: str) -> int:
-    """Return the number of a feed's last entry, 0 if it has none."""
-    return next((row[0] for row in tx.connection.rows("feed_size", {"mailbox": mailbox})), 0)
 
 
 def tombstone(tx: Session, mailbox: str, seq: int) -> None:
@@ -119,7 +104,7 @@ def redeliver(tx: Session, envelope: str, mailbox: str, kid: str, at: int) -> in
     """
     raw = pack(envelope)
     old = tx.connection.rows("find_feed", {"ref": raw, "mailbox": mailbox, "kind": "delivery"})[0][0]
-    number = _next(tx, mailbox)
+    number = tx.next_number(mailbox)
     values = {"seq": number, "kid": pack(kid), "at": at, "envelope": raw, "mailbox": mailbox}
     tx.connection.run("move_delivery", values)
     tx.connection.run("add_tombstone", {"mailbox": mailbox, "seq": old, "at": at})

@@ -139,9 +139,8 @@ SELECT envelope_ix FROM body_file WHERE sha256 = :sha256 LIMIT 1
 
 -- Feeds and deliveries ----------------------------------------------------------------------------------------------
 
--- name: next_seq
-INSERT INTO mailbox (name, size) VALUES (:mailbox, 1)
-ON CONFLICT (name) DO UPDATE SET size = mailbox.size + 1 RETURNING size
+-- name: set_feed_size
+INSERT INTO mailbox (name, size) VALUES (:mailbox, :size) ON CONFLICT (name) DO UPDATE SET size = excluded.size
 
 -- name: feed_size
 SELECT size FROM mailbox WHERE name = :mailbox

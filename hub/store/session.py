@@ -14,6 +14,7 @@ Values = Mapping[str, Any]
 Row = tuple[Any, ...]
 
 NONE: Final[Values] = {}
+Mark = tuple[LogHead | None, bool, dict[str, int], int]
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 
@@ -67,7 +68,7 @@ class Bodies(Protocol):
 class Session:
     """One transaction's state.  ``Transaction`` gives it its verbs."""
 
-    __slots__ = ("_dirty", "_head", "after", "bodies", "connection")
+    __slots__ = ("_dirty", "_head", "_sizes", "after", "bodies", "connection")
 
     def __init__(self, connection: Connection, bodies: Bodies | None) -> None:
         """Begin with nothing read; *bodies* is absent where the database holds them all."""
@@ -76,6 +77,7 @@ class Session:
         self.after: list[Callable[[], None]] = []
         self._head: LogHead | None = None
         self._dirty = False
+        self._sizes: dict[str, int] = {}
 
     def log_head(self) -> LogHead:
         """Return the head row as this transaction has left it."""
@@ -88,13 +90,24 @@ class Session:
         self._head = head
         self._dirty = True
 
-    def mark(self) -> tuple[LogHead | None, bool, int]:
-        """Return what :meth:`restore` needs to forget what comes next."""
-        return self._head, self._dirty, len(self.after)
+    def feed_size(self, mailbox: str) -> int:
+        """Return the number of a feed's last entry, 0 if it has none."""
+        if mailbox in self._sizes:
+            return self._sizes[mailbox]
+        return next((row[0] for row in self.connection.rows("feed_size", {"mailbox": mailbox})), 0)
 
-    def restore(self, mark: tuple[LogHead | None, bool, int]) -> None:
+    def next_number(self, mailbox: str) -> int:
+        """Return the number of a feed's next entry, which the caller adds; the size is written once, with the head."""
+        number = self._sizes[mailbox] = self.feed_size(mailbox) + 1
+        return number
+
+    def mark(self) -> Mark:
+        """Return what :meth:`restore` needs to forget what comes next."""
+        return self._head, self._dirty, dict(self._sizes), len(self.after)
+
+    def restore(self, mark: Mark) -> None:
         """Forget what happened here since *mark*; the savepoint in the database is the caller's."""
-        self._head, self._dirty, kept = mark
+        self._head, self._dirty, self._sizes, kept = mark
         del self.after[kept:]
 
     def flush(self) -> None:
@@ -102,3 +115,7 @@ class Session:
         if self._dirty and self._head is not None:
             self.connection.run("set_log_head", asdict(self._head))
             self._dirty = False
+        if self._sizes:
+            sizes = [{"mailbox": mailbox, "size": size} for mailbox, size in self._sizes.items()]
+            self.connection.run_many("set_feed_size", sizes)
+            self._sizes = {}

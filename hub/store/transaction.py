@@ -57,7 +57,6 @@ class Transaction(Session):
     add_feed = feeds.add_feed
     feed = feeds.feed
     feed_deliveries = feeds.feed_deliveries
-    feed_size = feeds.feed_size
     tombstone = feeds.tombstone
 
     thread_obligations = obligations.thread_obligations

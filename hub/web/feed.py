@@ -49,7 +49,7 @@ async def _collect(
     hub: Hub, caller: Caller, mailbox: MailboxId, after: int, limit: int, wait: int
 ) -> list[FeedDelivery]:
     def look() -> Any:
-        return exchange.hand_over(hub.store, hub.registry, caller.agency, mailbox, after, limit)
+        return exchange.hand_over(hub.store, hub.registry, caller.agency, mailbox, after, limit, hub.clock())
 
     if not wait:
         entries: list[FeedDelivery] = await look()

@@ -59,7 +59,7 @@ def own_mailboxes(hub: Hub, caller: Caller) -> list[MailboxId]:
     return [
         box.id
         for agency in index.directory.agencies
-        if index.is_same_or_successor(caller.agency, agency.id)
+        if index.is_same_or_successor(caller.agency, agency.id, hub.clock())
         for box in agency.mailboxes
     ]
 

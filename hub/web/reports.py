@@ -38,7 +38,7 @@ async def report_receipts(hub: Hub, request: web.Request, caller: Caller) -> web
     snapshot, now = hub.registry.snapshot, hub.clock()
     rows = await hub.store.read(lambda tx: reports.rows_from_store(tx, period))
     figures = statistics.count(rows, period, snapshot.directory, now, {family} if family else ())
-    whole = reports.visible_to(snapshot, caller.agency)
+    whole = reports.visible_to(snapshot, caller.agency, now)
     answer = as_json(msgspec.to_builtins(figures), period, now, by)
     if whole is not None:
         answer = suppress(answer, whole)

@@ -185,12 +185,17 @@ class Rules:
             for rung in rule.warn
             if now < (at := clocks.shift(rung.span, self._calendar(rung.span), due, way=-1)) < due
         ]
+        # What comes at the due moment itself is in time, so nobody is late before the next millisecond.
         late = [
-            Step(at=clocks.shift(rung.span, self._calendar(rung.span), due, way=1), notice="overdue", to=rung.to)
+            Step(
+                at=max(due + 1, clocks.shift(rung.span, self._calendar(rung.span), due, way=1)),
+                notice="overdue",
+                to=rung.to,
+            )
             for rung in rule.ladder
         ]
         if not late and not (isinstance(rule, SendRule) and rule.lapses):
-            late = [Step(at=due, notice="overdue", to=BOTH)]
+            late = [Step(at=due + 1, notice="overdue", to=BOTH)]
         return tuple(sorted(warnings + late, key=lambda step: step.at))
 
     def _calendar(self, clock: Clock) -> clocks.OpenDays | None:

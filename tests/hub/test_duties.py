@@ -63,11 +63,11 @@ def test_what_is_taken_back_is_owed_again_unless_something_else_meets_it() -> No
     sends = [duty for duty in RULES.open_duties(HELD, INDEX, START) if duty.rule == "full-minutes"]
     receipts = RULES.open_duties(FULL, INDEX, START)
     gone = frozenset({CAIT})
-    ended, again = plan_withdrawal(FULL, gone, _owed(*receipts), _owed(*sends), [], INDEX)
+    ended, again = plan_withdrawal(FULL, gone, _owed(*receipts), _owed(*sends), [], INDEX, FULL.at)
     assert [(one.duty.debtor, one.state) for one in ended] == [(CAIT, "superseded")]
     assert [(one.duty.creditor, one.settled) for one in again] == [(CAIT, ())]
     other = minutes(COUNTY, HELD.thread, CAIT).header
-    _, again = plan_withdrawal(FULL, gone, [], _owed(*sends), [Sent(other, sends[0].due + 1)], INDEX)
+    _, again = plan_withdrawal(FULL, gone, [], _owed(*sends), [Sent(other, sends[0].due + 1)], INDEX, FULL.at)
     assert [(one.by, one.state) for row in again for one in row.settled] == [(other.id, "met_late")]
 
 

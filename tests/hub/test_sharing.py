@@ -126,7 +126,7 @@ BEFORE = Before(MASH, SENT.header.thread, "minutes.full/1", "full", superseded=F
 
 
 def _supersede(before: Before | None, index: DirectoryIndex | None = None, **changes: Any) -> Refusal | None:
-    return judge_superseding(_changed(**changes), before, index or facts().directory)
+    return judge_superseding(_changed(**changes), before, index or facts().directory, START)
 
 
 def test_a_newer_version_replaces_its_own() -> None:

@@ -35,7 +35,7 @@ async def test_a_party_sees_its_own_part(desk: Desk) -> None:
     await desk.receive(sent, NURSES, "collected", "filed")
 
     async def state(caller: str, name: str = sent.id) -> dict[str, object]:
-        return await envelope_state(desk.store, desk.registry, caller, name)
+        return await envelope_state(desk.store, desk.registry, caller, name, desk.county.now)
 
     whole = await state(COUNCIL)
     assert whole["deliveries"] == [
@@ -47,14 +47,14 @@ async def test_a_party_sees_its_own_part(desk: Desk) -> None:
         with refused("not-found"):
             await state(caller, name)
         with refused("not-found"):
-            await sealed_body(desk.store, desk.registry, caller, name)
+            await sealed_body(desk.store, desk.registry, caller, name, desk.county.now)
     body = bytes(split_envelope(sent.raw).body)
     for caller in (COUNCIL, POLICE, HEALTH):
-        assert bytes(await sealed_body(desk.store, desk.registry, caller, sent.id)) == body
+        assert bytes(await sealed_body(desk.store, desk.registry, caller, sent.id, desk.county.now)) == body
     await desk.withdraw(sent)
     for caller in (COUNCIL, POLICE):
         with refused("not-found"):
-            await sealed_body(desk.store, desk.registry, caller, sent.id)
+            await sealed_body(desk.store, desk.registry, caller, sent.id, desk.county.now)
     assert (await state(COUNCIL))["state"] == "withdrawn"
 
 
@@ -64,7 +64,7 @@ async def test_a_feed_is_read_by_its_own_agency_or_its_successor(desk: Desk) -> 
     await desk.send(sent := minutes(county, hold(county).header.thread, NURSES))
 
     async def read(caller: str, mailbox: str) -> list[str]:
-        rows = await exchange.hand_over(desk.store, desk.registry, caller, mailbox, 0, 10)
+        rows = await exchange.hand_over(desk.store, desk.registry, caller, mailbox, 0, 10, desk.county.now)
         return [row.entry.ref for row in rows]
 
     assert await read(HEALTH, NURSES) == [sent.id]
@@ -74,7 +74,7 @@ async def test_a_feed_is_read_by_its_own_agency_or_its_successor(desk: Desk) -> 
     county.ended[HEALTH] = (county.now, (PROBATION,))
     await desk.next_directory()
     assert await read(PROBATION, NURSES) == [sent.id]
-    assert (await envelope_state(desk.store, desk.registry, PROBATION, sent.id))["id"] == sent.id
+    assert (await envelope_state(desk.store, desk.registry, PROBATION, sent.id, desk.county.now))["id"] == sent.id
 
 
 async def test_a_feed_is_read_page_by_page(desk: Desk) -> None:
@@ -87,7 +87,7 @@ async def test_a_feed_is_read_page_by_page(desk: Desk) -> None:
         names.append(sent.id)
     seen: list[str] = []
     after = 0
-    while page := await exchange.hand_over(desk.store, desk.registry, HEALTH, NURSES, after, 2):
+    while page := await exchange.hand_over(desk.store, desk.registry, HEALTH, NURSES, after, 2, desk.county.now):
         seen += [row.entry.ref for row in page]
         after = page[-1].entry.seq
     assert seen == names

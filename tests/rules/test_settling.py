@@ -17,7 +17,7 @@ INDEX = directory()
 
 
 def same(debtor: str, sender: str) -> bool:
-    return INDEX.is_same_or_successor(sender, debtor)
+    return INDEX.is_same_or_successor(sender, debtor, 0)
 
 
 def owed(**members: Any) -> Duty:

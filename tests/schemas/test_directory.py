@@ -146,18 +146,18 @@ def test_a_mailbox_is_open_within_its_dates_and_its_agencys() -> None:
 
 
 def test_an_agency_may_be_followed_by_several() -> None:
-    """Successors of successors count, and circles end."""
+    """Successors of successors count once those before them have ended, and circles end."""
     index = _index(
-        agency("old", successors=[{"agency": "east", "split": "east"}, {"agency": "west", "split": "west"}]),
-        agency("east", successors=[{"agency": "new"}]),
-        agency("west", successors=[{"agency": "old"}]),
+        agency("old", valid_to=50, successors=[{"agency": "east", "split": "east"}, {"agency": "west", "split": "west"}]),
+        agency("east", valid_to=60, successors=[{"agency": "new"}]),
+        agency("west", valid_to=60, successors=[{"agency": "old"}]),
         agency("new"),
     )
-    assert index.is_same_or_successor("old", "old")
-    assert index.is_same_or_successor("new", "old")
-    assert index.is_same_or_successor("west", "old")
-    assert not index.is_same_or_successor("new", "west-of-nowhere")
-    assert not index.is_same_or_successor("old", "new")
+    assert index.is_same_or_successor("old", "old", 10)
+    assert [at for at in (49, 50) if index.is_same_or_successor("west", "old", at)] == [50]
+    assert [at for at in (50, 59, 60) if index.is_same_or_successor("new", "old", at)] == [60]
+    assert not index.is_same_or_successor("new", "west-of-nowhere", 60)
+    assert not index.is_same_or_successor("old", "new", 60)
 
 
 def test_an_ended_mailbox_leads_to_its_heirs() -> None:
