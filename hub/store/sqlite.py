@@ -28,7 +28,7 @@ from hub.store.writer import MOST_TOGETHER, Lane, read_batch, write_batch
 T = TypeVar("T")
 READERS: Final = 2
 READ_SECONDS: Final = 2.0
-# Of a new database: a body of 32 KiB takes half as many pages as at 4096, a changed row not yet twice the writing.
+# Of a new database; twice SQLite's usual, so that a body takes half as many pages and a commit less work.
 PAGE: Final = 8192
 # Instructions of SQLite's machine between two looks at the clock: well below a millisecond.
 _STEPS: Final = 20_000

@@ -59,7 +59,7 @@ def put_envelope(
         supersedes=supersedes,
     )
     tx.add_envelope(row, body)
-    tx.add_deliveries(name, list(zip(to, kids or [KID] * len(to), strict=True)), at)
+    tx.add_deliveries(name, row.index, list(zip(to, kids or [KID] * len(to), strict=True)), at)
     return tx.find_envelope(name) or row
 
 
