@@ -90,3 +90,11 @@ def tell_envelope(
         )
         for mailbox in targets
     }
+
+
+def tell_all(
+    tx: Transaction, code: NoticeCode, targets: Iterable[MailboxId], index: int, at: Moment, signer: jws.SigningKey
+) -> None:
+    """Tell *targets* that the directory or the agreement changed; leaf *index* has the version."""
+    for mailbox in targets:
+        tell(tx, mailbox, Notice(v=1, id=digests.new_id(at), notice=code, index=index), signer, at)

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from hub import ledger
+from hub import ledger, notices
 from hub.core.authenticity import KeyFact, is_usable
 from hub.core.events import Event, EventName
 from hub.errors import HubError, Refusal, RefusedError
@@ -35,6 +35,7 @@ from schemas.directory import (
 )
 from schemas.identifiers import AgencyId, KeyId, Moment
 from schemas.rules.compiled import Rules
+from schemas.statements import NoticeCode
 
 MAX_DOCUMENT: Final = 4 * max(MAX_DIRECTORY, MAX_AGREEMENT)
 
@@ -168,10 +169,17 @@ def _signers(officers: Officers) -> documents.Signers:
     return documents.Signers.of(officers.threshold, map(public_members, officers.keys))
 
 
-async def publish_directory(store: Store, document: bytes, now: Moment, roots: Officers | None = None) -> Directory:
+async def publish_directory(
+    store: Store,
+    document: bytes,
+    now: Moment,
+    roots: Officers | None = None,
+    signer: jws.SigningKey | None = None,
+) -> Directory:
     """Take the next directory version, or the first one if *roots* (pinned at set-up) signed it.
 
-    Publishing the current version again changes nothing.
+    Publishing the current version again changes nothing.  Where an agency ends, every mailbox is told; *signer* signs
+    that, and may be left out while there is nobody to tell.
 
     Raises:
         MalformedError, KeysError: not a directory, or not signed by enough officers (``document-signatures``).
@@ -188,14 +196,17 @@ async def publish_directory(store: Store, document: bytes, now: Moment, roots: O
         if before and proposed.partnership != before.partnership:
             return _FOREIGN
         payload = documents.verify(document, jws.DIRECTORY, [_signers(officers), _signers(proposed.officers)])
-        return _publish(tx, "directory", proposed, payload, document, now)
+        told: NoticeCode | None = "agency-ended" if before and _ended(proposed) - _ended(before) else None
+        return _publish(tx, "directory", proposed, payload, document, now, _Telling(told, proposed, signer))
 
     _raise(await store.write(record))
     return proposed
 
 
-async def publish_agreement(store: Store, document: bytes, now: Moment) -> Agreement:
-    """Take the next agreement version, signed by the officers of the directory in force.
+async def publish_agreement(
+    store: Store, document: bytes, now: Moment, signer: jws.SigningKey | None = None
+) -> Agreement:
+    """Take the next agreement version, signed by the officers of the directory in force, and tell every mailbox.
 
     Raises: as :func:`publish_directory`.
     """
@@ -209,14 +220,33 @@ async def publish_agreement(store: Store, document: bytes, now: Moment) -> Agree
         if proposed.partnership != known.partnership:
             return _FOREIGN
         payload = documents.verify(document, jws.AGREEMENT, [_signers(known.officers)])
-        return _publish(tx, "agreement", proposed, payload, document, now)
+        telling = _Telling("agreement-changed", known, signer)
+        return _publish(tx, "agreement", proposed, payload, document, now, telling)
 
     _raise(await store.write(record))
     return proposed
 
 
+class _Telling(NamedTuple):
+    """Which notice every open mailbox of a directory gets, if any."""
+
+    code: NoticeCode | None
+    directory: Directory
+    signer: jws.SigningKey | None
+
+
+def _ended(directory: Directory) -> set[tuple[AgencyId, Moment]]:
+    return {(agency.id, agency.valid_to) for agency in directory.agencies if agency.valid_to is not None}
+
+
 def _publish(
-    tx: Transaction, kind: str, proposed: Directory | Agreement, payload: bytes, document: bytes, now: Moment
+    tx: Transaction,
+    kind: str,
+    proposed: Directory | Agreement,
+    payload: bytes,
+    document: bytes,
+    now: Moment,
+    telling: _Telling,
 ) -> Refusal | None:
     current = tx.current_document(kind)
     digest = digests.sha256_b64u(payload)
@@ -231,6 +261,9 @@ def _publish(
     name: EventName = "directory-published" if isinstance(proposed, Directory) else "agreement-published"
     index = ledger.append(tx, Event(event=name, version=proposed.version, digest=digest), at)
     tx.add_document(DocumentRow(kind, proposed.version, digest, document, at, index))
+    if telling.code and telling.signer:
+        boxes = DirectoryIndex(telling.directory).open_mailboxes(at)
+        notices.tell_all(tx, telling.code, boxes, index, at, telling.signer)
     bump(tx)
     return None
 

@@ -24,7 +24,9 @@ def _nothing() -> RefusedError:
     return RefusedError(Refusal("not-found", "there is nothing of yours under this name", "check it"))
 
 
-async def envelope_state(store: Store, registry: Registry, caller: AgencyId, name: EnvelopeId, now: Moment) -> dict[str, Any]:
+async def envelope_state(
+    store: Store, registry: Registry, caller: AgencyId, name: EnvelopeId, now: Moment
+) -> dict[str, Any]:
     """Return where an envelope stands: all deliveries for the sender, a recipient's own for the recipient.
 
     Raises:
@@ -35,7 +37,9 @@ async def envelope_state(store: Store, registry: Registry, caller: AgencyId, nam
     def look(tx: Transaction) -> dict[str, Any]:
         row, deliveries = tx.find_envelope(name), tx.deliveries_of(name)
         seen = [
-            one for one in deliveries if row and (_mine(index, caller, row.sender, now) or _mine(index, caller, one.mailbox, now))
+            one
+            for one in deliveries
+            if row and (_mine(index, caller, row.sender, now) or _mine(index, caller, one.mailbox, now))
         ]
         if row is None or not seen:
             raise _nothing()
@@ -68,7 +72,9 @@ async def sealed_body(store: Store, registry: Registry, caller: AgencyId, name: 
     def look(tx: Transaction) -> bytes:
         row = tx.find_envelope(name)
         mailboxes = [one.mailbox for one in tx.deliveries_of(name) if one.state != "gone"]
-        body = tx.body(name) if row and any(_mine(index, caller, box, now) for box in (row.sender, *mailboxes)) else None
+        body = (
+            tx.body(name) if row and any(_mine(index, caller, box, now) for box in (row.sender, *mailboxes)) else None
+        )
         if body is None:
             raise _nothing()
         return body

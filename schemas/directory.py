@@ -218,6 +218,10 @@ class DirectoryIndex:
         """Return, sorted, the open mailboxes that have *role* themselves or through their agency."""
         return tuple(sorted(box for box in self._by_role.get(role, ()) if self.is_open(box, at)))
 
+    def open_mailboxes(self, at: Moment) -> tuple[MailboxId, ...]:
+        """Return, sorted, every mailbox that is open at *at*."""
+        return tuple(sorted(box for box in self._boxes if self.is_open(box, at)))
+
     def open_heirs(self, mailbox: MailboxId, at: Moment) -> tuple[MailboxId, ...]:
         """Return *mailbox*, or where it ended the mailboxes that answer for it at *at*: never nobody if anyone is left.
 

@@ -465,7 +465,7 @@ class Desk:
         self.county.directory_version += 1
         payload = self.county.directory(previous=await self._previous("directory"), **changes)
         document = self.county.sign_document(payload, jws.DIRECTORY)
-        await registry.publish_directory(self.store, document, self.county.now)
+        await registry.publish_directory(self.store, document, self.county.now, signer=self.county.hub.signing)
         if refresh:
             await self.registry.refresh(self.store)
 
@@ -474,7 +474,7 @@ class Desk:
         self.county.agreement_version += 1
         payload = self.county.agreement(previous=await self._previous("agreement"), text=text)
         document = self.county.sign_document(payload, jws.AGREEMENT)
-        await registry.publish_agreement(self.store, document, self.county.now)
+        await registry.publish_agreement(self.store, document, self.county.now, self.county.hub.signing)
         if refresh:
             await self.registry.refresh(self.store)
 

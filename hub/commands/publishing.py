@@ -50,7 +50,7 @@ class _Database:
         from hub import registry
 
         work = registry.publish_directory if kind == "directory" else registry.publish_agreement
-        await work(self._store, document, self._now)
+        await work(self._store, document, self._now, signer=self._keyring.signing)
 
     async def publish_key(self, statement: str, officer: bytes) -> None:
         from hub.enrolment import publish_key

@@ -162,9 +162,7 @@ class Before(NamedTuple):
     superseded: bool
 
 
-def judge_superseding(
-    header: Header, before: Before | None, index: DirectoryIndex, now: Moment
-) -> Refusal | None:
+def judge_superseding(header: Header, before: Before | None, index: DirectoryIndex, now: Moment) -> Refusal | None:
     """Return why *header* may not replace *before*, or ``None``.
 
     Only the same mailbox or its agency's successor may, in the same thread, type and variant, and only the newest.

@@ -111,7 +111,9 @@ def claimed(discussion: Discussion, mailbox: str, author: Mapping[str, str]) -> 
 
 def report(source: Report) -> dict[str, Any]:
     """Return an information sharing report to the police, without its submitter."""
-    return _report_draft(source, "info.report/1", source.document["from"], [source.document["to"]], source.document["report"])
+    return _report_draft(
+        source, "info.report/1", source.document["from"], [source.document["to"]], source.document["report"]
+    )
 
 
 def identity(source: Report) -> dict[str, Any]:

@@ -68,9 +68,7 @@ class AuditLog:
     def dues(self, families: Iterable[str]) -> list[int]:
         """Return, in order, the due moments of the sendings of *families* that were ever owed."""
         wanted = set(families)
-        return sorted(
-            {leaf["due"] for leaf in self.find("obligation-opened", kind="send") if leaf["type"] in wanted}
-        )
+        return sorted({leaf["due"] for leaf in self.find("obligation-opened", kind="send") if leaf["type"] in wanted})
 
     def _size(self) -> int:
         try:

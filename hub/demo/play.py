@@ -103,7 +103,11 @@ class _Demo:
         told = self._ask_the_hub()
         if told["total"] != msgspec.to_builtins(figures.total):
             raise DemoError("`hub report receipts` and a count of the public log differ", "that is a defect: report it")
-        return {**_describe(figures, health), "missing": self._list(figures, "missing"), "untaken": self._list(figures, "untaken")}
+        return {
+            **_describe(figures, health),
+            "missing": self._list(figures, "missing"),
+            "untaken": self._list(figures, "untaken"),
+        }
 
     @property
     def end(self) -> int:
@@ -124,7 +128,9 @@ class _Demo:
         """Count, for what is missing now, who was told, from the notices in the agencies' own folders."""
         missing = first["missing"]
         found = {
-            side: {row["obligation"] for row in missing if row["obligation"] in self.replay.notices(row[side], "overdue")}
+            side: {
+                row["obligation"] for row in missing if row["obligation"] in self.replay.notices(row[side], "overdue")
+            }
             for side in ("debtor", "creditor")
         }
         warned = {
@@ -168,7 +174,9 @@ class _Demo:
         found = proofs.search(stage.hub, words)
         control = proofs.search(stage.home / "agencies", words)
         if not control.found:
-            raise DemoError("the search for planted words doesn't find them where they are", "that is a defect: report it")
+            raise DemoError(
+                "the search for planted words doesn't find them where they are", "that is a defect: report it"
+            )
         file, offset = proofs.alter_one_byte(export, stage.home / "altered")
         said = proofs.is_altered_copy_found(stage.processes, stage.home / "altered", stage.trust)
         return {

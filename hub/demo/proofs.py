@@ -41,7 +41,9 @@ def planted_words(quarter: Quarter) -> frozenset[str]:
     """
     public = {agency["name"] for agency in quarter.agencies}
     words: set[str] = set()
-    for document in [source.document for source in quarter.discussions] + [source.document for source in quarter.reports]:
+    for document in [source.document for source in quarter.discussions] + [
+        source.document for source in quarter.reports
+    ]:
         words.update(_words(document, ""))
     return frozenset(words - public)
 

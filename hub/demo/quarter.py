@@ -147,7 +147,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), 2):
             if None in row or None in row.values():
-                raise DemoError(f"{path.name}, line {number}: too many or too few columns", "compare it with its first line")
+                raise DemoError(
+                    f"{path.name}, line {number}: too many or too few columns", "compare it with its first line"
+                )
             if any(row.values()):
                 yield number, {key: value.strip() for key, value in row.items()}
 
@@ -156,7 +158,9 @@ def _discussions(folder: Path) -> Iterator[Discussion]:
     found: dict[str, list[dict[str, str]]] = {}
     for number, row in _rows(folder / "quarter.csv"):
         if row["attendance"] not in ATTENDANCE:
-            raise DemoError(f"quarter.csv, line {number}: no such attendance", "use one of: " + ", ".join(sorted(ATTENDANCE)))
+            raise DemoError(
+                f"quarter.csv, line {number}: no such attendance", "use one of: " + ", ".join(sorted(ATTENDANCE))
+            )
         found.setdefault(row["discussion"], []).append(row)
     for reference, rows in found.items():
         first = rows[0]

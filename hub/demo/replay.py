@@ -85,9 +85,7 @@ class Replay:
 
     def _stale_agencies(self) -> list[str]:
         newest = {leaf["agency"]: leaf["at"] for leaf in self.log.find("key-published", kind="seal", outcome="active")}
-        return [
-            agency for agency, at in newest.items() if self.stage.is_on(agency) and at <= self.stage.now - KEY_AGE
-        ]
+        return [agency for agency, at in newest.items() if self.stage.is_on(agency) and at <= self.stage.now - KEY_AGE]
 
     def pause(self) -> None:
         """Give the hub time for its round over what is due; then read what it wrote."""
@@ -183,7 +181,9 @@ class Replay:
             and (handle.act, sent.envelope) not in self.handled
         ]
         if not waiting:
-            raise DemoError(f"{handle.mailbox}: nothing about {handle.reference} to be {handle.act}", "correct quarter.csv")
+            raise DemoError(
+                f"{handle.mailbox}: nothing about {handle.reference} to be {handle.act}", "correct quarter.csv"
+            )
         return waiting
 
     def notices(self, mailbox: str, code: str) -> set[str]:

@@ -88,9 +88,7 @@ def write_script(quarter: Quarter) -> list[Moment]:
     return [moments[at] for at in sorted(moments)]
 
 
-def missing_minutes(
-    quarter: Quarter, owed: Iterable[tuple[str, str]], at: int
-) -> list[Send]:
+def missing_minutes(quarter: Quarter, owed: Iterable[tuple[str, str]], at: int) -> list[Send]:
     """Return the drafts by which the chairs send, at *at*, the minutes that are *owed*: pairs of reference and mailbox."""
     by_reference: dict[str, set[str]] = {}
     for reference, mailbox in owed:

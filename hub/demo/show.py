@@ -84,7 +84,9 @@ def print_json(summary: Mapping[str, Any]) -> None:
 
 def print_figures(console: Console, title: str, figures: Mapping[str, Any]) -> None:
     """Print the table of agencies and the health figure of one count."""
-    table = Table(title=title, title_justify="left", caption="late: sent after the due moment; missing: due and not sent")
+    table = Table(
+        title=title, title_justify="left", caption="late: sent after the due moment; missing: due and not sent"
+    )
     table.add_column("agency that is owed", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column, justify="right")
@@ -93,7 +95,9 @@ def print_figures(console: Console, title: str, figures: Mapping[str, Any]) -> N
         table.add_row(row["agency"], *(str(row[column]) for column in COLUMNS), _percent(row["received_rate"]))
     table.add_section()
     table.add_row(
-        "all health agencies", *(str(figures["health"][column]) for column in COLUMNS), _percent(figures["received_rate"])
+        "all health agencies",
+        *(str(figures["health"][column]) for column in COLUMNS),
+        _percent(figures["received_rate"]),
     )
     console.print(table)
 
@@ -112,7 +116,9 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     """Print what *summary* says, in the order in which an inspector would ask."""
     after, notices, audit = summary["after"], summary["notices"], summary["audit"]
     console.print(f"\n{BANNER}\n", style="bold", markup=False)
-    print_figures(console, "Full minutes of strategy discussions owed in the quarter, from the audit log alone", summary)
+    print_figures(
+        console, "Full minutes of strategy discussions owed in the quarter, from the audit log alone", summary
+    )
     print_missing(console, "Missing: never sent, and long due", summary["missing"])
     print_missing(console, "Sent, and nobody took receipt", summary["untaken"])
     console.print(

@@ -138,7 +138,7 @@ class Stage:
 def _gateway_config(agency: Mapping[str, Any], clock: Path) -> str:
     """Return ``gateway.toml`` for *agency*; a JSON string, list or number is one in TOML too."""
     lines = [f"{name} = {json.dumps(agency[name], ensure_ascii=False)}" for name in ("name", "roles")]
-    lines += [f'agency = {json.dumps(agency["id"])}', "training = true", f"clock = {json.dumps(f'file:{clock}')}"]
+    lines += [f"agency = {json.dumps(agency['id'])}", "training = true", f"clock = {json.dumps(f'file:{clock}')}"]
     lines += [f"{name} = {value}" for name, value in GATEWAY_PACE.items()]
     lines += ["", "[codes]", *(f"{name} = {json.dumps(value)}" for name, value in agency["codes"].items())]
     for box in agency["mailboxes"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hub.store.envelopes import make_envelope
-from hub.store.rows import DeliveryRow, FeedDelivery, FeedRow
+from hub.store.rows import DeliveredRow, DeliveryRow, FeedDelivery, FeedRow
 from hub.store.session import Row, Session, pack, pack_or_none, unpack, unpack_or_none
 
 
@@ -85,6 +85,14 @@ def find_delivery(tx: Session, envelope: str, mailbox: str) -> DeliveryRow | Non
     """Return the delivery of *envelope* to *mailbox*."""
     values = {"envelope": pack(envelope), "mailbox": mailbox}
     return next(map(_delivery, tx.connection.rows("find_delivery", values)), None)
+
+
+def find_delivered(tx: Session, envelope: str, mailbox: str) -> DeliveredRow | None:
+    """Return what a receipt of *mailbox* for *envelope* is held against."""
+    values = {"envelope": pack(envelope), "mailbox": mailbox}
+    for state, thread, sender, sealed, opening in tx.connection.rows("find_delivered", values):
+        return DeliveredRow(state, unpack(thread), sender, unpack(sealed), unpack(opening))
+    return None
 
 
 def deliveries_of(tx: Session, envelope: str) -> list[DeliveryRow]:

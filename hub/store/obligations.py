@@ -31,7 +31,6 @@ def _obligation(row: Row) -> ObligationRow:
         unpack_or_none(settled_by),
         step,
         next_at,
-       
     )
 
 

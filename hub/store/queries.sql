@@ -182,6 +182,12 @@ VALUES (:mailbox, :seq, 'tombstone', NULL, :at, 1, '', NULL, NULL, NULL)
 -- name: find_delivery
 SELECT ref, mailbox, seq, state, kid, at FROM feed WHERE ref = :envelope AND mailbox = :mailbox AND kind = 'delivery'
 
+-- What a receipt is held against, without what only its readers need.
+-- name: find_delivered
+SELECT f.state, e.thread, e.sender, e.sealed_sha256, e.opening
+FROM feed AS f JOIN envelope AS e ON e.ix = f.envelope_ix
+WHERE f.ref = :envelope AND f.mailbox = :mailbox AND f.kind = 'delivery'
+
 -- name: deliveries_of
 SELECT ref, mailbox, seq, state, kid, at FROM feed WHERE ref = :envelope AND kind = 'delivery' ORDER BY mailbox
 

@@ -49,6 +49,7 @@ class Transaction(Session):
 
     add_deliveries = feeds.add_deliveries
     find_delivery = feeds.find_delivery
+    find_delivered = feeds.find_delivered
     deliveries_of = feeds.deliveries_of
     set_delivery_state = feeds.set_delivery_state
     set_delivery_key = feeds.set_delivery_key

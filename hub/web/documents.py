@@ -80,13 +80,18 @@ async def show_agreement(hub: Hub, request: web.Request) -> web.Response:
     return await _show(hub, request, "agreement")
 
 
+async def _announce(hub: Hub) -> None:
+    await hub.registry.refresh(hub.store)
+    hub.wakeups.wake(hub.registry.snapshot.directory.open_mailboxes(hub.clock()))
+
+
 async def take_directory(hub: Hub, request: web.Request) -> web.Response:
     """Publish the next directory version."""
     check_query(request)
     check_media(request, "application/json")
     async with body_of(hub, request, registry.MAX_DOCUMENT) as document:
-        published = await registry.publish_directory(hub.store, document, hub.clock())
-    await hub.registry.refresh(hub.store)
+        published = await registry.publish_directory(hub.store, document, hub.clock(), signer=hub.keyring.signing)
+    await _announce(hub)
     return reply({"version": published.version})
 
 
@@ -95,8 +100,8 @@ async def take_agreement(hub: Hub, request: web.Request) -> web.Response:
     check_query(request)
     check_media(request, "application/json")
     async with body_of(hub, request, registry.MAX_DOCUMENT) as document:
-        published = await registry.publish_agreement(hub.store, document, hub.clock())
-    await hub.registry.refresh(hub.store)
+        published = await registry.publish_agreement(hub.store, document, hub.clock(), hub.keyring.signing)
+    await _announce(hub)
     return reply({"version": published.version})
 
 

@@ -19,8 +19,11 @@ from tests.county import (
     CAIT,
     COUNCIL,
     HEALTH,
+    MASH,
     NURSES,
+    OFFICERS,
     POLICE,
+    PROBATION,
     SECRET,
     County,
     Desk,
@@ -362,3 +365,13 @@ async def test_keys_published_at_the_same_time_are_taken_one_after_the_other(des
     outcomes = await asyncio.gather(desk.publish_key(one), desk.publish_key(two), return_exceptions=True)
     codes = [getattr(outcome, "code", "taken") for outcome in outcomes]
     assert sorted(codes) == ["key-sequence", "taken"]
+
+
+async def test_everybody_is_told_when_the_rules_change_or_an_agency_ends(desk: Desk) -> None:
+    """A new agreement, and an agency's end, are notices in every open mailbox; a directory without an end is none."""
+    await desk.next_agreement()
+    await desk.next_directory()
+    desk.county.ended[PROBATION] = (desk.county.now + DAY, (COUNCIL,))
+    await desk.next_directory()
+    for mailbox in (MASH, CAIT, OFFICERS):
+        assert [notice["notice"] for notice in await desk.notices(mailbox)] == ["agreement-changed", "agency-ended"]
