@@ -225,7 +225,9 @@ def parse_draft(raw: bytes) -> Draft:
     try:
         draft = msgspec.convert(parse(raw, max_bytes=MAX_DRAFT, content=True), Draft, strict=True)
     except msgspec.ValidationError as error:
-        raise MalformedError("draft-shape", f"draft: {error}", "see docs/writing-adapters.md for its members") from error
+        raise MalformedError(
+            "draft-shape", f"draft: {error}", "see docs/writing-adapters.md for its members"
+        ) from error
     check_names(draft.attachments)
     return draft
 

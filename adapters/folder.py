@@ -187,11 +187,14 @@ def load_draft(folder: Path, name: str = "message.json") -> tuple[Draft, tuple[D
         raise
     except FileNotFoundError as error:
         raise MalformedError(
-            "attachment-missing", "an attachment that the draft names is not beside it", "add the file, or remove its name"
+            "attachment-missing",
+            "an attachment that the draft names is not beside it",
+            "add the file, or remove its name",
         ) from error
     except (OSError, ValueError) as error:
         raise MalformedError(
-            "attachment-unreadable", "the draft or an attachment is not a readable plain file of at most 60 MiB in all",
+            "attachment-unreadable",
+            "the draft or an attachment is not a readable plain file of at most 60 MiB in all",
             "copy plain files into the folder, not links; split what is larger",
         ) from error
     return draft, tuple(documents)

@@ -44,4 +44,6 @@ def _load(name: str, options: Mapping[str, Any], home: Path) -> Adapter:
     try:
         return factory.configure(options, home)
     except ValueError as error:
-        raise PluginError("adapter-options", f"adapter `{name}`: {error}", "correct its table in gateway.toml") from error
+        raise PluginError(
+            "adapter-options", f"adapter `{name}`: {error}", "correct its table in gateway.toml"
+        ) from error

@@ -135,7 +135,10 @@ def configuration_page() -> str:
         "",
         "| key | kind | default | meaning |",
         "|---|---|---|---|",
-        *(f"| `{key.name}` | {_cell(key.kind)} | `{_value(key.default)}` | {_cell(key.meaning)} |" for key in describe()),
+        *(
+            f"| `{key.name}` | {_cell(key.kind)} | `{_value(key.default)}` | {_cell(key.meaning)} |"
+            for key in describe()
+        ),
         "",
         "## A gateway: `gateway.toml`",
         "",
@@ -190,7 +193,12 @@ def commands_page() -> str:
                 if not isinstance(action, argparse._HelpAction)
             ]
             if rows:
-                lines += ["| argument | |", "|---|---|", *(f"| `{name}` | {_cell(text or '')} |" for name, text in rows), ""]
+                lines += [
+                    "| argument | |",
+                    "|---|---|",
+                    *(f"| `{name}` | {_cell(text or '')} |" for name, text in rows),
+                    "",
+                ]
     return "\n".join(lines).rstrip() + "\n"
 
 

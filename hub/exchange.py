@@ -290,13 +290,14 @@ def _record_receipt(
             return Taken(receipt.id, stored.index, repeat=True, wake=frozenset())
         reused = Refusal("receipt-id-reused", "another receipt has this id", "give every receipt an id of its own")
         return _refuse_receipt(tx, receipt, digest, reused, at)
-    envelope, row = tx.find_envelope(receipt.envelope), tx.find_delivery(receipt.envelope, receipt.mailbox)
-    if envelope is None or row is None:
+    found = tx.find_delivered(receipt.envelope, receipt.mailbox)
+    if found is None:
         return _refuse_receipt(tx, receipt, digest, delivery.UNKNOWN, at)
+    envelope, before = found
     opening = digests.opening_of(receipt.manifest_sha256) if receipt.manifest_sha256 else None
     known = _earlier_receipts(tx, receipt) if receipt.previous else frozenset()
     withdrawn = envelope.state == "withdrawn"
-    delivered = delivery.Delivered(row.state, envelope.sealed_sha256, envelope.opening, withdrawn)
+    delivered = delivery.Delivered(before, envelope.sealed_sha256, envelope.opening, withdrawn)
     after = delivery.judge_receipt(receipt, delivered, opening, known, at)
     if isinstance(after, Refusal):
         return _refuse_receipt(tx, receipt, digest, after, at)
@@ -318,9 +319,9 @@ def _record_receipt(
         at,
     )
     tx.add_receipt(_receipt_row(signed, at, index))
-    if after != row.state:
+    if after != before:
         tx.set_delivery_state(receipt.envelope, receipt.mailbox, after)
-        if after in delivery.TAKEN and row.state not in delivery.TAKEN:
+        if after in delivery.TAKEN and before not in delivery.TAKEN:
             retention.when_cleared(tx, snapshot, envelope, at)
     tx.add_feed(envelope.sender, "receipt", receipt.id, at, compact)
     told = {envelope.sender}

@@ -78,7 +78,9 @@ class Books:
             NotYetError: ``agreement-missing``.
         """
         if not self._rules:
-            raise NotYetError("agreement-missing", "no sharing agreement is known yet", "wait until the hub is reachable")
+            raise NotYetError(
+                "agreement-missing", "no sharing agreement is known yet", "wait until the hub is reachable"
+            )
         return next((rules for rules in reversed(self._rules) if rules.agreement.in_force_from <= now), self._rules[0])
 
     def find_signer(self, kid: KeyId, mailbox: MailboxId, at: Moment) -> VerifyingKey | None:
@@ -106,7 +108,8 @@ class Books:
         chosen = max(own or shared, key=lambda key: (key.last.not_before, key.last.sequence), default=None)
         if chosen is None:
             raise NotYetError(
-                "recipient-key-missing", "a recipient has no sealing key that may be used now",
+                "recipient-key-missing",
+                "a recipient has no sealing key that may be used now",
                 "ask the agency to publish one; the message waits",
             )
         if chosen.kid not in self._sealing:
@@ -127,7 +130,9 @@ class Books:
             return self.hub_keys[kid]
         except KeyError:
             raise GatewayError(
-                "hub-key", "the hub signed with a key that the directory does not name", "tell the partnership's officers"
+                "hub-key",
+                "the hub signed with a key that the directory does not name",
+                "tell the partnership's officers",
             ) from None
 
     def foreign_keys(self, agency: AgencyId, mine: Iterable[KeyId], now: Moment) -> list[KeyId]:
@@ -139,5 +144,8 @@ class Books:
         return [
             key.kid
             for key in self.keys.values()
-            if key.last.agency == agency and key.last.state == "active" and now < key.last.expires and key.kid not in own
+            if key.last.agency == agency
+            and key.last.state == "active"
+            and now < key.last.expires
+            and key.kid not in own
         ]

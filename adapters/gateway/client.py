@@ -69,7 +69,9 @@ class Answer(NamedTuple):
 class Client:
     """One agency's way to one hub, open between ``async with`` and its end."""
 
-    def __init__(self, url: str, agency: str, signing: jws.SigningKey, clock: Clock, *, audience: str | None = None) -> None:
+    def __init__(
+        self, url: str, agency: str, signing: jws.SigningKey, clock: Clock, *, audience: str | None = None
+    ) -> None:
         """Take the hub's *url* and, where it is reached by another than its public address, that *audience*."""
         self._url, self._agency, self._signing, self._clock = url.rstrip("/"), agency, signing, clock
         self.audience = audience or self._url

@@ -46,7 +46,9 @@ async def run(options: Namespace) -> Printed:
             return []
         failed = await agent.run_once()
         if failed:
-            raise GatewayError("run-once", f"{failed} of the things to do did not work", "the log says which; run it again")
+            raise GatewayError(
+                "run-once", f"{failed} of the things to do did not work", "the log says which; run it again"
+            )
         return []
 
 
@@ -125,7 +127,9 @@ async def inbox_person(options: Namespace) -> Printed:
                     "marks": list(content.marks),
                     "classification": content.classification,
                     "message": dict(content.message),
-                    "documents": [{"name": d.name, "type": d.type, "length": len(d.content)} for d in content.documents],
+                    "documents": [
+                        {"name": d.name, "type": d.type, "length": len(d.content)} for d in content.documents
+                    ],
                 }
             shown.append(one)
     return shown

@@ -91,18 +91,19 @@ def make_wraps(header: Header, content_key: bytes, books: Books, keyring: Keyrin
     return keyring.signing.sign(dump(payload), jws.WRAPS)
 
 
-def _find_recipients(
-    draft: Draft, clear: Clear, books: Books, rules: Rules, now: Moment
-) -> tuple[MailboxId, ...]:
+def _find_recipients(draft: Draft, clear: Clear, books: Books, rules: Rules, now: Moment) -> tuple[MailboxId, ...]:
     allowed = rules.find_type(family_of(draft.type))
     if allowed is None or not allowed.may_send(draft.from_, books.index):
         raise GatewayError(
-            "type-not-allowed", "the sharing agreement does not let this mailbox send this type",
+            "type-not-allowed",
+            "the sharing agreement does not let this mailbox send this type",
             "send it from a mailbox with one of the roles that the agreement names",
         )
     to = draft.to or tuple(box for box in clear.parties if box != draft.from_)
     if not to:
-        raise GatewayError("draft-recipients", "the draft has no recipient and its message names no other party", "add `to`")
+        raise GatewayError(
+            "draft-recipients", "the draft has no recipient and its message names no other party", "add `to`"
+        )
     for mailbox in to:
         if not books.index.is_open(mailbox, now):
             raise GatewayError(
@@ -117,7 +118,9 @@ def _find_recipients(
 
 def _carry(draft: Draft, documents: Sequence[Document]) -> list[Document]:
     if tuple(document.name for document in documents) != draft.attachments:
-        raise GatewayError("draft-attachments", "the documents are not those that the draft names", "give them in its order")
+        raise GatewayError(
+            "draft-attachments", "the documents are not those that the draft names", "give them in its order"
+        )
     check_names(draft.attachments)
     message = Document(name="message.json", type=MESSAGE_MEDIA_TYPE, content=dump(draft.message))
     return [message, *documents]

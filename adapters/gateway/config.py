@@ -36,7 +36,9 @@ class MailboxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     id: Annotated[MailboxId, Meta(description="The mailbox, `agency/team`, as the directory has it.")]
     title: Annotated[str, Meta(description="What it is called; goes into the enrolment request.")] = ""
-    roles: Annotated[tuple[Code, ...], Meta(description="Its roles beside its agency's; for the enrolment request.")] = ()
+    roles: Annotated[
+        tuple[Code, ...], Meta(description="Its roles beside its agency's; for the enrolment request.")
+    ] = ()
     manager: Annotated[MailboxId | None, Meta(description="Whom a ladder calls `manager`; for the request.")] = None
     deputy: Annotated[MailboxId | None, Meta(description="Whom a ladder calls `deputy`; for the request.")] = None
     out_of_hours: OutOfHoursConfig | None = None
@@ -51,14 +53,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     agency: Annotated[AgencyId, Meta(description="The agency whose gateway this is.")]
     name: Annotated[str, Meta(description="The agency's name, for the enrolment request.")] = ""
     roles: Annotated[tuple[Code, ...], Meta(description="The agency's sectors, for the enrolment request.")] = ()
-    codes: Annotated[Mapping[str, str], Meta(description="Codes that others know it by, for the enrolment request.")] = {}
+    codes: Annotated[
+        Mapping[str, str], Meta(description="Codes that others know it by, for the enrolment request.")
+    ] = {}
     hub: Annotated[str, Meta(description="The hub's address. Absent: as `trust/trust.json` says.")] = ""
     training: Annotated[
         bool, Meta(description="A training partnership: allows a training clock and an empty passphrase.")
     ] = False
-    clock: Annotated[str, Meta(description="`system`, or `file:path` of a training clock (UTC milliseconds as text).")] = (
-        "system"
-    )
+    clock: Annotated[
+        str, Meta(description="`system`, or `file:path` of a training clock (UTC milliseconds as text).")
+    ] = "system"
     passphrase_file: Annotated[
         str, Meta(description="File with the passphrase of the keys; else the variable GATEWAY_PASSPHRASE is read.")
     ] = ""
@@ -67,7 +71,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         float, Meta(ge=0, le=30, description="How long one question to a feed waits for something new.")
     ] = 20.0
     watch_seconds: Annotated[Seconds, Meta(description="How often own obligations are looked through.")] = 5.0
-    witness_seconds: Annotated[Seconds, Meta(description="How often the hub's checkpoint is checked and cosigned.")] = 10.0
+    witness_seconds: Annotated[Seconds, Meta(description="How often the hub's checkpoint is checked and cosigned.")] = (
+        10.0
+    )
     retry_seconds: Annotated[
         Seconds, Meta(description="The longest pause between two tries while the hub or a record system is away.")
     ] = 30.0
@@ -116,7 +122,9 @@ def make_clock(config: Config, home: Path) -> Clock:
     if kind != "file" or not name:
         raise GatewayError("config", "`clock` is neither `system` nor `file:path`", "correct it in gateway.toml")
     if not config.training:
-        raise GatewayError("config", "a training clock outside training", 'set `training = true`, or `clock = "system"`')
+        raise GatewayError(
+            "config", "a training clock outside training", 'set `training = true`, or `clock = "system"`'
+        )
     path, last = home / name, 0
 
     def read() -> int:

@@ -176,12 +176,12 @@ async def _publish(gateway: Gateway, held: HeldKey) -> None:
     keyring, now = gateway.keyring, gateway.clock()
     if keyring.identity is None:
         raise GatewayError(
-            "identity-missing", "the agency's identity key is not in this key file", "rotate where the identity key is kept"
+            "identity-missing",
+            "the agency's identity key is not in this key file",
+            "rotate where the identity key is kept",
         )
     ek, wk = await gateway.client.challenge(held.key.public.jwk)
-    secret = sealing.unwrap(
-        ek, wk, held.key, envelope_id="key-proof", sender="hub", mailbox=gateway.config.agency
-    )
+    secret = sealing.unwrap(ek, wk, held.key, envelope_id="key-proof", sender="hub", mailbox=gateway.config.agency)
     chain = Chain.after(gateway.partnership.books, gateway.config.agency)
     statement = make_statement(
         keyring, chain, use="seal", jwk=held.key.public.jwk, mailbox=held.mailbox, now=now, not_before=now + DAY,
@@ -204,7 +204,9 @@ async def refresh(gateway: Gateway) -> None:
             raise
         code = error.code
         _log.error("what the hub shows does not hold: %s", code)
-        await gateway.spool.write(partial(gateway.tell, code="log-inconsistent", topic=f"alarm:{code}", details={"reason": code}))
+        await gateway.spool.write(
+            partial(gateway.tell, code="log-inconsistent", topic=f"alarm:{code}", details={"reason": code})
+        )
         raise
     agency, mine = gateway.config.agency, gateway.keyring.kids()
     for kid in gateway.partnership.books.foreign_keys(agency, mine, gateway.clock()):

@@ -74,7 +74,12 @@ async def _set_filed(gateway: Gateway, tx: Transaction, row: Row, outcome: Filed
     if current is None or current["state"] != "collected":
         return  # withdrawn meanwhile
     await tx.run(
-        "set_incoming", envelope=row["envelope"], mailbox=row["mailbox"], state="filed", code=None, record=outcome.record
+        "set_incoming",
+        envelope=row["envelope"],
+        mailbox=row["mailbox"],
+        state="filed",
+        code=None,
+        record=outcome.record,
     )
     await add_receipt(
         tx, gateway.keyring, "filed", envelope=row["envelope"], mailbox=row["mailbox"],
@@ -117,9 +122,7 @@ async def send_receipts(gateway: Gateway, watch: Watch) -> int:
     return taken
 
 
-async def _take_receipt_outcome(
-    gateway: Gateway, watch: Watch, row: Row, outcome: Mapping[str, Any]
-) -> bool | None:
+async def _take_receipt_outcome(gateway: Gateway, watch: Watch, row: Row, outcome: Mapping[str, Any]) -> bool | None:
     """Return whether the hub took it; ``None``: it has to be sent again."""
     status = int(outcome["status"])
     receipt = parse_receipt(jws.parse(bytes(row["jws"]), jws.RECEIPT).payload)

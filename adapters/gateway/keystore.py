@@ -35,7 +35,9 @@ def read_passphrase(config: Config, home: Path, given: str | None = None) -> str
     text = os.environ.get(PASSPHRASE_VARIABLE, "")
     if not text and not config.training:
         raise GatewayError(
-            "passphrase", "the keys need a passphrase", f"set {PASSPHRASE_VARIABLE}, or name a file by --passphrase-file"
+            "passphrase",
+            "the keys need a passphrase",
+            f"set {PASSPHRASE_VARIABLE}, or name a file by --passphrase-file",
         )
     return text
 

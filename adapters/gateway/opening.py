@@ -113,9 +113,7 @@ def read_header(arrived: Arrived, books: Books) -> tuple[Header, Acceptance]:
     return header, acceptance
 
 
-def open_delivery(
-    arrived: Arrived, *, books: Books, catalogue: Catalogue, keyring: Keyring, now: Moment
-) -> Opened:
+def open_delivery(arrived: Arrived, *, books: Books, catalogue: Catalogue, keyring: Keyring, now: Moment) -> Opened:
     """Return *arrived* verified and opened.
 
     Raises:

@@ -76,7 +76,12 @@ async def take(gateway: Gateway, adapter: str, outgoing: Outgoing) -> bool:
 
 
 async def keep_draft(
-    gateway: Gateway, adapter: str, outgoing: Outgoing, envelope: EnvelopeId, thread: ThreadId, composed: Composed | None
+    gateway: Gateway,
+    adapter: str,
+    outgoing: Outgoing,
+    envelope: EnvelopeId,
+    thread: ThreadId,
+    composed: Composed | None,
 ) -> None:
     """Put a draft into the spool, sealed already where that was possible."""
     draft = outgoing.draft
@@ -214,7 +219,11 @@ def check_acceptance(gateway: Gateway, row: Row, compact: bytes) -> Acceptance:
     acceptance = parse_acceptance(unverified.payload)
     header = bytes(row["header"])
     sealed = parse_header(jws.parse(header, jws.ENVELOPE).payload).sealed.sha256
-    if (acceptance.id, acceptance.header_sha256, acceptance.sealed_sha256) != (row["envelope"], sha256_b64u(header), sealed):
+    if (acceptance.id, acceptance.header_sha256, acceptance.sealed_sha256) != (
+        row["envelope"],
+        sha256_b64u(header),
+        sealed,
+    ):
         raise GatewayError("acceptance", "the hub accepted something else", "tell the partnership's officers")
     return acceptance
 

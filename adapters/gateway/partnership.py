@@ -107,8 +107,10 @@ class Partnership:
             officers = held.officers if held else (self._pinned.officers,)
             if parsed.officers not in officers:
                 officers = (parsed.officers, *officers)
-            held = Held(directory=kept, officers=officers) if held is None else msgspec.structs.replace(
-                held, directory=kept, officers=officers
+            held = (
+                Held(directory=kept, officers=officers)
+                if held is None
+                else msgspec.structs.replace(held, directory=kept, officers=officers)
             )
         return held
 
@@ -161,7 +163,8 @@ def _peek(document: bytes, typ: str) -> tuple[int, str]:
 def _check_not_older(version: int, digest: str, seen: Version | None) -> None:
     if seen is not None and (version < seen.version or (version == seen.version and digest != seen.sha256)):
         raise GatewayError(
-            "trust-version", "the hub shows an older version than it did, or another one of the same number",
+            "trust-version",
+            "the hub shows an older version than it did, or another one of the same number",
             "don't go on: tell the partnership's officers",
         )
 

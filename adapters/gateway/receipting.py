@@ -86,7 +86,9 @@ async def receipt_by_person(
     if row["state"] == "rejected":
         raise GatewayError("inbox-not-opened", "the delivery failed a check and can't be receipted", "ask the sender")
     if level == "declined" and code not in DECLINE_CODES:
-        raise GatewayError("receipt-code", "that is no reason to decline", "use one of " + ", ".join(sorted(DECLINE_CODES)))
+        raise GatewayError(
+            "receipt-code", "that is no reason to decline", "use one of " + ", ".join(sorted(DECLINE_CODES))
+        )
     done = {one["level"] for one in await tx.all("receipts_of", envelope=row["envelope"], mailbox=row["mailbox"])}
     if level == "acknowledged" and "opened" not in done:
         # Acknowledging follows displaying, which this very person has just been shown.

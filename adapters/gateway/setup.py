@@ -37,7 +37,9 @@ async def init(options: Namespace) -> dict[str, Any]:
     config = load_config(home)
     if (home / KEYS_NAME).exists():
         # New keys over old ones would lose all mail sealed to those.
-        raise GatewayError("init-twice", f"there are keys in {home} already", "name another --home, or use what is there")
+        raise GatewayError(
+            "init-twice", f"there are keys in {home} already", "name another --home, or use what is there"
+        )
     content = _read(options.trust)
     parse_as(content, trust.Pinned, max_bytes=1024 * 1024)
     make_folder(home / "trust")

@@ -142,7 +142,9 @@ async def _prepare(database: aiosqlite.Connection, queries: Mapping[str, str]) -
     await database.execute("BEGIN IMMEDIATE")
     (version,) = next(iter(await database.execute_fetchall("PRAGMA user_version")))
     if version not in (0, VERSION):
-        raise GatewayError("spool-version", "the spool was written by another version", "run that version, or a newer one")
+        raise GatewayError(
+            "spool-version", "the spool was written by another version", "run that version, or a newer one"
+        )
     for statement in queries["schema"].split(";\n"):
         await database.execute(statement)
     await database.execute(f"PRAGMA user_version = {VERSION}")

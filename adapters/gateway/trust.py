@@ -44,7 +44,9 @@ def load_pinned(home: Path) -> Pinned:
     try:
         return parse_as(path.read_bytes(), Pinned, max_bytes=1024 * 1024)
     except OSError as error:
-        raise GatewayError("trust", f"couldn't read {path}: {error.strerror}", "run `gateway init --trust FILE`") from error
+        raise GatewayError(
+            "trust", f"couldn't read {path}: {error.strerror}", "run `gateway init --trust FILE`"
+        ) from error
     except MalformedError as error:
         raise GatewayError("trust", f"{path}: {error.message}", "ask the partnership for its trust.json") from error
 
@@ -84,13 +86,16 @@ def verify_document(document: bytes, typ: str, *groups: Officers) -> bytes:
                 jws.check(part, known[part.kid])
         if len(signed) < group.threshold:
             raise GatewayError(
-                "trust-signatures", "too few of the partnership's officers signed a document",
+                "trust-signatures",
+                "too few of the partnership's officers signed a document",
                 "don't go on: ask the partnership, by telephone, what its officers signed",
             )
     return parsed[0].payload
 
 
-def verify_directory(document: bytes, before: Directory | None, before_sha256: str | None, pinned: Officers) -> Directory:
+def verify_directory(
+    document: bytes, before: Directory | None, before_sha256: str | None, pinned: Officers
+) -> Directory:
     """Return the directory in *document*, which must be the next version after *before* (the first, if ``None``).
 
     Raises:
@@ -103,7 +108,9 @@ def verify_directory(document: bytes, before: Directory | None, before_sha256: s
     return proposed
 
 
-def verify_agreement(document: bytes, before: int, before_sha256: str | None, officers: Sequence[Officers]) -> Agreement:
+def verify_agreement(
+    document: bytes, before: int, before_sha256: str | None, officers: Sequence[Officers]
+) -> Agreement:
     """Return the agreement in *document*, the next after version *before* (0: none), signed by one set of *officers*.
 
     *officers*: of the directory in force, then those of earlier versions; an old agreement was signed by old officers.
@@ -124,7 +131,8 @@ def verify_agreement(document: bytes, before: int, before_sha256: str | None, of
 def _check_next(version: int, previous: str | None, before: int, before_sha256: str | None) -> None:
     if version != before + 1 or previous != before_sha256:
         raise GatewayError(
-            "trust-version", "a signed document does not follow the last version that was seen here",
+            "trust-version",
+            "a signed document does not follow the last version that was seen here",
             "don't go on: the hub may be showing an old or a second history",
         )
 

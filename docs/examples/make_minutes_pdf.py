@@ -62,27 +62,39 @@ def sections(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     child = record["child"]
     born = f"born {child['dob']}" if "dob" in child else f"expected {child['expected_dob']}"
     number = child.get("nhs_number", "none")
-    yield "Child", [f"{child['name']}, {born}. Record {child['local_id']}. NHS number {number} ({child['nhs_number_status']})."]
+    yield (
+        "Child",
+        [f"{child['name']}, {born}. Record {child['local_id']}. NHS number {number} ({child['nhs_number_status']})."],
+    )
     kind = f"{words(record['discussion_stage']).capitalize()} discussion, {record['urgency']}"
     hours = f"from {record['started_at']} to {record['ended_at']} (UTC)"
     who = f"Chair {record['chair']}, minutes {record['minute_taker']}."
     yield "Discussion", [f"{kind}, {MODES[record['discussion_mode']]}; {hours}. {who}"]
     yield "Why it was called", [record["trigger_summary"], "Categories: " + ", ".join(record["abuse_categories"])]
-    yield "Who took part", [
-        f"{person['name']} ({words(person['role'])}), {person['org']}: {words(person['attendance'])}"
-        for person in record["participants"]
-    ]
-    yield "Adults", [
-        f"{adult['name']}: {words(adult['relationship'])}, {'in' if adult['in_household'] else 'outside'} the household; "
-        f"poses risk: {adult['poses_risk']}; probation check: {words(adult['check_state'])}"
-        for adult in record["adults"]
-    ]
-    yield "What each agency said", [
-        f"{block['org']} ({block['info_kind']}"
-        + (f"; {', '.join(map(words, block['handling_marks']))}" if block["handling_marks"] else "")
-        + f"): {block['content']}"
-        for block in record["information_blocks"]
-    ]
+    yield (
+        "Who took part",
+        [
+            f"{person['name']} ({words(person['role'])}), {person['org']}: {words(person['attendance'])}"
+            for person in record["participants"]
+        ],
+    )
+    yield (
+        "Adults",
+        [
+            f"{adult['name']}: {words(adult['relationship'])}, {'in' if adult['in_household'] else 'outside'} the household; "
+            f"poses risk: {adult['poses_risk']}; probation check: {words(adult['check_state'])}"
+            for adult in record["adults"]
+        ],
+    )
+    yield (
+        "What each agency said",
+        [
+            f"{block['org']} ({block['info_kind']}"
+            + (f"; {', '.join(map(words, block['handling_marks']))}" if block["handling_marks"] else "")
+            + f"): {block['content']}"
+            for block in record["information_blocks"]
+        ],
+    )
     yield "History", [record["history"]]
     yield "Risk", [record["risk_factors"]]
     yield "Protection", [record["protective_factors"]]
@@ -93,13 +105,22 @@ def sections(record: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield "Immediate safety", [record["immediate_safety"]]
     yield "Decision", [f"Section 47 enquiry: {record['s47_decision']}. {record['decision_rationale']}"]
     if record.get("s47_plan"):
-        yield "Plan of the enquiry", [f"{step['task']} ({step['who']}, by {step['due_at']})" for step in record["s47_plan"]]
+        yield (
+            "Plan of the enquiry",
+            [f"{step['task']} ({step['who']}, by {step['due_at']})" for step in record["s47_plan"]],
+        )
     yield "Actions", [f"{a['description']} ({a['owner_role']}, by {a['due_at']})" for a in record["actions"]]
-    yield "What the family is told", [f"{row['whom']}, by {row['who_tells']}: {row['what']}" for row in record["family_information_plan"]]
+    yield (
+        "What the family is told",
+        [f"{row['whom']}, by {row['who_tells']}: {row['what']}" for row in record["family_information_plan"]],
+    )
     yield "If it goes wrong", [record["contingency"]]
     target = f", by {record['icpc_target_date']}" if record["icpc_needed"] else ""
     yield "Child protection conference", [("Needed" if record["icpc_needed"] else "Not needed") + target]
-    yield "Distribution", [f"{row['inbox']}: {words(row['variant'])} ({row['basis']})" for row in record["distribution"]]
+    yield (
+        "Distribution",
+        [f"{row['inbox']}: {words(row['variant'])} ({row['basis']})" for row in record["distribution"]],
+    )
 
 
 def make(source: Path, target: Path) -> None:

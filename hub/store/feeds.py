@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hub.core.delivery import State
 from hub.store.envelopes import make_envelope
-from hub.store.rows import DeliveredRow, DeliveryRow, FeedDelivery, FeedRow
+from hub.store.rows import DeliveryRow, EnvelopeRow, FeedDelivery, FeedRow
 from hub.store.session import Row, Session, pack, pack_or_none, unpack, unpack_or_none
 
 
@@ -87,12 +88,10 @@ def find_delivery(tx: Session, envelope: str, mailbox: str) -> DeliveryRow | Non
     return next(map(_delivery, tx.connection.rows("find_delivery", values)), None)
 
 
-def find_delivered(tx: Session, envelope: str, mailbox: str) -> DeliveredRow | None:
-    """Return what a receipt of *mailbox* for *envelope* is held against."""
-    values = {"envelope": pack(envelope), "mailbox": mailbox}
-    for state, thread, sender, sealed, opening in tx.connection.rows("find_delivered", values):
-        return DeliveredRow(state, unpack(thread), sender, unpack(sealed), unpack(opening))
-    return None
+def find_delivered(tx: Session, envelope: str, mailbox: str) -> tuple[EnvelopeRow, State] | None:
+    """Return *envelope* with the state of its delivery to *mailbox*, read by one statement."""
+    rows = tx.connection.rows("find_delivered", {"envelope": pack(envelope), "mailbox": mailbox})
+    return (make_envelope(rows[0][1:]), rows[0][0]) if rows else None
 
 
 def deliveries_of(tx: Session, envelope: str) -> list[DeliveryRow]:

@@ -182,9 +182,10 @@ VALUES (:mailbox, :seq, 'tombstone', NULL, :at, 1, '', NULL, NULL, NULL)
 -- name: find_delivery
 SELECT ref, mailbox, seq, state, kid, at FROM feed WHERE ref = :envelope AND mailbox = :mailbox AND kind = 'delivery'
 
--- What a receipt is held against, without what only its readers need.
 -- name: find_delivered
-SELECT f.state, e.thread, e.sender, e.sealed_sha256, e.opening
+SELECT f.state, e.id, e.thread, e.type, e.sender, e.header, e.wraps, e.acceptance, e.header_sha256, e.sealed_sha256,
+  e.length, e.opening, e.variant, e.at, e.accepted_at, e.ix, e.keep_until, e.supersedes, e.superseded_by, e.state,
+  e.expire_at, e.expire_stage
 FROM feed AS f JOIN envelope AS e ON e.ix = f.envelope_ix
 WHERE f.ref = :envelope AND f.mailbox = :mailbox AND f.kind = 'delivery'
 

@@ -81,16 +81,6 @@ class DeliveryRow(Row, frozen=True):
     at: int
 
 
-class DeliveredRow(Row, frozen=True):
-    """What a receipt is held against: the delivery's state, and what its envelope says."""
-
-    state: DeliveryState
-    thread: str
-    sender: str
-    sealed_sha256: str
-    opening: str
-
-
 class FeedRow(Row, frozen=True):
     """One entry of a mailbox's feed.
 

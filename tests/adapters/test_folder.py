@@ -198,7 +198,15 @@ async def test_notices_are_files(pair: FolderHarness) -> None:
     await adapter.notify(notice)
     (path,) = (pair.root / "pair/in/notices").iterdir()
     said = json.loads(path.read_bytes())
-    assert said == {"id": "n1", "notice": "overdue", "at": 5, "source": "hub", "mailbox": "a/b", "due": 4, "debtor": "c/d"}
+    assert said == {
+        "id": "n1",
+        "notice": "overdue",
+        "at": 5,
+        "source": "hub",
+        "mailbox": "a/b",
+        "due": 4,
+        "debtor": "c/d",
+    }
 
 
 async def test_what_the_hub_refuses_later_moves_to_refused(pair: FolderHarness) -> None:

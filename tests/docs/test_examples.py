@@ -49,7 +49,11 @@ def test_reports_are_valid(path: Path, catalogue: Catalogue) -> None:
     document = json.loads(path.read_bytes())
     report = document["report"]
     catalogue.validate("info.report/1", report)
-    identity = {"report_id": report["report_id"], "reported_at": report["reported_at"], "submitter": document["identity"]}
+    identity = {
+        "report_id": report["report_id"],
+        "reported_at": report["reported_at"],
+        "submitter": document["identity"],
+    }
     catalogue.validate("info.report.identity/1", identity)
     assert document["identity"]["name"] not in json.dumps(report, ensure_ascii=False)
 

@@ -52,11 +52,7 @@ def test_commands_of_the_pages_parse(page: Path) -> None:
 def test_all_clear_metadata_is_listed() -> None:
     """The README names every member that the hub can read: of headers, wraps and receipts."""
     listed = set(re.findall(r"`([a-z_0-9]+)`", (ROOT / "README.md").read_text("utf-8")))
-    known = {
-        name
-        for kind in (Header, Sealed, Wrap, Wraps, Receipt)
-        for name in kind.__struct_encode_fields__
-    }
+    known = {name for kind in (Header, Sealed, Wrap, Wraps, Receipt) for name in kind.__struct_encode_fields__}
     # Format version, digests of what is sealed, and the encrypted content key say nothing beyond what is listed.
     plain = {"v", "format", "sha256", "length", "wraps", "sealed_sha256", "manifest_sha256", "ek", "wk"}
     # A receipt's own reference to what it follows, and to the log as its gateway saw it.

@@ -23,7 +23,9 @@ def test_the_tutorial_runs(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    script = "\n".join(["set -e", "set -m", 'trap "kill %1 2>/dev/null || true" EXIT', *code_blocks(DOCS / "tutorial.md", "sh")])
+    script = "\n".join(
+        ["set -e", "set -m", 'trap "kill %1 2>/dev/null || true" EXIT', *code_blocks(DOCS / "tutorial.md", "sh")]
+    )
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", script.replace("8471", port).replace("sleep 4", "sleep 8")],

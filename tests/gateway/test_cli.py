@@ -161,7 +161,17 @@ def test_a_passphrase_is_needed_outside_training(tmp_path: Path, monkeypatch: py
     monkeypatch.delenv("GATEWAY_PASSPHRASE", raising=False)
     trust = tmp_path / "trust.json"
     trust.write_bytes(dump(Pinned(officers=County().roots, hub_url=URL)))
-    arguments = ["init", "--home", str(tmp_path / "home"), "--trust", str(trust), "--agency", "a-b", "--mailbox", "a-b/c"]
+    arguments = [
+        "init",
+        "--home",
+        str(tmp_path / "home"),
+        "--trust",
+        str(trust),
+        "--agency",
+        "a-b",
+        "--mailbox",
+        "a-b/c",
+    ]
     code, _, complaint = run(*arguments)
     assert (code, "need a passphrase" in complaint) == (1, True)
     secret = tmp_path / "secret"

@@ -79,9 +79,7 @@ def arrive(made: Composed, mailbox: str = NURSES, **changes: Any) -> Arrived:
 
 def open_it(arrived: Arrived, by: str = HEALTH, known: Books | None = None, now: int = START) -> Opened:
     """Return *arrived* as the gateway of *by* opens it."""
-    return open_delivery(
-        arrived, books=known or books(), catalogue=CATALOGUE, keyring=county().keyrings[by], now=now
-    )
+    return open_delivery(arrived, books=known or books(), catalogue=CATALOGUE, keyring=county().keyrings[by], now=now)
 
 
 def code_of(arrived: Arrived, **how: Any) -> str:
@@ -340,7 +338,13 @@ def test_the_inner_manifest_must_be_the_senders() -> None:
 
 @pytest.mark.parametrize(
     ("member", "value"),
-    [("id", new_id(START)), ("type", "minutes.decisions/1"), ("from", NURSES), ("to", [CAIT]), ("thread", new_id(START))],
+    [
+        ("id", new_id(START)),
+        ("type", "minutes.decisions/1"),
+        ("from", NURSES),
+        ("to", [CAIT]),
+        ("thread", new_id(START)),
+    ],
 )
 def test_both_layers_must_say_the_same(member: str, value: Any) -> None:
     """A recipient can't be given another's letter in an envelope of its own."""

@@ -89,7 +89,9 @@ async def test_both_teams_of_one_agency_take_receipt(town: Town) -> None:
         await settle(council, health)
         await settle(council)
         heard = await levels(council, sent(home, "minutes")["id"])
-        assert sorted(heard) == sorted((box, level) for box in (NURSES, PAEDIATRICS) for level in ("collected", "filed"))
+        assert sorted(heard) == sorted(
+            (box, level) for box in (NURSES, PAEDIATRICS) for level in ("collected", "filed")
+        )
         assert len(filed(town.homes[HEALTH])) == 1
 
 

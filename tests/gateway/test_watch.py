@@ -129,7 +129,9 @@ async def test_only_the_agencys_own_duties_are_watched(town: Town) -> None:
         drop(
             town.homes[COUNCIL],
             "held",
-            draft("meeting.held/1", MASH, message=meeting_held([MASH, NURSES, "exampleshire-probation/safeguarding-desk"])),
+            draft(
+                "meeting.held/1", MASH, message=meeting_held([MASH, NURSES, "exampleshire-probation/safeguarding-desk"])
+            ),
         )
         await settle(council, health)
         rows = await health.gateway.spool.all("list_obligations")

@@ -262,7 +262,9 @@ def test_a_warning_due_at_this_very_moment_is_past() -> None:
 def test_absence_is_never_silent() -> None:
     """A rule without a ladder tells debtor and creditor when it is overdue."""
     (duty,) = opened(send_rule(), to=(POLICE,))
-    assert [(step.at, step.notice, step.to) for step in duty.steps] == [(duty.due + 1, "overdue", ("debtor", "creditor"))]
+    assert [(step.at, step.notice, step.to) for step in duty.steps] == [
+        (duty.due + 1, "overdue", ("debtor", "creditor"))
+    ]
 
 
 def test_an_objection_window_warns_and_is_never_overdue() -> None:

@@ -148,7 +148,9 @@ def test_a_mailbox_is_open_within_its_dates_and_its_agencys() -> None:
 def test_an_agency_may_be_followed_by_several() -> None:
     """Successors of successors count once those before them have ended, and circles end."""
     index = _index(
-        agency("old", valid_to=50, successors=[{"agency": "east", "split": "east"}, {"agency": "west", "split": "west"}]),
+        agency(
+            "old", valid_to=50, successors=[{"agency": "east", "split": "east"}, {"agency": "west", "split": "west"}]
+        ),
         agency("east", valid_to=60, successors=[{"agency": "new"}]),
         agency("west", valid_to=60, successors=[{"agency": "old"}]),
         agency("new"),
