@@ -46,6 +46,7 @@ class Worker:
     sweep_seconds: float = 1.0
     checkpoint_seconds: float = 1.0
     resealed: set[KeyId] = field(default_factory=set)
+    unkept: list[str] = field(default_factory=list)
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -84,7 +85,11 @@ class Worker:
         """Sign the tree if it grew, and keep the note beside the keys, apart from the database."""
         signed = await ledger.sign_checkpoint(self.store, self.origin, self.note_signers, self.clock())
         if signed is not None:
-            self.keep_checkpoint(signed[1])
+            self.unkept[:] = [signed[1]]
+        # One that could not be kept, for want of room, is kept as soon as it can: it isn't signed again.
+        if self.unkept:
+            self.keep_checkpoint(self.unkept[-1])
+            self.unkept.clear()
 
     async def expire(self) -> None:
         """Warn of bodies and keys that are about to go, delete what may go, forget assertions that have expired."""

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from hub.core.authenticity import KeyFact, is_usable
 from hub.errors import HubError, NotAuthenticError
 from hub.registry import Registry, Snapshot
-from hub.store.base import Store
+from hub.store.base import Store, StoreFullError
 from keys import jws, tokens
 from keys.errors import KeysError
 from keys.keyring import HubKeyring
@@ -47,6 +47,7 @@ class Identity:
     def __init__(self, url: str, keyring: HubKeyring) -> None:
         self._url, self._keyring = url, keyring
         self._known: OrderedDict[str, Caller] = OrderedDict()
+        self._unstored: dict[str, Moment] = {}
 
     async def trade(self, assertion: bytes, store: Store, registry: Registry, now: Moment) -> str:
         """Return an access token for a ``hub-assertion+jws``, which works once.
@@ -65,9 +66,7 @@ class Identity:
         self._check(claims, fact, now)
         agency, mailbox = fact.agency, claims.sub if "/" in claims.sub else None
         check_active(snapshot, fact, now)
-        # Remembered for longer than it could be shown again.
-        until = (claims.exp + CLOCK_SKEW_SECONDS) * 1000
-        if not await store.write(lambda tx: tx.use_jti(claims.jti, until)):
+        if not await self._use(claims, store, now):
             raise NotAuthenticError("assertion-used", "the assertion was used before", "sign a new one each time")
         return tokens.issue_access_token(
             self._keyring.token_key,
@@ -77,6 +76,19 @@ class Identity:
             scope=f"{SCOPE} {fact.kid}",
             now=now,
         )
+
+    async def _use(self, claims: Assertion, store: Store, now: Moment) -> bool:
+        """Answer whether *claims* were not used before; remembered for longer than they could be shown again."""
+        self._unstored = {jti: until for jti, until in self._unstored.items() if until > now}
+        if claims.jti in self._unstored:
+            return False
+        until = (claims.exp + CLOCK_SKEW_SECONDS) * 1000
+        try:
+            return await store.write(lambda tx: tx.use_jti(claims.jti, until))
+        except StoreFullError:
+            # A full disk shall stay readable for longer than a token lasts: here this process alone remembers.
+            self._unstored[claims.jti] = until
+            return True
 
     def _check(self, claims: Assertion, fact: KeyFact, now: Moment) -> None:
         own = claims.sub == fact.agency if fact.mailbox is None else claims.sub == fact.mailbox
