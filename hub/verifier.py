@@ -81,6 +81,7 @@ class Verifier:
         self.directories = [DirectoryIndex(one) for one in self._directories(roots)]
         self.agreements = list(self._agreements())
         self.evidence, self.acceptances = self._evidence()
+        self.unused = {*self.evidence, *self.acceptances}
         self.index = 0
         self.rules: list[Rules] = []
         self.current: DirectoryIndex | None = None
@@ -109,14 +110,17 @@ class Verifier:
             yield Rules(parse_agreement(_verify_by_any(document, [one.directory.officers for one in self.directories])))
 
     def _evidence(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
-        evidence, acceptances = {}, {}
-        with (self.folder / "evidence.jsonl").open(encoding="utf-8") as lines:
-            for line in lines:
-                compact = json.loads(line).encode()
+        evidence, acceptances = dict[str, bytes](), dict[str, bytes]()
+        with (self.folder / "evidence.jsonl").open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                compact = line.removeprefix(b'"').removesuffix(b'"\n')
                 try:
-                    acceptances[parse_acceptance(jws.parse(compact, jws.ACCEPTANCE).payload).id] = compact
+                    name, kept = parse_acceptance(jws.parse(compact, jws.ACCEPTANCE).payload).id, acceptances
                 except KeysError:
-                    evidence[digests.sha256_b64u(compact)] = compact
+                    name, kept = digests.sha256_b64u(compact), evidence
+                if name in kept or line != b'"%b"\n' % compact:
+                    self.verdict.object(f"evidence.jsonl line {number}", "not one signed object that is nowhere else")
+                kept[name] = compact
         return evidence, acceptances
 
     def run(self) -> Verdict:
@@ -125,6 +129,8 @@ class Verifier:
         with (self.folder / "leaves.jsonl").open("rb") as leaves:
             for self.index, line in enumerate(leaves):
                 body = line.removesuffix(b"\n")
+                if body == line:
+                    self._object("it does not end its line")
                 frontier.append(merkle.leaf_hash(body))
                 try:
                     leaf = parse_as(body, Leaf, max_bytes=MAX_LEAF)
@@ -135,6 +141,8 @@ class Verifier:
                 except (MalformedError, KeysError, HubError) as error:
                     self._object(f"{error.code}: {error.message}")
         self._expect_nothing()
+        if self.unused:
+            self.verdict.object("evidence.jsonl", f"{len(self.unused)} signed objects that no leaf stands for")
         self.verdict.size, self.verdict.root = frontier.size, digests.b64u(frontier.root())
         self._check_checkpoint(frontier)
         return self.verdict
@@ -193,6 +201,7 @@ class Verifier:
         compact = self.evidence.get(leaf.digest or "")
         if compact is None:
             raise KeysError("evidence", "the signed object that it stands for is not in the export", "")
+        self.unused.discard(leaf.digest or "")
         return compact
 
     def _check(self, compact: bytes, typ: str, mailbox: MailboxId, at: Moment) -> bytes:
@@ -247,6 +256,7 @@ class Verifier:
         compact = self.acceptances.get(leaf.envelope or "")
         if compact is None or self.current is None:
             return "an envelope whose acceptance is not in the export"
+        self.unused.discard(leaf.envelope or "")
         signed = jws.parse(compact, jws.ACCEPTANCE)
         key = next((k for k in map(public_key, self.current.directory.hub.signing) if k.kid == signed.kid), None)
         if key is None:
@@ -306,8 +316,11 @@ class Verifier:
             for fact in self.facts.values()
             if fact.use == "witness" and fact.state == "active"
         }
-        good = []
-        for line in notes.split_note(note)[1]:
+        good: list[str] = []
+        lines = notes.split_note(note)[1]
+        if len(set(lines)) < len(lines):
+            self.verdict.object("checkpoint.txt", "a signature is there twice")
+        for line in lines:
             name = line.split(" ")[1]
             if name in known:
                 try:
