@@ -126,7 +126,7 @@ async def test_an_objection_window_lapses_and_is_never_overdue(desk: Desk) -> No
     (leaf,) = [one for one in await desk.leaves("obligation-settled") if one["outcome"] == "lapsed"]
     assert "by" not in leaf
     await desk.tick(20 * 24 * HOUR)
-    objections = [one for one in await desk.notices(NURSES) if one["type"] == "minutes.dispute"]
+    objections = [one for one in await desk.notices(NURSES) if one.get("type") == "minutes.dispute"]
     assert [one["notice"] for one in objections] == ["owed", "due-soon"]
 
 
