@@ -8,11 +8,13 @@ Source: protocol 2 (``keep_until``), 3 (``reseal-needed``) and 6; domain 9.6.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from hub import ledger, notices
+from hub.core.authenticity import KeyFact, is_usable
 from hub.core.delivery import TAKEN
 from hub.core.events import Event
 from hub.intake import in_transaction
@@ -27,8 +29,8 @@ from schemas.identifiers import KeyId, MailboxId, Moment, agency_of
 LIMIT: Final = 200
 NEAR: Final = 7 * DAY
 NOTICE: Final = 1 * DAY
-# Sealing keys are destroyed 14 days after they expire; half of that is left to seal again.
-RESEAL_AFTER: Final = 7 * DAY
+# A sealing key is destroyed when it expires, a fortnight after the next one was made: half of that is left to seal again.
+RESEAL_BEFORE: Final = 7 * DAY
 
 KEPT: Final = 0
 WARNED: Final = 1
@@ -107,13 +109,10 @@ async def ask_to_reseal(
     """Ask senders to seal again what lies uncollected under a key that is about to be destroyed.
 
     A revoked key is destroyed, or shall be.  *asked* holds the keys that are done with: nothing new is sealed to one
-    that has expired or was revoked.
+    that has a successor, has expired or was revoked.
     """
-    ending = [
-        key.kid
-        for key in registry.snapshot.keys.values()
-        if key.use == "seal" and key.kid not in asked and (key.state == "revoked" or key.expires + RESEAL_AFTER <= now)
-    ]
+    seals = [key for key in registry.snapshot.keys.values() if key.use == "seal"]
+    ending = [key.kid for key in seals if key.kid not in asked and _is_ending(key, seals, now)]
     told: set[MailboxId] = set()
     for kid in ending[:LIMIT]:
 
@@ -135,3 +134,15 @@ async def ask_to_reseal(
         if count < LIMIT:
             asked.add(kid)
     return frozenset(told)
+
+
+def _is_ending(key: KeyFact, seals: Iterable[KeyFact], now: Moment) -> bool:
+    if key.state == "revoked" or key.expires <= now:
+        return True
+    # Without a successor there is nothing to seal to instead: asking now would only wrap to the same key again.
+    return key.expires - RESEAL_BEFORE <= now and any(
+        one.expires > key.expires
+        and (one.agency, one.mailbox) == (key.agency, key.mailbox)
+        and is_usable(one, "seal", now)
+        for one in seals
+    )

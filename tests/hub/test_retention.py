@@ -123,7 +123,7 @@ async def _ask(desk: Desk, asked: set[str]) -> frozenset[str]:
 
 
 async def test_the_sender_is_asked_once_to_seal_again_before_a_key_is_destroyed(desk: Desk) -> None:
-    """Seven days after the key's expiry, half of what is left; also after the hub was started anew."""
+    """Seven days before the key's end, once there is another; also after the hub was started anew."""
     county, asked = desk.county, set[str]()
     said = county.statement(HEALTH, "seal", county.newest(NURSES).key.public.jwk, expires=county.now + 30 * DAY)
     await desk.publish_key(said, county.approve(said))
@@ -133,7 +133,8 @@ async def test_the_sender_is_asked_once_to_seal_again_before_a_key_is_destroyed(
     for _ in range(8):
         await desk.expire(2 * DAY)
     assert not await _has_body(desk, gone)
-    county.now += 21 * DAY - 1
+    county.now += 7 * DAY - 1
+    await desk.rotate(HEALTH)
     assert await _ask(desk, asked) == frozenset()
     county.now += 1
     assert await _ask(desk, asked) == {MASH}
@@ -141,9 +142,20 @@ async def test_the_sender_is_asked_once_to_seal_again_before_a_key_is_destroyed(
     assert await _ask(desk, set()) == frozenset()
     (told,) = await desk.notices(MASH, "reseal-needed")
     assert told["envelope"] == waits.id
-    await desk.rotate(HEALTH)
     assert (await desk.reseal(waits)).wake == {NURSES, CAIT}
     await desk.receive(waits, NURSES, "collected", "filed")
+
+
+async def test_without_another_key_nobody_is_asked_until_the_old_one_is_gone(desk: Desk) -> None:
+    """Sealing again to the same key would help nobody; once it is gone, the next one is waited for."""
+    county, asked = desk.county, set[str]()
+    said = county.statement(HEALTH, "seal", county.newest(NURSES).key.public.jwk, expires=county.now + 30 * DAY)
+    await desk.publish_key(said, county.approve(said))
+    await _sent(desk, NURSES)
+    county.now += 30 * DAY - 1
+    assert await _ask(desk, asked) == frozenset()
+    county.now += 1
+    assert await _ask(desk, asked) == {MASH}
 
 
 async def test_a_revoked_sealing_key_asks_for_new_wraps_at_once(desk: Desk) -> None:
