@@ -1,6 +1,7 @@
 """Key statements: what an agency says of its own keys, in the order in which it says it.
 
 A first key, and any key that shall be used within 24 hours, needs an officer's word; possession is always shown.
+What the agency's identity key has signed and the rules refuse is in the log.
 
 Source: protocol 7.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from hub import ledger
-from hub.core.events import Event
+from hub.core.events import Event, EventName
 from hub.errors import NotAuthenticError, Refusal, RefusedError
 from hub.intake import in_transaction
 from hub.registry import Registry, bump, public_key, public_members
@@ -27,18 +28,19 @@ COOL_OFF: Final = 24 * 3_600_000
 
 
 class Said(NamedTuple):
-    """One authentic statement; ``approved``: an officer's word came with it."""
+    """One authentic statement; ``approved``: an officer's word came with it; ``held``: its agency holds the key."""
 
     statement: KeyStatement
     compact: bytes
     kid: KeyId
     approved: bool
+    held: bool
 
 
 async def publish_key(
     store: Store, registry: Registry, compact: bytes, officer: bytes | None, secret: bytes, now: Moment
 ) -> KeyStatement:
-    """Take one key statement of an agency; the same one again changes nothing.
+    """Take one key statement of an agency; one that was taken before changes nothing.
 
     Args:
         compact: ``hub-key+jws`` by the agency's identity key.
@@ -47,8 +49,9 @@ async def publish_key(
 
     Raises:
         MalformedError, KeysError: not a statement, or not of its signer.
-        NotAuthenticError: ``key-identity``, ``key-proof``, ``key-officer``.
-        RefusedError: ``agency-unknown``, ``key-foreign``, ``key-officer``, ``key-sequence``.
+        NotAuthenticError: ``key-identity``, ``key-officer``.
+        RefusedError: ``agency-unknown``; or in the log: ``key-proof``, ``key-foreign``, ``key-revoked``,
+            ``key-changed``, ``key-officer``, ``key-sequence``.
     """
     said = _open_statement(registry, compact, officer, secret)
 
@@ -56,14 +59,14 @@ async def publish_key(
         rows = tx.keys()
         mine = [row for row in rows if row.agency == said.statement.agency]
         known = next((row for row in rows if row.kid == said.kid), None)
-        if known is not None and known.statement == compact:
+        if any(row.statement == compact for row in tx.key_history(said.kid)):
             return None
-        if known is not None and known not in mine:
-            # Giving a key up needs no proof of possession: without this, anyone could give up anybody's.
-            return Refusal("key-foreign", "the key is another agency's", "publish a key of your own")
-        if refusal := _judge_order(said, mine):
+        at = ledger.moment(tx, now)
+        refusal = _judge_key(said, known) or _judge_order(said, mine)
+        if refusal is not None:
+            _log_refusal(tx, said, refusal, at)
             return refusal
-        _record_statement(tx, said, known, ledger.moment(tx, now))
+        _record_statement(tx, said, known, at)
         return None
 
     refusal = await in_transaction(store, registry, record)
@@ -86,9 +89,8 @@ def _open_statement(registry: Registry, compact: bytes, officer: bytes | None, s
     jws.check(signed, identity)
     if officer is not None:
         _check_officer(officer, compact, directory.directory.officers)
-    said = Said(statement, compact, jws.thumbprint(public_members(statement.jwk)), officer is not None)
-    _check_possession(said, secret)
-    return said
+    kid, approved = jws.thumbprint(public_members(statement.jwk)), officer is not None
+    return Said(statement, compact, kid, approved, _is_held(statement, kid, secret, approved=approved))
 
 
 def _check_officer(officer: bytes, compact: bytes, officers: Officers) -> None:
@@ -106,28 +108,42 @@ def challenge(secret: bytes, kid: KeyId) -> bytes:
     return digests.from_b64u(digests.keyed_digest(secret, f"key-challenge {kid}"))
 
 
-def _check_possession(said: Said, secret: bytes) -> None:
-    statement = said.statement
-    if statement.state != "active" or (statement.use == "seal" and statement.proof is None and said.approved):
+def _is_held(statement: KeyStatement, kid: KeyId, secret: bytes, *, approved: bool) -> bool:
+    """Answer whether *statement* needs no proof of possession, or has it."""
+    if statement.state != "active" or (statement.use == "seal" and statement.proof is None and approved):
         # Giving a key up needs no proof; at enrolment an officer has seen whose sealing key it is.
-        return
-    if not _is_proof(said, statement.proof or "", secret):
-        raise NotAuthenticError(
+        return True
+    proof = statement.proof or ""
+    if statement.use == "seal":
+        return digests.same(proof.encode(), digests.sha256_b64u(challenge(secret, kid)).encode())
+    message = jws.proof_statement(statement.agency, statement.sequence, kid)
+    try:
+        jws.check_proof(public_key(statement.jwk), message, proof)
+    except KeysError:
+        return False
+    return True
+
+
+def _judge_key(said: Said, known: KeyRow | None) -> Refusal | None:
+    """Return why *said* may not be said of a key of which *known* was the last word, or ``None``."""
+    if known is not None and known.agency != said.statement.agency:
+        # Giving a key up needs no proof of possession: without this, anyone could give up anybody's.
+        return Refusal("key-foreign", "the key is another agency's", "publish a key of your own")
+    if not said.held:
+        return Refusal(
             "key-proof",
             "the statement does not show that its agency holds the key",
             "sign the proof with the new key, or answer the hub's challenge",
         )
-
-
-def _is_proof(said: Said, proof: str, secret: bytes) -> bool:
-    if said.statement.use == "seal":
-        return digests.same(proof.encode(), digests.sha256_b64u(challenge(secret, said.kid)).encode())
-    message = jws.proof_statement(said.statement.agency, said.statement.sequence, said.kid)
-    try:
-        jws.check_proof(public_key(said.statement.jwk), message, proof)
-    except KeysError:
-        return False
-    return True
+    if known is None:
+        return None
+    if known.state == "revoked":
+        return Refusal("key-revoked", "the key was revoked, which is for good", "make a new key and publish that")
+    if (known.use, known.mailbox) != (said.statement.use, said.statement.mailbox):
+        return Refusal(
+            "key-changed", "a known key keeps its use and its mailbox", "make another key for another use or mailbox"
+        )
+    return None
 
 
 def _judge_order(said: Said, mine: list[KeyRow]) -> Refusal | None:
@@ -144,22 +160,38 @@ def _judge_order(said: Said, mine: list[KeyRow]) -> Refusal | None:
     return None
 
 
+def _event(name: EventName, said: Said, outcome: str) -> Event:
+    statement = said.statement
+    return Event(
+        event=name,
+        agency=statement.agency,
+        mailbox=statement.mailbox,
+        kid=said.kid,
+        kind=statement.use,
+        version=statement.sequence,
+        digest=digests.sha256_b64u(said.compact),
+        outcome=outcome,
+    )
+
+
+def _log_refusal(tx: Transaction, said: Said, refusal: Refusal, at: Moment) -> None:
+    event = _event("key-refused", said, refusal.code)
+    if not ledger.is_in_log(tx, event):
+        ledger.append(tx, event, at)
+
+
+def _usable_from(said: Said, known: KeyRow | None, at: Moment) -> Moment:
+    if said.approved:
+        return at
+    if known is not None and (known.state == "active" or said.statement.state != "active"):
+        return known.usable_from
+    # A key that was given up and comes back is as young as a new one: whoever brings it may have stolen it.
+    return at + COOL_OFF
+
+
 def _record_statement(tx: Transaction, said: Said, known: KeyRow | None, at: Moment) -> None:
     statement = said.statement
-    index = ledger.append(
-        tx,
-        Event(
-            event="key-published",
-            agency=statement.agency,
-            mailbox=statement.mailbox,
-            kid=said.kid,
-            kind=statement.use,
-            version=statement.sequence,
-            digest=digests.sha256_b64u(said.compact),
-            outcome=statement.state,
-        ),
-        at,
-    )
+    index = ledger.append(tx, _event("key-published", said, statement.state), at)
     tx.add_key(
         KeyRow(
             kid=said.kid,
@@ -170,7 +202,7 @@ def _record_statement(tx: Transaction, said: Said, known: KeyRow | None, at: Mom
             state=statement.state,
             not_before=statement.not_before,
             expires=statement.expires,
-            usable_from=at if said.approved else min(known.usable_from if known else at + COOL_OFF, at + COOL_OFF),
+            usable_from=_usable_from(said, known, at),
             compromised_from=statement.compromised_from,
             statement=said.compact,
             at=at,

@@ -180,6 +180,8 @@ CODES: Final[Mapping[str, Known]] = MappingProxyType(
             ("agreement-target", 400, "A ladder tells somebody who can't be"),
             ("agreement-type", 400, "A rule awaits a type that isn't agreed"),
             ("key-statement", 400, "The key statement contradicts itself"),
+            ("key-revoked", 409, "The key was revoked for good"),
+            ("key-changed", 409, "A known key keeps its use and mailbox"),
             ("key-sequence", 409, "Not the key's next statement"),
             ("key-identity", 401, "The statement isn't signed by the agency's identity key"),
             ("key-proof", 401, "Possession of the key isn't shown"),

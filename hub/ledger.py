@@ -24,6 +24,7 @@ from schemas.identifiers import Moment
 
 TILE_HEIGHT: Final = 8
 TILE_WIDTH: Final = 1 << TILE_HEIGHT
+_PAGE: Final = 512
 
 
 def moment(tx: Transaction, now: Moment) -> Moment:
@@ -45,6 +46,25 @@ def append(tx: Transaction, event: Event, at: Moment) -> int:
     tx.add_leaf(LeafRow(index=head.size, at=at, event=event.event, thread=event.thread, body=body, hash=digest))
     tx.set_log_head(LogHead(size=head.size + 1, frontier=frontier.to_bytes(), registry=head.registry, at=at))
     return head.size
+
+
+def is_in_log(tx: Transaction, event: Event) -> bool:
+    """Answer whether an entry of this seldom event has the same digest and outcome already.
+
+    What anybody may bring again, however often, shall not make the log grow each time.
+    """
+    last = -1
+    while page := tx.find_leaves(after=last, limit=_PAGE, event=event.event):
+        said = (msgspec.json.decode(leaf.body, type=_Refused) for leaf in page)
+        if any((one.digest, one.outcome) == (event.digest, event.outcome) for one in said):
+            return True
+        last = page[-1].index
+    return False
+
+
+class _Refused(msgspec.Struct):
+    digest: str | None = None
+    outcome: str | None = None
 
 
 def node_reader(tx: Transaction) -> merkle.NodeReader:

@@ -46,6 +46,8 @@ EventName = Literal[
     "directory-published",
     "agreement-published",
     "key-published",
+    "document-refused",
+    "key-refused",
 ]
 
 

@@ -304,6 +304,65 @@ async def test_a_young_key_cools_off_unless_an_officer_speaks_for_it(desk: Desk)
     assert desk.registry.snapshot.keys[key.kid].usable_from == county.now
 
 
+async def test_a_revoked_key_never_comes_back(desk: Desk) -> None:
+    """Not by its agency's word, not by an officer's: whoever holds the identity key may be who stole the other one."""
+    county = desk.county
+    key = county.keyrings[HEALTH].signing
+    await desk.publish_key(county.statement(HEALTH, "sign", key.public.jwk, state="revoked"))
+    before = list(county.statements[HEALTH])
+    for state in ("active", "retired", "revoked"):
+        said = county.statement(HEALTH, "sign", key.public.jwk, state=state, issued=county.now + 1)
+        county.statements[HEALTH] = list(before)
+        with refused("key-revoked"):
+            await desk.publish_key(said, county.approve(said))
+    assert desk.registry.snapshot.keys[key.kid].state == "revoked"
+
+
+async def test_a_retired_key_comes_back_as_young_as_a_new_one(desk: Desk) -> None:
+    """What it had waited before counts no more: the 24 hours begin again, and end with an officer's word alone."""
+    county = desk.county
+    key = county.keyrings[HEALTH].signing
+    county.now += 9 * DAY
+    await desk.publish_key(county.statement(HEALTH, "sign", key.public.jwk, state="retired"))
+    await desk.publish_key(county.statement(HEALTH, "sign", key.public.jwk))
+    assert desk.registry.snapshot.keys[key.kid].usable_from == county.now + DAY
+    again = county.statement(HEALTH, "sign", key.public.jwk, issued=county.now + 1)
+    await desk.publish_key(again, county.approve(again))
+    assert desk.registry.snapshot.keys[key.kid].usable_from == county.now
+
+
+async def test_a_known_key_keeps_its_use_and_mailbox(desk: Desk) -> None:
+    """An old witness key is no signing key that has cooled off, and a team's key is not the agency's."""
+    county = desk.county
+    witness, signing = county.keyrings[HEALTH].witness, county.keyrings[HEALTH].signing
+    before = list(county.statements[HEALTH])
+    for use, key, mailbox in (("sign", witness, None), ("witness", signing, None), ("sign", signing, NURSES)):
+        said = county.statement(HEALTH, use, key.public.jwk, mailbox=mailbox)
+        county.statements[HEALTH] = list(before)
+        with refused("key-changed"):
+            await desk.publish_key(said, county.approve(said))
+    assert desk.registry.snapshot.keys[witness.kid].use == "witness"
+
+
+async def test_refused_statements_are_in_the_log_once(desk: Desk) -> None:
+    """What an identity key has signed is on record with why it was refused; bringing it again adds nothing."""
+    county = desk.county
+    before = list(county.statements[HEALTH])
+    _, wrong = _sign_key(county, HEALTH, sequence=len(before) + 9)
+    _, right = _sign_key(county, HEALTH, sequence=len(before) + 1, previous=digests.sha256_b64u(b"?"))
+    county.statements[HEALTH] = list(before)
+    for said in (wrong, right, wrong, wrong, right):
+        with pytest.raises(HubError):
+            await desk.publish_key(said)
+    leaves = await desk.leaves("key-refused")
+    assert [leaf["digest"] for leaf in leaves] == [digests.sha256_b64u(said) for said in (wrong, right)]
+    assert {leaf["agency"] for leaf in leaves} == {HEALTH}
+    size = len(await desk.leaves())
+    # The first statement of all is public: whoever brings it again changes nothing either.
+    await desk.publish_key(before[0])
+    assert len(await desk.leaves()) == size
+
+
 async def test_possession_is_shown(desk: Desk) -> None:
     """By the new key's signature; for a sealing key by what the hub wrapped to it; giving a key up needs none."""
     county = desk.county
