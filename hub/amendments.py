@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple, TypeVar
 from hub import ledger, notices, obligations
 from hub.core import delivery
 from hub.core.amending import judge_waiver
-from hub.core.duties import Settled
 from hub.core.events import Event, EventName
 from hub.core.sharing import judge_wraps
 from hub.errors import Refusal, RefusedError
@@ -24,6 +23,7 @@ from hub.store.transaction import Transaction
 from keys import digests, jws
 from schemas.envelope import Wraps, parse_wraps
 from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, ObligationId, agency_of
+from schemas.rules.planning import Settled
 from schemas.statements import Waiver, Withdrawal, parse_waiver, parse_withdrawal
 
 T = TypeVar("T")

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 from hub import ledger, notices, obligations, retention
 from hub.core import delivery
-from hub.core.duties import Settled, has_lapsed, next_moment, plan_envelope, plan_receipt, resolve_targets
 from hub.core.events import Event
 from hub.core.sharing import Before, judge_envelope, judge_superseding
 from hub.errors import NotAuthenticError, Refusal, RefusedError
@@ -37,6 +36,8 @@ from keys import digests, jws
 from schemas import strict_json
 from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, ReceiptId, agency_of
 from schemas.receipt import Receipt
+from schemas.rules.planning import Settled, plan_envelope, plan_receipt
+from schemas.rules.stepping import has_lapsed, next_moment, resolve_targets
 from schemas.statements import Acceptance
 
 

@@ -8,18 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hub import ledger, notices
-from hub.core.duties import (
-    Again,
-    Opened,
-    Owed,
-    Plan,
-    Sent,
-    Settled,
-    first_step,
-    next_moment,
-    plan_withdrawal,
-    resolve_targets,
-)
 from hub.core.events import Event
 from hub.registry import Snapshot
 from hub.store.rows import EnvelopeRow, ObligationRow
@@ -28,6 +16,16 @@ from keys import digests, jws
 from schemas.envelope import Header, parse_header
 from schemas.identifiers import EnvelopeId, MailboxId, Moment, ThreadId, agency_of
 from schemas.rules.duty import Duty, State
+from schemas.rules.planning import (
+    Again,
+    Opened,
+    Owed,
+    Plan,
+    Sent,
+    Settled,
+    plan_withdrawal,
+)
+from schemas.rules.stepping import first_step, next_moment, resolve_targets
 
 
 def open_of_thread(tx: Transaction, thread: ThreadId) -> list[Owed]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hub.core import delivery
-from hub.core.duties import Owed, Sent, Settled, has_lapsed, plan_envelope, plan_receipt, plan_withdrawal
 from hub.core.events import Leaf
 from hub.errors import Refusal
 from schemas.directory import DirectoryIndex
@@ -23,6 +22,8 @@ from schemas.receipt import Receipt
 from schemas.rules.compiled import Rules
 from schemas.rules.duty import Duty, DutyParts, State
 from schemas.rules.figures import DutyRow, Taken
+from schemas.rules.planning import Owed, Sent, Settled, plan_envelope, plan_receipt, plan_withdrawal
+from schemas.rules.stepping import has_lapsed
 
 
 class Conclusion(NamedTuple):

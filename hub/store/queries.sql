@@ -306,6 +306,11 @@ SELECT kid, agency, mailbox, purpose, sequence, state, not_before, expires, usab
   statement, at, ix
 FROM key_statement WHERE newest = 1 ORDER BY ix
 
+-- name: key_statements
+SELECT kid, agency, mailbox, purpose, sequence, state, not_before, expires, usable_from, compromised_from,
+  statement, at, ix
+FROM key_statement WHERE ix >= :after ORDER BY ix LIMIT :limit
+
 -- name: key_history
 SELECT kid, agency, mailbox, purpose, sequence, state, not_before, expires, usable_from, compromised_from,
   statement, at, ix

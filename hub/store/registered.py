@@ -79,6 +79,11 @@ def keys(tx: Session) -> list[KeyRow]:
     return list(map(_key, tx.connection.rows("keys")))
 
 
+def key_statements(tx: Session, after: int, limit: int) -> list[KeyRow]:
+    """Return statements about any key from the log's index *after* on, in the order of the log."""
+    return list(map(_key, tx.connection.rows("key_statements", {"after": after, "limit": limit})))
+
+
 def key_history(tx: Session, kid: str) -> list[KeyRow]:
     """Return every statement about one key, in the order of the log."""
     return list(map(_key, tx.connection.rows("key_history", {"kid": pack(kid)})))

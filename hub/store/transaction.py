@@ -78,6 +78,7 @@ class Transaction(Session):
     documents = registered.documents
     add_key = registered.add_key
     keys = registered.keys
+    key_statements = registered.key_statements
     key_history = registered.key_history
     use_jti = registered.use_jti
     forget_jtis = registered.forget_jtis

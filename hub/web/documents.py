@@ -17,7 +17,7 @@ from hub import enrolment, registry
 from hub.store.rows import DocumentRow
 from hub.web.context import Hub
 from hub.web.identity import Caller
-from hub.web.problems import not_found
+from hub.web.problems import invalid, not_found
 from hub.web.requests import (
     body_of,
     check_media,
@@ -106,19 +106,26 @@ async def take_agreement(hub: Hub, request: web.Request) -> web.Response:
 
 
 async def list_keys(hub: Hub, request: web.Request) -> web.Response:
-    """Answer the newest statement about every key, in the order in which the log has them.
+    """Answer the newest statement about every key, or with ``all=true`` every statement, in the order of the log.
 
-    ``indexes`` are their places in the log, so that a reader can ask for the proof of each.
+    ``indexes`` are their places in the log and ``at`` the moments of their leaves, so that a reader can ask for the
+    proof of each.  Who joins late needs all: a key's old signatures are judged by what was said of it then.
     """
-    check_query(request, "after", "limit")
+    check_query(request, "after", "limit", "all")
     after = integer(request, "after", 0)
     limit = integer(request, "limit", MAX_KEYS, most=MAX_KEYS) or 1
-    rows = sorted(await hub.store.read(lambda tx: tx.keys()), key=lambda row: row.index)
-    rest = [row for row in rows if row.index >= after]
+    if request.query.get("all", "false") not in {"true", "false"}:
+        raise invalid("`all` is neither true nor false", "leave it out, or ask with all=true")
+    if request.query.get("all") == "true":
+        rest = await hub.store.read(lambda tx: tx.key_statements(after, limit + 1))
+    else:
+        rows = sorted(await hub.store.read(lambda tx: tx.keys()), key=lambda row: row.index)
+        rest = [row for row in rows if row.index >= after]
     page = rest[:limit]
     answer: dict[str, Any] = {
         "keys": [row.statement.decode() for row in page],
         "indexes": [row.index for row in page],
+        "at": [row.at for row in page],
         "usable_from": [row.usable_from for row in page],
     }
     if len(rest) > limit:

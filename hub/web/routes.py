@@ -92,6 +92,11 @@ _DUTIES: Final = (
     Query("thread", "id", "Only those of this thread."),
     *_q(),
 )
+_KEYS: Final = (
+    Query("after", "integer", "Statements from this index of the log on; `next` of the answer before."),
+    Query("limit", "integer", "How many at most."),
+    Query("all", "text", "`true`: every statement, not only the newest about each key."),
+)
 _FEED: Final = (
     Query("after", "integer", "Entries after this number; 0 is the beginning."),
     Query("limit", "integer", "How many at most, up to 500."),
@@ -170,7 +175,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         "GET", "/v1/keys", "listKeys", "Key statements as published",
-        {200: {JSON: "Keys"}}, public=documents.list_keys, query=_q(),
+        {200: {JSON: "Keys"}}, public=documents.list_keys, query=_KEYS,
     ),
     Route(
         "POST", "/v1/keys", "publishKey", "Publish a key statement, by its own signature",

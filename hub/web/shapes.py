@@ -119,7 +119,10 @@ SHAPES: Final[Mapping[str, Any]] = {
     "Obligations": _object({"obligations": _list(_OBLIGATION)}, {"next": _SHA256}),
     "SignedDocument": _list(_COMPACT, minItems=1, maxItems=64),
     "Published": _object({"version": _INT}),
-    "Keys": _object({"keys": _list(_COMPACT), "indexes": _list(_INT), "usable_from": _list(_INT)}, {"next": _TEXT}),
+    "Keys": _object(
+        {"keys": _list(_COMPACT), "indexes": _list(_INT), "at": _list(_INT), "usable_from": _list(_INT)},
+        {"next": _TEXT},
+    ),
     "KeyRequest": _object(
         {"statement": {"type": "string", "maxLength": 16384}}, {"officer": {"type": "string", "maxLength": 16384}}
     ),

@@ -13,11 +13,11 @@ from typing import Final
 
 import msgspec
 
-from hub.core.duties import plan_envelope
 from schemas.agreement import Agreement, parse_agreement
 from schemas.directory import DirectoryIndex, parse_directory
 from schemas.envelope import Header
 from schemas.rules.compiled import Rules
+from schemas.rules.planning import plan_envelope
 from tests.bench.figures import Cell, Figures, Goal, machine, microseconds, run
 from tests.county import CAIT, MASH, NURSES, OFFICERS, START, County
 

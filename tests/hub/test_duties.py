@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from hub.core.duties import Owed, Sent, has_lapsed, next_moment, plan_envelope, plan_withdrawal, resolve_targets
 from hub.core.events import Leaf
 from hub.core.replay import Replay
 from keys import digests
@@ -14,6 +13,8 @@ from schemas.directory import DirectoryIndex
 from schemas.envelope import Header
 from schemas.receipt import Receipt
 from schemas.rules.duty import Duty, Step
+from schemas.rules.planning import Owed, Sent, plan_envelope, plan_withdrawal
+from schemas.rules.stepping import has_lapsed, next_moment, resolve_targets
 from tests.county import CAIT, EXAMPLES, HEALTH, HOUR, MANAGERS, MASH, NURSES, PAEDIATRICS, START, UNIT, Desk
 from tests.hub.support import facts, hold, minutes, payload
 

@@ -1,6 +1,6 @@
 """What one accepted envelope or receipt does to the obligations of its thread.
 
-The rules are ``schemas.rules``; here they meet the rows that the store holds.
+The same at the hub and in each gateway's own watch; whoever asks gives the rows that it holds.
 
 Source: protocol 5.
 """
@@ -16,7 +16,7 @@ from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, Obligat
 from schemas.receipt import Receipt
 from schemas.rules.compiled import Rules
 from schemas.rules.duty import Duty, State
-from schemas.rules.settling import next_step, settled_state, settles_by_envelope, settles_by_receipt, superseded_by
+from schemas.rules.settling import settled_state, settles_by_envelope, settles_by_receipt, superseded_by
 
 
 class Owed(NamedTuple):
@@ -146,47 +146,6 @@ def plan_withdrawal(
         if row.duty.kind == "send" and row.duty.creditor in gone
     )
     return ended, again
-
-
-def next_moment(duty: Duty, step: int) -> Moment | None:
-    """Return when the clock next has to look at *duty*, its steps below *step* taken; ``None`` when never."""
-    moments = [duty.steps[step].at] if step < len(duty.steps) else []
-    # What comes at the due moment itself is in time, so a window has lapsed one millisecond later.
-    return min([*moments, duty.due + 1]) if duty.lapses else min(moments, default=None)
-
-
-def has_lapsed(duty: Duty, now: Moment) -> bool:
-    """Answer whether *duty* is an objection window that is over at *now*."""
-    return duty.lapses and duty.due < now
-
-
-def first_step(duty: Duty, now: Moment) -> int:
-    """Return the first step of *duty* that is not past at *now*, for a duty that is opened again."""
-    return next_step(duty.steps, now)
-
-
-def resolve_targets(duty: Duty, targets: Iterable[str], index: DirectoryIndex, now: Moment) -> tuple[MailboxId, ...]:
-    """Return, sorted, the open mailboxes that *targets* mean at *now* (see :class:`schemas.rules.duty.Step`).
-
-    A person's post that is vacant falls back to the mailbox itself, so that nothing is told to nobody.
-    """
-    boxes: set[MailboxId] = set()
-    for target in targets:
-        who, _, post = target.partition("/")
-        if who in {"debtor", "creditor"}:
-            mailbox = duty.debtor if who == "debtor" else duty.creditor
-            boxes.add(_post(mailbox, post, index) if post else mailbox)
-        elif target.startswith("role:"):
-            boxes.update(index.mailboxes_with(target.removeprefix("role:"), now))
-        else:
-            boxes.add(target.removeprefix("mailbox:"))
-    return tuple(sorted(heir for box in boxes for heir in index.open_heirs(box, now)))
-
-
-def _post(mailbox: MailboxId, post: str, index: DirectoryIndex) -> MailboxId:
-    entry = index.find_mailbox(mailbox)
-    named = {"manager": entry.manager, "deputy": entry.deputy} if entry else {}
-    return named.get(post) or mailbox
 
 
 def _same_agency(index: DirectoryIndex, now: Moment) -> SameAgency:
