@@ -8,10 +8,11 @@ Source: protocol 7.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -23,6 +24,7 @@ from hub.store.base import Store
 from hub.store.rows import DocumentRow, LogHead
 from hub.store.transaction import Transaction
 from keys import digests, documents, jws
+from keys.errors import KeysError
 from schemas.agreement import MAX_AGREEMENT, Agreement, parse_agreement
 from schemas.directory import (
     MAX_DIRECTORY,
@@ -37,6 +39,7 @@ from schemas.identifiers import AgencyId, KeyId, Moment
 from schemas.rules.compiled import Rules
 from schemas.statements import NoticeCode
 
+Said = TypeVar("Said", Directory, Agreement)
 MAX_DOCUMENT: Final = 4 * max(MAX_DIRECTORY, MAX_AGREEMENT)
 
 
@@ -182,24 +185,18 @@ async def publish_directory(
     that, and may be left out while there is nobody to tell.
 
     Raises:
-        MalformedError, KeysError: not a directory, or not signed by enough officers (``document-signatures``).
-        RefusedError: ``document-version``, ``document-previous``, ``document-partnership``.
+        MalformedError, KeysError: not a directory, or signed by no officer (``document-signatures``).
+        RefusedError: ``document-signatures``, ``document-version``, ``document-previous``, ``document-partnership``;
+            what an officer signed is in the log.
     """
-    proposed = parse_directory(payload_of(document, jws.DIRECTORY))
+    proposal = await asyncio.to_thread(_propose, "directory", document, jws.DIRECTORY, parse_directory)
+    proposed = proposal.said
 
-    def record(tx: Transaction) -> Refusal | None:
-        current = tx.current_document("directory")
-        before = parse_directory(payload_of(current.document, jws.DIRECTORY)) if current else None
-        officers = before.officers if before else roots
-        if officers is None:
-            return Refusal("document-version", "the first directory needs the pinned officers", "run `hub init`")
-        if before and proposed.partnership != before.partnership:
-            return _FOREIGN
-        payload = documents.verify(document, jws.DIRECTORY, [_signers(officers), _signers(proposed.officers)])
+    def tell(before: Directory | None) -> _Telling:
         told: NoticeCode | None = "agency-ended" if before and _ended(proposed) - _ended(before) else None
-        return _publish(tx, "directory", proposed, payload, document, now, _Telling(told, proposed, signer))
+        return _Telling(told, proposed, signer)
 
-    _raise(await store.write(record))
+    await _publish(store, proposal, roots, tell, now)
     return proposed
 
 
@@ -210,70 +207,142 @@ async def publish_agreement(
 
     Raises: as :func:`publish_directory`.
     """
-    proposed = parse_agreement(payload_of(document, jws.AGREEMENT))
+    proposal = await asyncio.to_thread(_propose, "agreement", document, jws.AGREEMENT, parse_agreement)
+
+    def tell(before: Directory | None) -> _Telling:
+        return _Telling("agreement-changed", before, signer)
+
+    await _publish(store, proposal, None, tell, now)
+    return proposal.said
+
+
+class _Proposal(NamedTuple, Generic[Said]):
+    """A document that somebody brings: what it says, the digest of that, and the keys that it says have signed it."""
+
+    kind: Literal["directory", "agreement"]
+    typ: str
+    document: bytes
+    said: Said
+    digest: str
+    kids: frozenset[KeyId]
+
+
+def _groups(said: Directory | Agreement, officers: Officers) -> tuple[documents.Signers, ...]:
+    """Return who must have signed *said* while *officers* are in force: a directory's own officers too."""
+    own = (_signers(said.officers),) if isinstance(said, Directory) else ()
+    return (_signers(officers), *own)
+
+
+def _propose(
+    kind: Literal["directory", "agreement"], document: bytes, typ: str, parse: Callable[[bytes], Said]
+) -> _Proposal[Said]:
+    signed = documents.parse(document, typ)
+    payload = signed[0].payload
+    kids = frozenset(one.kid for one in signed)
+    return _Proposal(kind, typ, document, parse(payload), digests.sha256_b64u(payload), kids)
+
+
+async def _publish(
+    store: Store,
+    proposal: _Proposal[Any],
+    roots: Officers | None,
+    tell: Callable[[Directory | None], _Telling],
+    now: Moment,
+) -> None:
+    """Take *proposal*, signatures checked before the transaction: nobody else waits for what anyone may bring."""
+    officers = await store.read(_officers) or roots
+    if officers is not None:
+        await asyncio.to_thread(_check_signed, proposal, officers)
 
     def record(tx: Transaction) -> Refusal | None:
-        directory = tx.current_document("directory")
-        if directory is None:
-            return Refusal("document-version", "there is no directory yet", "publish the directory first")
-        known = parse_directory(payload_of(directory.document, jws.DIRECTORY))
-        if proposed.partnership != known.partnership:
-            return _FOREIGN
-        payload = documents.verify(document, jws.AGREEMENT, [_signers(known.officers)])
-        telling = _Telling("agreement-changed", known, signer)
-        return _publish(tx, "agreement", proposed, payload, document, now, telling)
+        if (_officers(tx) or roots) != officers:
+            raise StaleError
+        refusal = _judge(tx, proposal, officers)
+        if refusal is not None:
+            _log_refusal(tx, proposal, refusal, now)
+        elif not _is_current(tx, proposal):
+            before = tx.current_document("directory")
+            _record(tx, proposal, tell(_directory(before.document).directory if before else None), now)
+        return refusal
 
-    _raise(await store.write(record))
-    return proposed
-
-
-class _Telling(NamedTuple):
-    """Which notice every open mailbox of a directory gets, if any."""
-
-    code: NoticeCode | None
-    directory: Directory
-    signer: jws.SigningKey | None
+    try:
+        refusal = await store.write(record)
+    except StaleError as error:
+        raise HubError("unavailable", "the officers changed meanwhile", "try again") from error
+    if refusal is not None:
+        raise RefusedError(refusal)
 
 
-def _ended(directory: Directory) -> set[tuple[AgencyId, Moment]]:
-    return {(agency.id, agency.valid_to) for agency in directory.agencies if agency.valid_to is not None}
+def _officers(tx: Transaction) -> Officers | None:
+    current = tx.current_document("directory")
+    return _directory(current.document).directory.officers if current else None
 
 
-def _publish(
-    tx: Transaction,
-    kind: str,
-    proposed: Directory | Agreement,
-    payload: bytes,
-    document: bytes,
-    now: Moment,
-    telling: _Telling,
-) -> Refusal | None:
-    current = tx.current_document(kind)
-    digest = digests.sha256_b64u(payload)
-    if current and current.sha256 == digest:
+def _check_signed(proposal: _Proposal[Any], officers: Officers) -> None:
+    """Raise unless an officer in force signed *proposal*, and every officer's signature on it is right."""
+    groups = _groups(proposal.said, officers)
+    good = documents.signed_by(
+        proposal.document, proposal.typ, {kid: key for group in groups for kid, key in group.keys.items()}
+    )
+    if good.isdisjoint(groups[0].keys):
+        documents.require(good, groups)
+
+
+def _is_current(tx: Transaction, proposal: _Proposal[Any]) -> bool:
+    current = tx.current_document(proposal.kind)
+    return current is not None and current.sha256 == proposal.digest
+
+
+def _judge(tx: Transaction, proposal: _Proposal[Any], officers: Officers | None) -> Refusal | None:
+    """Return why *proposal*, whose signatures are right, is not the next of its kind, or ``None``."""
+    said, kind, current = proposal.said, proposal.kind, tx.current_document(proposal.kind)
+    directory = tx.current_document("directory")
+    if officers is None or (directory is None and kind == "agreement"):
+        return Refusal("document-version", "there is no directory yet", "run `hub init`")
+    if directory and said.partnership != _directory(directory.document).directory.partnership:
+        return _FOREIGN
+    try:
+        documents.require(proposal.kids, _groups(proposal.said, officers))
+    except KeysError as error:
+        return Refusal(error.code, error.message, error.hint)
+    if _is_current(tx, proposal):
         return None
     expected = current.version + 1 if current else 1
-    if proposed.version != expected:
+    if said.version != expected:
         return Refusal("document-version", f"the next {kind} is version {expected}", "number it so")
-    if proposed.previous != (current.sha256 if current else None):
+    if said.previous != (current.sha256 if current else None):
         return Refusal("document-previous", f"it does not name the {kind} before it", "sign over the current version")
-    at = ledger.moment(tx, now)
-    name: EventName = "directory-published" if isinstance(proposed, Directory) else "agreement-published"
-    index = ledger.append(tx, Event(event=name, version=proposed.version, digest=digest), at)
-    tx.add_document(DocumentRow(kind, proposed.version, digest, document, at, index))
-    if telling.code and telling.signer:
+    return None
+
+
+def _log_refusal(tx: Transaction, proposal: _Proposal[Any], refusal: Refusal, now: Moment) -> None:
+    """Keep what an officer signed and the rules refuse, once; an older version is in the log already."""
+    known, digest = tx.find_document(proposal.kind, proposal.said.version), proposal.digest
+    if tx.current_document("directory") is None or (known is not None and known.sha256 == digest):
+        return
+    event = Event(
+        event="document-refused",
+        kind=proposal.kind,
+        version=proposal.said.version,
+        digest=digest,
+        outcome=refusal.code,
+    )
+    if not ledger.is_in_log(tx, event):
+        ledger.append(tx, event, ledger.moment(tx, now))
+
+
+def _record(tx: Transaction, proposal: _Proposal[Any], telling: _Telling, now: Moment) -> None:
+    at, said, digest = ledger.moment(tx, now), proposal.said, proposal.digest
+    name: EventName = "directory-published" if proposal.kind == "directory" else "agreement-published"
+    index = ledger.append(tx, Event(event=name, version=said.version, digest=digest), at)
+    tx.add_document(DocumentRow(proposal.kind, said.version, digest, proposal.document, at, index))
+    if telling.code and telling.signer and telling.directory:
         boxes = DirectoryIndex(telling.directory).open_mailboxes(at)
         notices.tell_all(tx, telling.code, boxes, index, at, telling.signer)
     bump(tx)
-    return None
 
 
 def bump(tx: Transaction) -> None:
     """Tell every process that its snapshot is old: the next write with one is turned back."""
     head = tx.log_head()
     tx.set_log_head(LogHead(head.size, head.frontier, head.registry + 1, head.at))
-
-
-def _raise(outcome: Refusal | None) -> None:
-    if outcome is not None:
-        raise RefusedError(outcome)

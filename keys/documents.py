@@ -54,23 +54,39 @@ def parse(document: bytes, typ: str) -> list[jws.Unverified]:
     return signed
 
 
+def signed_by(document: bytes, typ: str, keys: Mapping[str, jws.VerifyingKey]) -> frozenset[str]:
+    """Return which of *keys* (by kid) signed *document*; every signature that names one of them is checked.
+
+    Raises:
+        KeysError: as :func:`parse`; ``jws-signature``.
+    """
+    signed = [one for one in parse(document, typ) if one.kid in keys]
+    for one in signed:
+        jws.check(one, keys[one.kid])
+    return frozenset(one.kid for one in signed)
+
+
+def require(good: Collection[str], groups: Collection[Signers]) -> None:
+    """Return if of each of *groups* enough are among the kids *good*.
+
+    Raises:
+        KeysError: ``document-signatures``.
+    """
+    for group in groups:
+        signed = sum(kid in group.keys for kid in good)
+        if signed < group.threshold:
+            raise KeysError(
+                "document-signatures",
+                f"{signed} of the officers' keys signed it, {group.threshold} must",
+                "have more officers sign the same payload",
+            )
+
+
 def verify(document: bytes, typ: str, groups: Collection[Signers]) -> bytes:
     """Return the payload of *document* if enough of each of *groups* signed it; a key counts once.
 
     Raises:
         KeysError: as :func:`parse`; ``jws-signature``; ``document-signatures``: too few signed.
     """
-    signed = parse(document, typ)
-    for group in groups:
-        good = set()
-        for one in signed:
-            if one.kid in group.keys:
-                jws.check(one, group.keys[one.kid])
-                good.add(one.kid)
-        if len(good) < group.threshold:
-            raise KeysError(
-                "document-signatures",
-                f"{len(good)} of the officers' keys signed it, {group.threshold} must",
-                "have more officers sign the same payload",
-            )
-    return signed[0].payload
+    require(signed_by(document, typ, {kid: key for group in groups for kid, key in group.keys.items()}), groups)
+    return parse(document, typ)[0].payload

@@ -85,7 +85,10 @@ async def test_a_document_needs_k_of_n_officers(desk: Desk) -> None:
 
 
 async def test_versions_are_contiguous_and_name_the_one_before(desk: Desk) -> None:
-    """No version is left out, taken twice or put on another one; the current one again changes nothing."""
+    """No version is left out, taken twice or put on another one; the current one again changes nothing.
+
+    What officers signed and the hub refused is in the log, once however often it is brought.
+    """
     county, store = desk.county, desk.store
     size = len(await desk.leaves())
     previous = await _previous(store, "directory")
@@ -103,11 +106,18 @@ async def test_versions_are_contiguous_and_name_the_one_before(desk: Desk) -> No
         document = county.sign_document(county.directory(previous=before), jws.DIRECTORY)
         with refused(code):
             await registry.publish_directory(store, document, county.now)
+        with refused(code):
+            await registry.publish_directory(store, document, county.now)
     county.agreement_version = 3
     skipped = county.agreement(previous=await _previous(store, "agreement"))
     with refused("document-version"):
         await registry.publish_agreement(store, county.sign_document(skipped, jws.AGREEMENT), county.now)
-    assert len(await desk.leaves()) == size
+    leaves = await desk.leaves("document-refused")
+    assert [(leaf["kind"], leaf["version"]) for leaf in leaves] == [
+        *(("directory", version) for version in (3, 1, 2, 2)),
+        ("agreement", 3),
+    ]
+    assert len(await desk.leaves()) == size + len(leaves)
     county.directory_version = 1
     await desk.next_directory()
     assert desk.registry.snapshot.directory.directory.version == 2
