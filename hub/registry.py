@@ -233,6 +233,18 @@ def _groups(said: Directory | Agreement, officers: Officers) -> tuple[documents.
     return (_signers(officers), *own)
 
 
+class _Telling(NamedTuple):
+    """Which notice every open mailbox of a directory gets, if any."""
+
+    code: NoticeCode | None
+    directory: Directory | None
+    signer: jws.SigningKey | None
+
+
+def _ended(directory: Directory) -> set[tuple[AgencyId, Moment]]:
+    return {(agency.id, agency.valid_to) for agency in directory.agencies if agency.valid_to is not None}
+
+
 def _propose(
     kind: Literal["directory", "agreement"], document: bytes, typ: str, parse: Callable[[bytes], Said]
 ) -> _Proposal[Said]:
