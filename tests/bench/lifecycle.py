@@ -50,6 +50,8 @@ def prepare(county: County, to: Sequence[str], count: int) -> list[Prepared]:
     """Return *count* envelopes to *to*, each on a thread of its own, sealed and signed, with their receipts."""
     made = []
     for _ in range(count):
+        # Ids begin with their moment, as they do in life; made in one millisecond, they would lie scattered.
+        county.now = time.time_ns() // 1_000_000
         sent = county.seal("minutes.full/1", MASH, to, documents=(b'{"fictional":true}', random_bytes(DOCUMENT)))
         receipts = {box: [county.receipt(sent, box, level).decode() for level in LEVELS] for box in to}
         made.append(Prepared(sent, receipts))
