@@ -20,6 +20,7 @@ COLUMNS = (
     "missing",
     "received",
     "received_rate",
+    "received_in_the_end",
 )
 
 

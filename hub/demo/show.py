@@ -15,7 +15,7 @@ from rich.table import Table
 from hub.demo.quarter import show_local
 
 BANNER: Final = "FICTIONAL DATA: Exampleshire, its agencies and its people don't exist"
-COLUMNS: Final = ("owed", "sent", "collected", "filed", "opened", "acknowledged", "late", "missing", "received")
+COLUMNS: Final = ("owed", "sent", "collected", "filed", "opened", "acknowledged", "late", "missing", "received", "in the end")
 PIPE_WIDTH: Final = 140
 
 
@@ -85,21 +85,27 @@ def print_json(summary: Mapping[str, Any]) -> None:
 def print_figures(console: Console, title: str, figures: Mapping[str, Any]) -> None:
     """Print the table of agencies and the health figure of one count."""
     table = Table(
-        title=title, title_justify="left", caption="late: sent after the due moment; missing: due and not sent"
+        title=title,
+        title_justify="left",
+        caption="late: sent after the due moment; missing: due and not sent; rate: received by the deadline ÷ owed",
     )
     table.add_column("agency that is owed", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column, justify="right")
     table.add_column("rate", justify="right")
     for row in figures["by_agency"]:
-        table.add_row(row["agency"], *(str(row[column]) for column in COLUMNS), _percent(row["received_rate"]))
+        table.add_row(row["agency"], *_counts(row), _percent(row["received_rate"]))
     table.add_section()
     table.add_row(
         "all health agencies",
-        *(str(figures["health"][column]) for column in COLUMNS),
+        *_counts(figures["health"]),
         _percent(figures["received_rate"]),
     )
     console.print(table)
+
+
+def _counts(row: Mapping[str, Any]) -> list[str]:
+    return [str(row[column.replace("in the end", "received_in_the_end")]) for column in COLUMNS]
 
 
 def print_missing(console: Console, title: str, missing: Iterable[Mapping[str, Any]]) -> None:

@@ -80,7 +80,7 @@ class Row(_Answer, frozen=True, kw_only=True):
     ``owed``: all but those waived, sent or not.  ``pending``: not received, and nobody is late yet.  ``late``: sent
     after the due moment.  ``missing``: past due and not sent.  ``untaken``: sent, and the receipt past due.
     ``elsewhere``: sent by other means: part of ``sent``, never of ``received``.  ``received_rate``: ``received`` ÷
-    ``owed``, absent when nothing was owed.
+    ``owed``, absent when nothing was owed.  ``received_in_the_end``: in time or late.
     """
 
     owed: int
@@ -97,6 +97,7 @@ class Row(_Answer, frozen=True, kw_only=True):
     waived: int
     received: int
     received_rate: float | None
+    received_in_the_end: int
 
 
 class Missing(_Answer, frozen=True, kw_only=True):
@@ -300,6 +301,7 @@ def _row(units: Collection[_Unit], now: Moment) -> Row:
         waived=len(units) - len(owed),
         received=received,
         received_rate=_rate(received, len(owed)),
+        received_in_the_end=sum(unit.received_ever for unit in owed),
     )
 
 
