@@ -36,7 +36,7 @@ from keys import digests, jws
 from schemas import strict_json
 from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, ReceiptId, agency_of
 from schemas.receipt import Receipt
-from schemas.rules.planning import Settled, plan_envelope, plan_receipt
+from schemas.rules.planning import Owed, Settled, plan_envelope, plan_receipt
 from schemas.rules.stepping import has_lapsed, next_moment, resolve_targets
 from schemas.statements import Acceptance
 
@@ -329,7 +329,7 @@ def _record_receipt(
     if after == "gone":
         told |= obligations.take_back(tx, snapshot, envelope, frozenset({receipt.mailbox}), at, signer)
     else:
-        owed = obligations.open_of_thread(tx, envelope.thread)
+        owed = [Owed(row.id, row.duty) for row in tx.receipts_owed(envelope.thread, receipt.mailbox)]
         obligations.settle(tx, plan_receipt(receipt, owed, at), at)
     if receipt.level in {"declined", "rejected"}:
         told |= notices.tell_envelope(tx, "returned", envelope, [envelope.sender], index, at, signer)

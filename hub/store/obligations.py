@@ -41,6 +41,12 @@ def thread_obligations(tx: Session, thread: str, only_open: bool = False) -> lis
     return sorted(map(_obligation, rows), key=lambda row: row.id)
 
 
+def receipts_owed(tx: Session, thread: str, debtor: str) -> list[ObligationRow]:
+    """Return the open duties of *debtor* to take receipt of something in *thread*, by id."""
+    rows = tx.connection.rows("receipts_owed", {"thread": pack(thread), "debtor": debtor})
+    return sorted(map(_obligation, rows), key=lambda row: row.id)
+
+
 def find_obligation(tx: Session, name: str) -> ObligationRow | None:
     """Return the obligation with this id."""
     return next(map(_obligation, tx.connection.rows("find_obligation", {"id": pack(name)})), None)

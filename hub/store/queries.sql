@@ -233,6 +233,11 @@ WHERE thread = :thread
 SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation
 WHERE thread = :thread AND state = 'open'
 
+-- A thread has few rows and a mailbox may owe many, so the expression keeps the planner to the thread's index.
+-- name: receipts_owed
+SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation
+WHERE thread = :thread AND state = 'open' AND kind = 'receipt' AND debtor || '' = :debtor
+
 -- name: find_obligation
 SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation WHERE id = :id
 
