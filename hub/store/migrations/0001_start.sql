@@ -178,6 +178,7 @@ CREATE TABLE key_statement (
   PRIMARY KEY (kid, ix)
 );
 CREATE INDEX key_newest ON key_statement (newest, ix);
+CREATE INDEX key_place ON key_statement (ix);
 
 CREATE TABLE jti (
   jti TEXT NOT NULL PRIMARY KEY,
