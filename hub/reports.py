@@ -12,7 +12,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from hub.core.authenticity import Caller
 from hub.core.statistics import Period, Rows, rows_from_leaves
+from hub.entries import is_administrator
 from hub.registry import Snapshot
 from hub.store.base import Store
 from hub.store.rows import ObligationRow
@@ -56,9 +58,9 @@ def _row(row: ObligationRow) -> DutyRow:
     return DutyRow.of(row.id, row.duty, row.state, row.settled_at, row.settled_by)
 
 
-def visible_to(snapshot: Snapshot, agency: str, now: Moment) -> Callable[[str], bool] | None:
-    """Return which agencies' rows *agency* may see whole; ``None``: all, for it is the partnership itself."""
+def visible_to(snapshot: Snapshot, caller: Caller, now: Moment) -> Callable[[str], bool] | None:
+    """Return which agencies' rows *caller* may see whole; ``None``: all, for it is the partnership itself."""
     index = snapshot.directory
-    if agency == index.directory.partnership:
+    if is_administrator(index, caller):
         return None
-    return lambda name: index.is_same_or_successor(agency, name, now)
+    return lambda name: caller.mailbox is None and index.is_same_or_successor(caller.agency, name, now)

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from hub.core.authenticity import Caller
+from hub.entries import may_see
 from hub.errors import Refusal, RefusedError
 from hub.registry import Registry
 from hub.store.base import Store
 from hub.store.rows import EnvelopeRow
 from hub.store.transaction import Transaction
-from schemas.directory import DirectoryIndex
-from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, agency_of
-
-
-def _mine(index: DirectoryIndex, caller: AgencyId, mailbox: MailboxId, now: Moment) -> bool:
-    return index.is_same_or_successor(caller, agency_of(mailbox), now)
+from schemas.identifiers import EnvelopeId, Moment
 
 
 def _nothing() -> RefusedError:
@@ -25,7 +22,7 @@ def _nothing() -> RefusedError:
 
 
 async def envelope_state(
-    store: Store, registry: Registry, caller: AgencyId, name: EnvelopeId, now: Moment
+    store: Store, registry: Registry, caller: Caller, name: EnvelopeId, now: Moment
 ) -> dict[str, Any]:
     """Return where an envelope stands: all deliveries for the sender, a recipient's own for the recipient.
 
@@ -39,7 +36,7 @@ async def envelope_state(
         seen = [
             one
             for one in deliveries
-            if row and (_mine(index, caller, row.sender, now) or _mine(index, caller, one.mailbox, now))
+            if row and (may_see(index, caller, row.sender, now) or may_see(index, caller, one.mailbox, now))
         ]
         if row is None or not seen:
             raise _nothing()
@@ -61,7 +58,7 @@ def _public(row: EnvelopeRow) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(row, name)) is not None}
 
 
-async def sealed_body(store: Store, registry: Registry, caller: AgencyId, name: EnvelopeId, now: Moment) -> bytes:
+async def sealed_body(store: Store, registry: Registry, caller: Caller, name: EnvelopeId, now: Moment) -> bytes:
     """Return the sealed bytes of an envelope for one of its parties.
 
     Raises:
@@ -73,7 +70,7 @@ async def sealed_body(store: Store, registry: Registry, caller: AgencyId, name: 
         row = tx.find_envelope(name)
         mailboxes = [one.mailbox for one in tx.deliveries_of(name) if one.state != "gone"]
         body = (
-            tx.body(name) if row and any(_mine(index, caller, box, now) for box in (row.sender, *mailboxes)) else None
+            tx.body(name) if row and any(may_see(index, caller, box, now) for box in (row.sender, *mailboxes)) else None
         )
         if body is None:
             raise _nothing()

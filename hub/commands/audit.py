@@ -8,12 +8,21 @@ import json
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hub.commands.options import add_config, in_words, open_for_reading, parse_moment, read_config
 from hub.errors import HubError
+
+if TYPE_CHECKING:
+    from hub.store.rows import LeafRow
+    from hub.store.transaction import Transaction
+
+
+FILTERS: Final = ("event", "agency", "mailbox", "type", "envelope", "thread", "obligation")
+# How often a log that is followed is asked for more.
+FOLLOW_SECONDS: Final = 0.1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = commands.add_parser("show", help="print entries of the log")
     show.add_argument("--after", metavar="INDEX", type=int, default=-1, help="entries after this one")
     show.add_argument("--limit", metavar="N", type=int, default=100, help="how many at most (default: 100)")
-    for name in ("event", "agency", "mailbox", "envelope", "thread", "obligation"):
+    for name in FILTERS:
         show.add_argument(f"--{name}", metavar=name.upper(), help=f"only this {name}")
     show.add_argument("--since", metavar="DATE", help="from this moment on")
     show.add_argument("--until", metavar="DATE", help="before this moment")
     show.add_argument("--json", action="store_true", help="one JSON object a line")
+    show.add_argument("--follow", action="store_true", help="go on printing what is signed from now on, until stopped")
     add_config(show)
     show.set_defaults(run=run_show)
 
@@ -94,23 +104,41 @@ def run_show(args: argparse.Namespace) -> int:
     """Print entries, oldest first."""
     if not 0 < args.limit <= 100_000:
         raise HubError("request-invalid", "`--limit` isn't from 1 to 100000", "ask for fewer at once")
-    for index, leaf in asyncio.run(_find(args)):
-        if args.json:
-            print(json.dumps({"index": index, "leaf": leaf}))
-        else:
-            rest = " ".join(f"{name}={value}" for name, value in leaf.items() if name not in {"v", "at", "event"})
-            print(f"{index} {in_words(leaf['at'])} {leaf['event']} {rest}")
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_show(args))
     return 0
 
 
-async def _find(args: argparse.Namespace) -> list[tuple[int, dict[str, Any]]]:
-    filters: dict[str, Any] = {
-        name: getattr(args, name) for name in ("event", "agency", "mailbox", "envelope", "thread", "obligation")
-    }
+async def _show(args: argparse.Namespace) -> None:
+    filters: dict[str, Any] = {name: getattr(args, name) for name in FILTERS}
     filters |= {name: parse_moment(text) for name in ("since", "until") if (text := getattr(args, name))}
     store = open_for_reading(read_config(args))
+    after: int = args.after
+
+    def look(tx: Transaction) -> tuple[list[LeafRow], int]:
+        # What is followed is printed once it is signed: nothing under a checkpoint can be taken back.
+        signed = tx.last_checkpoint()
+        past = (signed[0] if signed else 0) if args.follow else tx.log_head().size
+        rows = tx.find_leaves(after=after, limit=args.limit, **filters)
+        last = rows[-1].index if len(rows) == args.limit else past
+        return [row for row in rows if row.index < past], min(last, past - 1)
+
     try:
-        rows = await store.read(lambda tx: tx.find_leaves(after=args.after, limit=args.limit, **filters))
+        while True:
+            rows, last = await store.read(look)
+            for row in rows:
+                _print(row.index, json.loads(row.body), as_json=args.json)
+            if not args.follow:
+                return
+            after = max(after, last)
+            await asyncio.sleep(FOLLOW_SECONDS)
     finally:
         await store.close()
-    return [(row.index, json.loads(row.body)) for row in rows]
+
+
+def _print(index: int, leaf: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"index": index, "leaf": leaf}), flush=True)
+    else:
+        rest = " ".join(f"{name}={value}" for name, value in leaf.items() if name not in {"v", "at", "event"})
+        print(f"{index} {in_words(leaf['at'])} {leaf['event']} {rest}", flush=True)

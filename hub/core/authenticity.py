@@ -5,11 +5,24 @@ Source: protocol 1, 3 and 7.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from hub.errors import Refusal
 from schemas.envelope import Struct
-from schemas.identifiers import AgencyId, KeyId, MailboxId, Moment
+from schemas.identifiers import AgencyId, KeyId, MailboxId, Moment, agency_of
+
+
+class Caller(NamedTuple):
+    """Who a request comes from; ``mailbox`` where the key is one mailbox's own and speaks for no other."""
+
+    agency: AgencyId
+    mailbox: MailboxId | None
+    kid: KeyId
+    expires: Moment
+
+    def speaks_for(self, mailbox: MailboxId) -> bool:
+        """Answer whether the caller may act as *mailbox*."""
+        return self.mailbox == mailbox if self.mailbox else agency_of(mailbox) == self.agency
 
 
 class KeyFact(Struct, frozen=True, kw_only=True):

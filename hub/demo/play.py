@@ -23,7 +23,7 @@ from hub.demo.quarter import Quarter, load_quarter
 from hub.demo.replay import HOUR, Replay
 from hub.demo.script import Handle, missing_minutes, write_script
 from hub.demo.show import BANNER, Steps, make_console, print_json, print_summary
-from hub.demo.stage import Stage
+from hub.demo.stage import FOLLOWER, Stage
 from schemas.directory import DirectoryIndex
 from schemas.rules.figures import Figures
 
@@ -59,7 +59,7 @@ def play(args: argparse.Namespace) -> int:
 class _Demo:
     def __init__(self, quarter: Quarter, stage: Stage, steps: Steps) -> None:
         self.quarter, self.stage, self.steps = quarter, stage, steps
-        self.log = AuditLog(stage.url, alive=stage.processes.check)
+        self.log = AuditLog(stage.processes.logs / f"{FOLLOWER}.log", alive=stage.processes.check)
         self.replay = Replay(quarter=quarter, stage=stage, log=self.log, tell=steps.tell)
         self.start = min(discussion.held_at for discussion in quarter.discussions)
 
@@ -102,7 +102,7 @@ class _Demo:
         figures, health = count_minutes(*counted), count_minutes(*counted, sector=SECTOR)
         told = self._ask_the_hub()
         if told["total"] != msgspec.to_builtins(figures.total):
-            raise DemoError("`hub report receipts` and a count of the public log differ", "that is a defect: report it")
+            raise DemoError("`hub report receipts` and a count of the log differ", "that is a defect: report it")
         return {
             **_describe(figures, health),
             "missing": self._list(figures, "missing"),

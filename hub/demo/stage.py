@@ -19,6 +19,7 @@ from hub.demo.processes import Processes, free_port
 from hub.demo.quarter import Quarter
 
 SWEEP_SECONDS: Final = 0.2
+FOLLOWER: Final = "log"
 # A gateway in the demo asks more often than one in an office would: a day passes in less than a second.
 GATEWAY_PACE: Final = {"poll_seconds": 0.4, "watch_seconds": 3.0, "witness_seconds": 4.0, "retry_seconds": 1.0}
 MAKERS: Final = 4
@@ -72,6 +73,8 @@ class Stage:
         """Start the hub, then every gateway, and wait until the hub is ready."""
         self.processes.start("hub", ["hub", "serve", "--config", str(self.hub / "hub.toml")])
         self.wait("the hub to be ready", self._is_ready)
+        command = ["hub", "audit", "show", "--follow", "--json", "--config", str(self.hub / "hub.toml")]
+        self.processes.start(FOLLOWER, command)
         for agency in self.quarter.agencies:
             self.switch(agency["id"], on=True)
 

@@ -22,6 +22,7 @@ class _Subject(msgspec.Struct):
     mailbox: str | None = None
     envelope: str | None = None
     obligation: str | None = None
+    type: str | None = None
 
 
 _subject = msgspec.json.Decoder(_Subject).decode
@@ -79,18 +80,19 @@ def find_leaves(
     envelope: str | None = None,
     thread: str | None = None,
     obligation: str | None = None,
+    type: str | None = None,  # noqa: A002 - the member's name
     since: int | None = None,
     until: int | None = None,
 ) -> list[LeafRow]:
     """Return up to *limit* leaves beyond index *after* that fit everything given, oldest first.
 
-    *since* and *until* are moments: ``since <= at < until``.
+    *since* and *until* are moments: ``since <= at < until``.  A *type* without version fits each of its versions.
     """
     if since is not None:
         after = max(after, _first_at(tx, since) - 1)
     past = tx.log_head().size if until is None else _first_at(tx, until)
     query, values = _narrowest(tx, event, agency, mailbox, envelope, thread, obligation)
-    wanted = _Subject(agency, mailbox, envelope, obligation)
+    wanted = _Subject(agency, mailbox, envelope, obligation, type)
     found: list[LeafRow] = []
     while len(found) < limit:
         page = tx.connection.rows(query, {**values, "after": after, "limit": _PAGE})
@@ -112,7 +114,7 @@ def find_leaves(
 def _fits(wanted: _Subject, body: bytes) -> bool:
     has = _subject(body)
     return all(
-        wish is None or wish == getattr(has, name)
+        wish == (said := getattr(has, name)) or (name == "type" and said is not None and wish == said.partition("/")[0])
         for name in _Subject.__struct_fields__
         if (wish := getattr(wanted, name)) is not None
     )

@@ -1,4 +1,4 @@
-"""The audit log as anyone can check it: checkpoint, tiles, proofs; and its entries by subject.
+"""The audit log: checkpoint, hashes and proofs for anyone; its entries for those whom they concern.
 
 Source: protocol 8; C2SP tlog-tiles, tlog-proof, tlog-cosignature.
 """
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from hub import ledger
+from hub import entries, ledger
 from hub.errors import HubError
 from hub.store.transaction import Transaction
 from hub.web.context import Hub
@@ -31,6 +31,7 @@ from keys import notes
 
 MAX_COSIGNATURES: Final = 16 * 1024
 MAX_ENTRIES: Final = 1000
+FILTERS: Final = ("event", "agency", "mailbox", "type", "envelope", "thread", "obligation", "since", "until")
 # tlog-tiles: three digits at a time, each but the last behind an `x`; `.p/W` for the last, incomplete tile.
 _TILE: Final = re.compile(r"\A((?:x[0-9]{3}/){0,4}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?\Z")
 _FOREVER: Final = "public, max-age=31536000, immutable"
@@ -67,11 +68,19 @@ async def show_tile(hub: Hub, request: web.Request) -> web.Response:
     return _tile_answer(await hub.store.read(lambda tx: ledger.tile(tx, int(level), number, width)))
 
 
-async def show_entries_tile(hub: Hub, request: web.Request) -> web.Response:
-    """Answer the leaves of one tile, each behind its length as two bytes, big-endian."""
+async def show_entries_tile(hub: Hub, request: web.Request, caller: Caller) -> web.Response:
+    """Answer the leaves of one tile to the partnership, each behind its length as two bytes, big-endian."""
     check_query(request)
+    if not entries.is_administrator(hub.registry.snapshot.directory, caller):
+        raise HubError(
+            "token-scope",
+            "only the partnership's own agency reads the whole log",
+            "ask /v1/audit/entries for what concerns you",
+        )
     number, width = _tile_of(request)
-    return _tile_answer(await hub.store.read(lambda tx: ledger.entries_tile(tx, number, width)))
+    answer = _tile_answer(await hub.store.read(lambda tx: ledger.entries_tile(tx, number, width)))
+    answer.headers["Cache-Control"] = "private"
+    return answer
 
 
 def _signed(tx: Transaction) -> tuple[int, str] | None:
@@ -93,11 +102,11 @@ async def show_checkpoint(hub: Hub, request: web.Request) -> web.Response:
 
 
 async def find_entries(hub: Hub, request: web.Request, caller: Caller) -> web.Response:
-    """Answer leaves by time, event and subject, oldest first."""
-    check_query(
-        request, "after", "limit", "event", "agency", "mailbox", "envelope", "thread", "obligation", "since", "until"
-    )
-    del caller
+    """Answer what the caller may see of the log, by time, event and subject, oldest first.
+
+    ``text`` is the entry byte for byte as it was hashed into the tree.
+    """
+    check_query(request, *FILTERS, "after", "limit")
     limit = integer(request, "limit", 100, most=MAX_ENTRIES) or 1
     filters: dict[str, Any] = {
         "event": optional(request, "event", "text"),
@@ -106,14 +115,20 @@ async def find_entries(hub: Hub, request: web.Request, caller: Caller) -> web.Re
         "envelope": optional(request, "envelope", "id"),
         "thread": optional(request, "thread", "id"),
         "obligation": optional(request, "obligation", "sha256"),
+        "type": optional(request, "type", "text"),
         "since": moment(request, "since"),
         "until": moment(request, "until"),
     }
     after = integer(request, "after") if "after" in request.query else -1
-    rows = await hub.store.read(lambda tx: tx.find_leaves(after=after, limit=limit + 1, **filters))
-    answer: dict[str, Any] = {"entries": [{"index": row.index, "leaf": json.loads(row.body)} for row in rows[:limit]]}
-    if len(rows) > limit:
-        answer["next"] = str(rows[limit - 1].index)
+    snapshot, now = hub.registry.snapshot, hub.clock()
+    found = await hub.store.read(lambda tx: entries.find(tx, snapshot, caller, filters, after, limit, now))
+    answer: dict[str, Any] = {
+        "entries": [
+            {"index": row.index, "leaf": json.loads(row.body), "text": bytes(row.body).decode()} for row in found.rows
+        ]
+    }
+    if found.next is not None:
+        answer["next"] = str(found.next)
     return reply(answer)
 
 

@@ -89,13 +89,13 @@ def _outcome(outcome: Any) -> dict[str, Any]:
 async def show_envelope(hub: Hub, request: web.Request, caller: Caller) -> web.Response:
     """Answer the state of an envelope to its sender, or a recipient's own part of it."""
     check_query(request)
-    return reply(await views.envelope_state(hub.store, hub.registry, caller.agency, path_id(request), hub.clock()))
+    return reply(await views.envelope_state(hub.store, hub.registry, caller, path_id(request), hub.clock()))
 
 
 async def show_body(hub: Hub, request: web.Request, caller: Caller) -> web.Response:
     """Answer the sealed bytes, or one range of them, to the envelope's parties."""
     check_query(request)
-    body = await views.sealed_body(hub.store, hub.registry, caller.agency, path_id(request), hub.clock())
+    body = await views.sealed_body(hub.store, hub.registry, caller, path_id(request), hub.clock())
     headers = {"Accept-Ranges": "bytes"}
     try:
         asked = request.http_range

@@ -9,16 +9,16 @@ Source: protocol 9 (``/v1/token``); RFC 7523; promises P11.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final, NamedTuple
+from typing import Final
 
-from hub.core.authenticity import KeyFact, is_usable
+from hub.core.authenticity import Caller, KeyFact, is_usable
 from hub.errors import HubError, NotAuthenticError
 from hub.registry import Registry, Snapshot
 from hub.store.base import Store, StoreFullError
 from keys import jws, tokens
 from keys.errors import KeysError
 from keys.keyring import HubKeyring
-from schemas.identifiers import AgencyId, KeyId, MailboxId, Moment, agency_of
+from schemas.identifiers import Moment, agency_of
 from schemas.statements import Assertion, parse_assertion
 
 SCOPE: Final = "gateway"
@@ -27,18 +27,7 @@ MAX_ASSERTION_SECONDS: Final = 60
 CLOCK_SKEW_SECONDS: Final = 30
 _REMEMBERED: Final = 20_000
 
-
-class Caller(NamedTuple):
-    """Who a request comes from; ``mailbox`` where the key is one mailbox's own and speaks for no other."""
-
-    agency: AgencyId
-    mailbox: MailboxId | None
-    kid: KeyId
-    expires: Moment
-
-    def speaks_for(self, mailbox: MailboxId) -> bool:
-        """Answer whether the caller may act as *mailbox*."""
-        return self.mailbox == mailbox if self.mailbox else agency_of(mailbox) == self.agency
+__all__ = ["Caller", "Identity", "check_active"]
 
 
 class Identity:

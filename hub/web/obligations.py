@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 from aiohttp import web
 
 from hub import amendments
+from hub.entries import is_administrator
 from hub.store.rows import ObligationRow
 from hub.web.context import Hub
 from hub.web.identity import Caller
@@ -30,15 +31,18 @@ MAX_LIMIT: Final = 500
 
 
 async def list_obligations(hub: Hub, request: web.Request, caller: Caller) -> web.Response:
-    """Answer the obligations of which one of the caller's mailboxes is debtor or creditor, in order of their ids."""
+    """Answer the obligations of which one of the caller's mailboxes is debtor or creditor, by their due moments.
+
+    The partnership's own agency sees everybody's.
+    """
     check_query(request, "mailbox", "state", "thread", "after", "limit")
     mailbox, thread = optional(request, "mailbox", "mailbox"), optional(request, "thread", "id")
     state, after = optional(request, "state", "text"), optional(request, "after", "sha256")
     if state is not None and state not in get_args(State):
         raise invalid("`state` isn't a state of obligations", f"one of {', '.join(get_args(State))}")
     limit = integer(request, "limit", 100, most=MAX_LIMIT) or 1
-    boxes = own_mailboxes(hub, caller)
-    if mailbox is not None and mailbox not in boxes:
+    boxes = None if is_administrator(hub.registry.snapshot.directory, caller) else own_mailboxes(hub, caller)
+    if mailbox is not None and boxes is not None and mailbox not in boxes:
         raise not_found()
     mine = [mailbox] if mailbox else boxes
     rows = await hub.store.read(

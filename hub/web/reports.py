@@ -22,7 +22,7 @@ from hub.web.context import Hub
 from hub.web.identity import Caller
 from hub.web.problems import invalid
 from hub.web.requests import check_query, integer, optional, reply
-from schemas.identifiers import agency_of
+from schemas.identifiers import MailboxId, agency_of
 
 FEW: Final = 5
 GROUPS: Final = ("agency", "sector", "type")
@@ -38,10 +38,10 @@ async def report_receipts(hub: Hub, request: web.Request, caller: Caller) -> web
     snapshot, now = hub.registry.snapshot, hub.clock()
     rows = await hub.store.read(lambda tx: reports.rows_from_store(tx, period))
     figures = statistics.count(rows, period, snapshot.directory, now, {family} if family else ())
-    whole = reports.visible_to(snapshot, caller.agency, now)
+    whole = reports.visible_to(snapshot, caller, now)
     answer = as_json(msgspec.to_builtins(figures), period, now, by)
     if whole is not None:
-        answer = suppress(answer, whole)
+        answer = suppress(answer, whole, caller.mailbox)
     if "text/csv" in request.headers.get("Accept", ""):
         return web.Response(text=as_csv(answer, by), content_type="text/csv")
     return reply(answer)
@@ -63,11 +63,14 @@ def as_csv(report: Mapping[str, Any], by: str) -> str:
     return out.getvalue()
 
 
-def suppress(report: dict[str, Any], whole: Callable[[str], bool]) -> dict[str, Any]:
-    """Return *report* without what is not the reader's: others' small counts, and who waits for what from whom."""
+def suppress(report: dict[str, Any], whole: Callable[[str], bool], mailbox: MailboxId | None = None) -> dict[str, Any]:
+    """Return *report* without what is not the reader's: others' small counts, and who waits for what from whom.
+
+    *whole*: the agencies that the reader sees whole; *mailbox*: the one that it sees beside them.
+    """
 
     def mine(entry: Mapping[str, Any]) -> bool:
-        return whole(agency_of(entry["debtor"])) or whole(agency_of(entry["creditor"]))
+        return any(box == mailbox or whole(agency_of(box)) for box in (entry["debtor"], entry["creditor"]))
 
     hidden = {
         **report,

@@ -80,6 +80,7 @@ _SEARCH: Final = (
     Query("event", "text", "Only this event."),
     Query("agency", "agency", "Only acts of this agency."),
     Query("mailbox", "mailbox", "Only acts of this mailbox."),
+    Query("type", "text", "Only this type, with or without its version."),
     Query("envelope", "id", "Only about this envelope."),
     Query("thread", "id", "Only about this thread."),
     Query("obligation", "sha256", "Only about this obligation."),
@@ -99,7 +100,7 @@ _KEYS: Final = (
 )
 _FEED: Final = (
     Query("after", "integer", "Entries after this number; 0 is the beginning."),
-    Query("limit", "integer", "How many at most, up to 500."),
+    Query("limit", "integer", "How many at most, up to 200."),
     Query("wait", "integer", "Seconds to wait for the next entry, up to 30."),
 )
 
@@ -140,7 +141,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         _OUTCOMES, private=receipts.take_receipts, request={JSON: "Receipts"},
     ),
     Route(
-        "GET", "/v1/obligations", "listObligations", "What is owed by and to the caller",
+        "GET", "/v1/obligations", "listObligations", "What is owed by and to the caller, for the partnership all that is owed",
         {200: {JSON: "Obligations"}}, private=obligations.list_obligations, query=_DUTIES,
     ),
     Route(
@@ -148,7 +149,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         {200: {JSON: "Done"}}, private=obligations.take_waiver, request={JOSE: "Compact"},
     ),
     Route(
-        "GET", "/v1/events", "streamEvents", "Server-sent events: whose feed grew",
+        "GET", "/v1/events", "streamEvents", "Server-sent events: whose feed grew, which obligation changed",
         {200: {"text/event-stream": "Text"}}, private=events.stream_events, waits=True,
     ),
     Route(
@@ -190,15 +191,15 @@ ROUTES: Final[tuple[Route, ...]] = (
         {200: {TEXT: "Text"}}, public=audit.show_checkpoint,
     ),
     Route(
-        "GET", "/v1/audit/tile/entries/{tile:.+}", "getEntriesTile", "Leaves, as tlog-tiles names them",
-        {200: {BYTES: "Bytes"}}, public=audit.show_entries_tile,
+        "GET", "/v1/audit/tile/entries/{tile:.+}", "getEntriesTile", "Leaves, as tlog-tiles names them, for the partnership",
+        {200: {BYTES: "Bytes"}}, private=audit.show_entries_tile,
     ),
     Route(
         "GET", "/v1/audit/tile/{level}/{tile:.+}", "getTile", "Hashes, as tlog-tiles names them",
         {200: {BYTES: "Bytes"}}, public=audit.show_tile,
     ),
     Route(
-        "GET", "/v1/audit/entries", "findEntries", "Log entries by time, event and subject",
+        "GET", "/v1/audit/entries", "findEntries", "What concerns the caller in the log, by time, event and subject",
         {200: {JSON: "Entries"}}, private=audit.find_entries, query=_SEARCH,
     ),
     Route(

@@ -139,7 +139,9 @@ SHAPES: Final[Mapping[str, Any]] = {
         }
     ),
     "Challenge": _object({"ek": _TEXT, "wk": _TEXT}),
-    "Entries": _object({"entries": _list(_object({"index": _INT, "leaf": {"type": "object"}}))}, {"next": _TEXT}),
+    "Entries": _object(
+        {"entries": _list(_object({"index": _INT, "leaf": {"type": "object"}, "text": _TEXT}))}, {"next": _TEXT}
+    ),
     "InclusionProof": _object({"index": _INT, "size": _INT, "proof": _list(_TEXT)}),
     "ConsistencyProof": _object({"from": _INT, "to": _INT, "proof": _list(_TEXT)}),
     "Cosigned": _object({"taken": _INT}),

@@ -15,7 +15,7 @@ import pytest
 
 from hub.demo import drafts, proofs
 from hub.demo.errors import DemoError
-from hub.demo.log import split_entries
+from hub.demo.log import AuditLog
 from hub.demo.processes import Processes
 from hub.demo.quarter import load_quarter, local
 from hub.demo.script import missing_minutes, write_script
@@ -86,11 +86,21 @@ def test_who_claims_is_on_no_list() -> None:
     assert drafts.claimed(discussion, claimer, {"name": "N", "role": "r"})["to"] == [discussion.chair]
 
 
-def test_entries_are_read_as_served() -> None:
-    """An entry tile is leaves behind their lengths."""
-    leaves = [{"event": "a"}, {"event": "b", "at": 1}]
-    raw = [json.dumps(leaf).encode() for leaf in leaves]
-    assert list(split_entries(b"".join(len(one).to_bytes(2, "big") + one for one in raw))) == leaves
+def test_the_log_is_followed_a_line_at_a_time(tmp_path: Path) -> None:
+    """A line that is half written waits; one that is missing, or no entry, ends the demo."""
+    path = tmp_path / "log"
+    log = AuditLog(path, alive=lambda: None)
+    assert log.read() == []
+    lines = [json.dumps({"index": number, "leaf": {"event": name}}) + "\n" for number, name in enumerate("abcd")]
+    path.write_text(lines[0] + lines[1][:9])
+    assert log.read() == [{"event": "a"}]
+    path.write_text(lines[0] + lines[1])
+    assert (log.read(), log.read()) == ([{"event": "b"}], [])
+    assert [leaf["event"] for leaf in log.leaves] == ["a", "b"]
+    for wrong in (lines[3], "couldn't open the database\n"):
+        path.write_text(lines[0] + lines[1] + wrong)
+        with pytest.raises(DemoError):
+            AuditLog(path, alive=lambda: None).read()
 
 
 @pytest.mark.parametrize(

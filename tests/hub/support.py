@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from hub import ledger
-from hub.core.authenticity import KeyFact
+from hub.core.authenticity import Caller, KeyFact
 from hub.errors import HubError
 from hub.export import FolderSink, export_log
 from hub.intake import InputError
@@ -73,6 +73,11 @@ def payload(compact: bytes) -> bytes:
     from keys.digests import from_b64u
 
     return from_b64u(compact.split(b".")[1])
+
+
+def as_caller(agency: str, mailbox: str | None = None) -> Caller:
+    """Return a signed-in caller of *agency*, or with the token of one mailbox's own key."""
+    return Caller(agency, mailbox, "A" * 43, 2**50)
 
 
 def code_of(outcome: object) -> str:

@@ -7,7 +7,7 @@ from base64 import b64decode
 
 from hub import ledger
 from keys import merkle, notes
-from tests.county import COUNCIL, HEALTH, MASH, ORIGIN
+from tests.county import COUNCIL, HEALTH, MASH, ORIGIN, PARTNERSHIP
 from tests.web.support import Api, Site
 from tests.web.test_envelopes import minutes
 
@@ -39,7 +39,9 @@ async def test_tiles_rebuild_the_tree_under_the_checkpoint(site: Site) -> None:
     for _ in range(2):
         assert (await council.send(minutes(site))).status == 201
     head = await sign(site)
-    entries = (await site.api.get(f"/v1/audit/tile/entries/000.p/{head.size}")).body
+    path = f"/v1/audit/tile/entries/000.p/{head.size}"
+    assert ((await site.api.get(path)).status, (await council.get(path)).code) == (401, "token-scope")
+    entries = (await (await site.as_agency(PARTNERSHIP)).get(path)).body
     leaves, place = [], 0
     while place < len(entries):
         (length,) = struct.unpack_from(">H", entries, place)
@@ -71,6 +73,7 @@ async def test_proofs_verify(site: Site) -> None:
 async def test_what_the_log_does_not_reach_is_refused(site: Site) -> None:
     """Neither tiles nor proofs beyond the log, and no odd spelling of a tile."""
     size = (await sign(site)).size
+    partnership = await site.as_agency(PARTNERSHIP)
     for path in (
         "0/999",
         "entries/999",
@@ -82,7 +85,7 @@ async def test_what_the_log_does_not_reach_is_refused(site: Site) -> None:
         "9/000",
         "0/x000/000",
     ):
-        assert (await site.api.get(f"/v1/audit/tile/{path}")).status == 404, path
+        assert (await partnership.get(f"/v1/audit/tile/{path}")).status == 404, path
     for path in (
         f"inclusion?index={size}&size={size}",
         f"inclusion?index=0&size={size + 1}",
@@ -119,6 +122,13 @@ async def test_entries_are_found_by_subject(site: Site) -> None:
     for query in (f"envelope={sent.id}", f"thread={sent.header.thread}", f"mailbox={MASH}&event=envelope-accepted"):
         found = (await council.get(f"/v1/audit/entries?{query}")).json["entries"]
         assert sent.id in [entry["leaf"].get("envelope") for entry in found], query
+    (entry,) = (await council.get("/v1/audit/entries?event=envelope-accepted&type=minutes.full")).json["entries"]
+    (leaf,) = await site.hub.store.read(lambda tx: tx.leaves(entry["index"], entry["index"] + 1))
+    assert entry["text"].encode() == bytes(leaf.body)
+    health = await site.as_agency(HEALTH)
+    assert (await health.get(f"/v1/audit/entries?thread={sent.header.thread}&event=receipt-accepted")).json[
+        "entries"
+    ] == []
     first = (await council.get("/v1/audit/entries?event=key-published&limit=4")).json
     second = (await council.get(f"/v1/audit/entries?event=key-published&limit=100&after={first['next']}")).json
     assert len(first["entries"]) == 4
