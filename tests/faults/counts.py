@@ -38,6 +38,18 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     checks: list[Check]
     figures: dict[str, Figure]
     notes: list[str]
+    runs: int = 1
+
+    def add(self, earlier: Counts) -> Counts:
+        """Return the sum of this run and *earlier* ones; the figures are this run's."""
+        tries = {check.what: check for check in earlier.checks}
+        checks = [
+            Check(what=one.what, tries=one.tries + before.tries, failed=one.failed + before.failed)
+            if (before := tries.pop(one.what, None))
+            else one
+            for one in self.checks
+        ]
+        return msgspec.structs.replace(self, checks=[*checks, *tries.values()], runs=self.runs + earlier.runs)
 
     @property
     def failed(self) -> list[Check]:

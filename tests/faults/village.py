@@ -226,6 +226,8 @@ async def open_village(folder: Path) -> AsyncIterator[Village]:
         trap = Trap(house.port)
         server = await asyncio.start_server(trap.serve, "127.0.0.1", 0)
         stack.callback(server.close)
+        # The gateways are ended before this: what they were saying must have come to its end too.
+        stack.push_async_callback(asyncio.sleep, 0.1)
         base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         places = [_write_gateway(folder, county, agency, base, clock) for agency in (COUNCIL, HEALTH)]
         for place in places:
