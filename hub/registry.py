@@ -25,9 +25,8 @@ from hub.store.rows import DocumentRow, LogHead
 from hub.store.transaction import Transaction
 from keys import digests, documents, jws
 from keys.errors import KeysError
-from schemas.agreement import MAX_AGREEMENT, Agreement, parse_agreement
+from schemas.agreement import Agreement, parse_agreement
 from schemas.directory import (
-    MAX_DIRECTORY,
     Directory,
     DirectoryIndex,
     Jwk,
@@ -40,7 +39,6 @@ from schemas.rules.compiled import Rules
 from schemas.statements import NoticeCode
 
 Said = TypeVar("Said", Directory, Agreement)
-MAX_DOCUMENT: Final = 4 * max(MAX_DIRECTORY, MAX_AGREEMENT)
 
 
 _FOREIGN: Final = Refusal(

@@ -34,6 +34,10 @@ from keys import notes
 from keys.keyring import HubKeyring
 
 POLL_SECONDS: Final = 1.0
+# Documents, keys and cosignatures that anyone may bring, and assertions: few bytes at once, however many come.
+PUBLIC_MEMORY: Final = 8 * 1024 * 1024
+PUBLIC_IN_FLIGHT: Final = 8
+SIGN_IN_MEMORY: Final = 2 * 1024 * 1024
 _LOGGER: Final = logging.getLogger("hub")
 
 
@@ -116,6 +120,8 @@ def make_hub(config: Config, store: Store, registry: Registry, keyring: HubKeyri
         metrics=Metrics(),
         wakeups=Wakeups(limits.max_waits_per_agency),
         memory=Memory(limits.max_body_memory, limits.max_in_flight),
+        public_memory=Memory(PUBLIC_MEMORY, PUBLIC_IN_FLIGHT),
+        sign_in_memory=Memory(SIGN_IN_MEMORY, limits.max_in_flight),
         body_limits=BodyLimits(limits.request_seconds, limits.grace_seconds, limits.min_bytes_per_second),
         # Several processes may share a PostgreSQL: a wake-up by another one is seen when we look.
         poll_seconds=None if config.database.startswith("sqlite:") else POLL_SECONDS,

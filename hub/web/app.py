@@ -17,6 +17,7 @@ from hub.kit.logs import log
 from hub.web.context import HUB, Hub
 from hub.web.openapi import build_openapi
 from hub.web.problems import respond
+from hub.web.requests import MEMORY
 from hub.web.routes import ROUTES, Route
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,6 +47,7 @@ def _serve(hub: Hub, route: Route) -> Handler:
             request[_ROUTE] = route
             caller = hub.identity.authenticate(request.headers.get("Authorization"), hub.registry, hub.clock())
             request[_AGENCY] = caller.agency
+            request[MEMORY] = hub.memory
             return await private(hub, request, caller)
 
         return serve_private

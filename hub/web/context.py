@@ -32,6 +32,9 @@ class Hub:
     metrics: Metrics
     wakeups: Wakeups
     memory: Memory
+    # What anyone may send without a token: its own little room, so that strangers can't take the agencies'.
+    public_memory: Memory
+    sign_in_memory: Memory
     body_limits: BodyLimits
     # Where several processes share a database, a wait also looks by itself this often.
     poll_seconds: float | None = None

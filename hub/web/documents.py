@@ -32,6 +32,8 @@ from schemas.directory import Jwk
 from schemas.envelope import Struct
 
 MAX_COMPACT: Final = 16 * 1024
+# Anyone may bring a document, so a longer one is published by `hub` on the hub's own machine.
+MAX_BROUGHT: Final = 4 * 1024 * 1024
 MAX_KEYS: Final = 1000
 CHALLENGE_ID: Final = "key-proof"
 CHALLENGE_SENDER: Final = "hub"
@@ -89,7 +91,7 @@ async def take_directory(hub: Hub, request: web.Request) -> web.Response:
     """Publish the next directory version."""
     check_query(request)
     check_media(request, "application/json")
-    async with body_of(hub, request, registry.MAX_DOCUMENT) as document:
+    async with body_of(hub, request, MAX_BROUGHT) as document:
         published = await registry.publish_directory(hub.store, document, hub.clock(), signer=hub.keyring.signing)
     await _announce(hub)
     return reply({"version": published.version})
@@ -99,7 +101,7 @@ async def take_agreement(hub: Hub, request: web.Request) -> web.Response:
     """Publish the next agreement version."""
     check_query(request)
     check_media(request, "application/json")
-    async with body_of(hub, request, registry.MAX_DOCUMENT) as document:
+    async with body_of(hub, request, MAX_BROUGHT) as document:
         published = await registry.publish_agreement(hub.store, document, hub.clock(), hub.keyring.signing)
     await _announce(hub)
     return reply({"version": published.version})

@@ -31,7 +31,7 @@ async def show_ready(hub: Hub, request: web.Request) -> web.Response:
 async def show_metrics(hub: Hub, request: web.Request) -> web.Response:
     """Answer the process's figures."""
     del request
-    hub.metrics.body_bytes.set(hub.memory.bytes)
+    hub.metrics.body_bytes.set(hub.memory.bytes + hub.public_memory.bytes + hub.sign_in_memory.bytes)
     hub.metrics.commits.set((await hub.store.check()).commits)
     return web.Response(body=hub.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from aiohttp import web
 
 from hub.errors import HubError
-from hub.kit.limits import read_body
+from hub.kit.limits import Memory, read_body
 from hub.web.context import Hub
 from hub.web.problems import invalid, not_found
 from schemas.identifiers import Moment, is_agency, is_id, is_mailbox, is_sha256
@@ -18,6 +18,8 @@ from schemas.strict_json import dump, parse_as
 
 T = TypeVar("T")
 MAX_JSON: Final = 1024 * 1024
+# Where the request's body is counted; without one, with what anyone may send.
+MEMORY: Final = web.RequestKey("memory", Memory)
 _INTEGER: Final = re.compile(r"\A(0|[1-9][0-9]{0,15})\Z")
 _CHECKS: Final[dict[str, Callable[[str], bool]]] = {
     "agency": is_agency,
@@ -30,19 +32,20 @@ _CHECKS: Final[dict[str, Callable[[str], bool]]] = {
 
 @asynccontextmanager
 async def body_of(hub: Hub, request: web.Request, max_bytes: int) -> AsyncIterator[bytes]:
-    """Give the body for as long as the block runs, counted against what this process may hold."""
+    """Give the body for as long as the block runs, counted against what this process may hold of its kind."""
     held = 0
+    memory = request.get(MEMORY, hub.public_memory)
 
     def grow(count: int) -> None:
         nonlocal held
-        hub.memory.grow(count)
+        memory.grow(count)
         held += count
 
-    hub.memory.enter()
+    memory.enter()
     try:
         yield await read_body(request, max_bytes, hub.body_limits, grow)
     finally:
-        hub.memory.leave(held)
+        memory.leave(held)
 
 
 def check_media(request: web.Request, *allowed: str) -> str:

@@ -14,7 +14,7 @@ from hub.store.base import Store
 from hub.web.feed import FRAMES
 from keys.digests import b64u
 from schemas.identifiers import agency_of
-from tests.county import COUNCIL, HEALTH, MASH, NURSES, POLICE
+from tests.county import COUNCIL, HEALTH, MASH, NURSES, PARTNERSHIP, POLICE
 from tests.web.support import Api, Site, open_site
 from tests.web.test_envelopes import minutes
 
@@ -145,7 +145,7 @@ async def _hints(site: Site, caller: Api, ready: asyncio.Event, count: int) -> l
             if line.startswith(b":"):
                 ready.set()
             if line.startswith(b"data: "):
-                hints.append(json.loads(line[6:])["mailbox"])
+                hints += json.loads(line[6:]).values()
                 if len(hints) == count:
                     break
     return hints
@@ -162,6 +162,25 @@ async def test_events_tell_whose_feed_grew(sqlite_store: Store, tmp_path: Path, 
         assert (await council.send(minutes(site))).status == 201
         async with asyncio.timeout(5):
             assert await task == [NURSES]
+
+
+async def test_events_tell_which_obligation_changed(site: Site) -> None:
+    """Both parties hear of what begins between them, and of nothing else; the partnership hears of all."""
+    council = await site.as_agency(COUNCIL)
+    callers = [await site.as_agency(name) for name in (HEALTH, PARTNERSHIP, POLICE)]
+    ready = [asyncio.Event() for _ in callers]
+    tasks = [asyncio.create_task(_hints(site, *pair, 99)) for pair in zip(callers, ready, strict=True)]
+    for event in ready:
+        await event.wait()
+    assert (await council.send(minutes(site))).status == 201
+    owed = {row["id"] for row in (await council.get("/v1/obligations")).json["obligations"]}
+    await asyncio.sleep(1.5)
+    site.hub.wakeups.stop()
+    health, partnership, police = await asyncio.gather(*tasks)
+    assert owed
+    assert set(health) == {NURSES, *owed}
+    assert set(partnership) == owed
+    assert police == []
 
 
 async def test_the_stream_ends_when_the_hub_stops(site: Site) -> None:
@@ -185,6 +204,10 @@ async def test_obligations_are_shown_to_their_parties_only(site: Site) -> None:
             assert mailbox in {owed["debtor"], owed["creditor"]}
             assert owed["overdue"] is False
     assert (await police.get("/v1/obligations")).json["obligations"] == []
+    partnership = await site.as_agency(PARTNERSHIP)
+    for query in ("", f"?mailbox={NURSES}"):
+        everybodys = (await partnership.get(f"/v1/obligations{query}")).json["obligations"]
+        assert {row["creditor"] for row in everybodys} | {row["debtor"] for row in everybodys} >= {NURSES}
     assert (await police.get(f"/v1/obligations?mailbox={NURSES}")).status == 404
 
 

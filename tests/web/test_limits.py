@@ -10,6 +10,7 @@ import pytest
 
 from hub.kit.limits import LimitError, Memory
 from hub.store.base import Store
+from hub.web.documents import MAX_BROUGHT
 from schemas.envelope import MEDIA_TYPE
 from tests.county import COUNCIL, HEALTH
 from tests.web.support import Site, open_site
@@ -159,6 +160,29 @@ async def test_too_many_requests_at_work_are_told_to_come_again(sqlite_store: St
         writer.write(sent.raw[100:])
         assert (await reader.read(4096)).startswith(b"HTTP/1.1 201 ")
         writer.close()
+
+
+async def test_strangers_cannot_take_the_agencies_room(site: Site) -> None:
+    """As many half-sent documents as there is room for: the next is put off, agencies sign in and send as ever."""
+    open_request = (
+        b"POST /v1/directory HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\nContent-Length: 4000\r\n\r\n["
+    )
+    writers = []
+    for _ in range(site.hub.public_memory.max_requests):
+        _, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(open_request)
+        await writer.drain()
+        writers.append(writer)
+    async with asyncio.timeout(5):
+        while site.hub.public_memory.requests < len(writers):  # noqa: ASYNC110 - nothing tells us
+            await asyncio.sleep(0.01)
+    put_off = await site.api.post("/v1/directory", b"[]")
+    assert (put_off.status, put_off.code) == (503, "unavailable")
+    assert (await (await site.as_agency(COUNCIL)).send(minutes(site))).status == 201
+    for writer in writers:
+        writer.close()
+    head = "POST /v1/directory HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\n"
+    assert b" 413 " in await raw(site, f"{head}Content-Length: {MAX_BROUGHT + 1}\r\n\r\n".encode())
 
 
 async def test_the_bytes_held_at_once_have_a_ceiling() -> None:
