@@ -43,8 +43,11 @@ async def envelope_state(
         levels: dict[str, list[str]] = {}
         for receipt in tx.receipts_of(name):
             levels.setdefault(receipt.mailbox, []).append(receipt.level)
+        # Whoever lost the answer to sending has it here.
+        mine = {"acceptance": row.acceptance.decode()} if may_see(index, caller, row.sender, now) else {}
         return {
             **_public(row),
+            **mine,
             "deliveries": [
                 {"mailbox": one.mailbox, "state": one.state, "levels": levels.get(one.mailbox, [])} for one in seen
             ],

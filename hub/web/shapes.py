@@ -108,7 +108,7 @@ SHAPES: Final[Mapping[str, Any]] = {
             "index": _INT,
             "deliveries": _list(_object({"mailbox": _TEXT, "state": _TEXT, "levels": _list(_TEXT)})),
         },
-        {"supersedes": _ID, "superseded_by": _ID},
+        {"supersedes": _ID, "superseded_by": _ID, "acceptance": _COMPACT},
     ),
     "Withdrawn": _object({"state": {"enum": ["withdrawn", "destruction-asked"]}}),
     "Feed": _object({"mailbox": _TEXT, "after": _INT, "next": _INT, "entries": _list(_ENTRY)}),
