@@ -91,7 +91,7 @@ def _record_wraps(
         )
     # Who has opened it may have ended since, and have no key any more; that keeps it from nobody else.
     needed = tuple(wrap for wrap in wraps.wraps if wrap.mailbox in again)
-    if refusal := judge_wraps(needed, snapshot.keys, at):
+    if refusal := judge_wraps(needed, snapshot.directory, snapshot.keys, at):
         return refusal
     ledger.append(
         tx,

@@ -78,7 +78,7 @@ def object_to_signers(
     Asked again inside the transaction: a key may have been revoked between the look and the write.
     """
     for kid in kids:
-        if refusal := judge_signer(snapshot.keys.get(kid), caller, mailbox, now):
+        if refusal := judge_signer(snapshot.keys.get(kid), caller, mailbox, snapshot.directory, now):
             return NotAuthenticError(refusal.code, refusal.message, refusal.hint)
     return None
 

@@ -206,7 +206,11 @@ class Verifier:
 
     def _check(self, compact: bytes, typ: str, mailbox: MailboxId, at: Moment) -> bytes:
         signed = jws.parse(compact, typ)
-        refusal = judge_signer(self.facts.get(signed.kid), mailbox.partition("/")[0], mailbox, at)
+        fact, index = self.facts.get(signed.kid), self.current
+        if index is None:
+            raise KeysError("evidence", "there is no directory yet", "")
+        # Whoever handed it in, the key says for which agency it speaks.
+        refusal = judge_signer(fact, fact.agency if fact else "", mailbox, index, at)
         if refusal:
             raise KeysError(refusal.code, refusal.message, refusal.hint)
         jws.check(signed, self.keys[signed.kid])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from hub.errors import Refusal
+from schemas.directory import DirectoryIndex
 from schemas.envelope import Struct
 from schemas.identifiers import AgencyId, KeyId, MailboxId, Moment, agency_of
 
@@ -47,20 +48,33 @@ def is_usable(key: KeyFact, use: str, now: Moment) -> bool:
     return key.use == use and key.state == "active" and max(key.not_before, key.usable_from) <= now < key.expires
 
 
-def judge_signer(key: KeyFact | None, caller: AgencyId, mailbox: MailboxId, now: Moment) -> Refusal | None:
-    """Return why *key* does not speak for *mailbox* on behalf of *caller* at *now*, or ``None``."""
+def answers_for(agency: AgencyId, of: AgencyId, index: DirectoryIndex, now: Moment) -> bool:
+    """Answer whether *agency* is *of*, or an open successor of it once that has ended."""
+    if agency == of:
+        return True
+    entry = index.find_agency(agency)
+    is_open = entry is not None and entry.valid_from <= now and (entry.valid_to is None or now < entry.valid_to)
+    return is_open and index.is_same_or_successor(agency, of, now)
+
+
+def judge_signer(
+    key: KeyFact | None, caller: AgencyId, mailbox: MailboxId, index: DirectoryIndex, now: Moment
+) -> Refusal | None:
+    """Return why *key* does not speak for *mailbox* on behalf of *caller* at *now*, or ``None``.
+
+    What an ended agency left behind is its successor's to take, to take back and to seal again.
+    """
     if key is None:
         return Refusal(
             code="key-unknown",
             message="the signing key is not in the directory",
             hint="publish the key and wait until it is active, or sign with a current one",
         )
-    agency = mailbox.partition("/")[0]
-    if key.agency != agency or caller != agency:
+    if key.agency != caller or not answers_for(caller, agency_of(mailbox), index, now):
         return Refusal(
             code="sender-not-caller",
             message="the signing key, the caller and the mailbox are not of one agency",
-            hint="send from a mailbox of your own agency, signed by its key",
+            hint="send from a mailbox of your own agency, or of one that has ended and that you succeed",
         )
     if key.mailbox not in (None, mailbox):
         return Refusal(

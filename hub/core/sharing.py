@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from hub.core.authenticity import KeyFact, is_usable
+from hub.core.authenticity import KeyFact, answers_for, is_usable
 from hub.errors import Refusal
 from schemas.directory import DirectoryIndex
 from schemas.envelope import DAY, MAX_AHEAD, Header, Wrap, Wraps
@@ -47,7 +47,7 @@ def _objections(
         yield from _judge_sender(header, index, allowed, now)
         yield from _judge_retention(header, allowed, rules)
         yield from _judge_recipients(header, index, allowed, now)
-        yield from _judge_wraps(wraps.wraps, keys, now)
+        yield from _judge_wraps(wraps.wraps, index, keys, now)
 
 
 def _judge_moments(header: Header, now: Moment) -> Iterator[Refusal]:
@@ -132,10 +132,12 @@ def _judge_recipients(header: Header, index: DirectoryIndex, allowed: TypeRules,
             )
 
 
-def _judge_wraps(wraps: Iterable[Wrap], keys: Mapping[KeyId, KeyFact], now: Moment) -> Iterator[Refusal]:
+def _judge_wraps(
+    wraps: Iterable[Wrap], index: DirectoryIndex, keys: Mapping[KeyId, KeyFact], now: Moment
+) -> Iterator[Refusal]:
     for wrap in wraps:
         key = keys.get(wrap.kid)
-        if key is None or not is_usable(key, "seal", now) or not _is_key_of(key, wrap.mailbox):
+        if key is None or not is_usable(key, "seal", now) or not _is_key_of(key, wrap.mailbox, index, now):
             yield Refusal(
                 code="recipient-key",
                 message="a wrap names a key that is not an active sealing key of its recipient",
@@ -143,13 +145,15 @@ def _judge_wraps(wraps: Iterable[Wrap], keys: Mapping[KeyId, KeyFact], now: Mome
             )
 
 
-def judge_wraps(wraps: Iterable[Wrap], keys: Mapping[KeyId, KeyFact], now: Moment) -> Refusal | None:
+def judge_wraps(
+    wraps: Iterable[Wrap], index: DirectoryIndex, keys: Mapping[KeyId, KeyFact], now: Moment
+) -> Refusal | None:
     """Return why replaced *wraps* don't fit the recipients' sealing keys at *now*, or ``None``."""
-    return next(_judge_wraps(wraps, keys, now), None)
+    return next(_judge_wraps(wraps, index, keys, now), None)
 
 
-def _is_key_of(key: KeyFact, mailbox: MailboxId) -> bool:
-    return key.agency == agency_of(mailbox) and key.mailbox in (None, mailbox)
+def _is_key_of(key: KeyFact, mailbox: MailboxId, index: DirectoryIndex, now: Moment) -> bool:
+    return answers_for(key.agency, agency_of(mailbox), index, now) and key.mailbox in (None, mailbox)
 
 
 class Before(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub import amendments
 from hub.exchange import Taken
 from keys import digests, jws
 from schemas.envelope import DAY, parse_wraps
@@ -20,6 +21,7 @@ from tests.county import (
     NURSES,
     OFFICERS,
     POLICE,
+    PROBATION,
     UNIT,
     Desk,
     Sent,
@@ -355,3 +357,54 @@ async def test_a_waiver_is_for_one_obligation_and_its_id_for_one_waiver(desk: De
     with refused("waiver-id-reused"):
         await desk.waive(two, MASH, id=name)
     assert (await desk.duties(held.header.thread))["decision-note", MASH, NURSES] == "open"
+
+
+# Successors -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_successor_acts_for_what_has_ended_and_not_before(desk: Desk) -> None:
+    """It takes receipt, has wraps made for its own key, and takes back what was sent; until then it is a stranger."""
+    county = desk.county
+    sent = await _owed_and_sent(desk)
+    await desk.receive(sent, NURSES, "collected")
+    county.keyrings[POLICE] = county.keyrings[HEALTH]  # whoever signs and seals for the police from now on
+    county.now += DAY
+    receipts = [county.receipt(sent, CAIT, level) for level in ("collected", "filed")]
+    (early,) = await desk.take(receipts[0], by=HEALTH)
+    assert code_of(early) == "sender-not-caller"
+    with refused("recipient-key"):
+        await desk.reseal(sent)
+    county.ended[POLICE] = (county.now, (HEALTH,))
+    await desk.next_directory()
+    await desk.reseal(sent)
+    taken = await desk.take(*receipts, by=HEALTH)
+    assert all(isinstance(one, Taken) for one in taken)
+    assert (await _states(desk, sent))["full-received", CAIT] == "met"
+    county.keyrings[COUNCIL] = county.keyrings[PROBATION]
+    raw = county.withdrawal(sent)
+
+    async def withdraw() -> amendments.Withdrawn:
+        signer = county.hub.signing
+        return await amendments.withdraw_envelope(
+            desk.store, desk.registry, PROBATION, sent.id, raw, county.now, signer
+        )
+
+    with refused("not-found"):
+        await withdraw()
+    county.ended[COUNCIL] = (county.now, (PROBATION,))
+    await desk.next_directory()
+    assert (await withdraw()).state == "destruction-asked"
+
+
+async def test_a_successor_that_has_ended_too_acts_for_nobody(desk: Desk) -> None:
+    """Only the last of a row of successors is there to act."""
+    county = desk.county
+    sent = await _owed_and_sent(desk)
+    county.keyrings[POLICE] = county.keyrings[HEALTH]
+    county.ended = {POLICE: (county.now, (HEALTH,)), HEALTH: (county.now, (PROBATION,))}
+    await desk.next_directory()
+    (outcome,) = await desk.take(county.receipt(sent, CAIT, "collected"), by=HEALTH)
+    assert code_of(outcome) == "sender-not-caller"
+    county.keyrings[POLICE] = county.keyrings[PROBATION]
+    (last,) = await desk.take(county.receipt(sent, CAIT, "collected"), by=PROBATION)
+    assert isinstance(last, Taken)

@@ -8,15 +8,15 @@ import pytest
 
 from hub.core.authenticity import is_usable, judge_signer
 from tests.county import CAIT, COUNCIL, HEALTH, NURSES, PAEDIATRICS, POLICE
-from tests.hub.support import key_fact
+from tests.hub.support import facts, key_fact
 
 NOW = 1_000
 
 
 def test_an_agency_key_speaks_for_every_mailbox_of_its_agency() -> None:
     """A key without a mailbox is the whole agency's; one with a mailbox is that mailbox's."""
-    assert judge_signer(key_fact("k", HEALTH), HEALTH, NURSES, NOW) is None
-    assert judge_signer(key_fact("k", HEALTH, mailbox=NURSES), HEALTH, NURSES, NOW) is None
+    assert judge_signer(key_fact("k", HEALTH), HEALTH, NURSES, facts().directory, NOW) is None
+    assert judge_signer(key_fact("k", HEALTH, mailbox=NURSES), HEALTH, NURSES, facts().directory, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,14 @@ def test_an_agency_key_speaks_for_every_mailbox_of_its_agency() -> None:
 )
 def test_any_other_key_is_refused(code: str, agency: str, changes: dict[str, Any], caller: str, mailbox: str) -> None:
     """Another agency's, another mailbox's, and any that is not active now."""
-    refusal = judge_signer(key_fact("k", agency, **changes), caller, mailbox, NOW)
+    refusal = judge_signer(key_fact("k", agency, **changes), caller, mailbox, facts().directory, NOW)
     assert refusal is not None
     assert refusal.code == code
 
 
 def test_an_unknown_key_is_refused() -> None:
     """A key that nobody published speaks for nobody."""
-    refusal = judge_signer(None, HEALTH, NURSES, NOW)
+    refusal = judge_signer(None, HEALTH, NURSES, facts().directory, NOW)
     assert refusal is not None
     assert refusal.code == "key-unknown"
 

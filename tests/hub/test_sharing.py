@@ -116,10 +116,10 @@ def test_a_wrap_names_an_active_sealing_key_of_its_recipient(changes: dict[str, 
 
 def test_a_wrap_for_an_unknown_key_is_refused() -> None:
     """A key that nobody published can't be anybody's."""
-    refusal = judge_wraps(WRAPS.wraps, {}, START)
+    refusal = judge_wraps(WRAPS.wraps, facts().directory, {}, START)
     assert refusal is not None
     assert refusal.code == "recipient-key"
-    assert judge_wraps(WRAPS.wraps, facts().keys, START) is None
+    assert judge_wraps(WRAPS.wraps, facts().directory, facts().keys, START) is None
 
 
 BEFORE = Before(MASH, SENT.header.thread, "minutes.full/1", "full", superseded=False)
