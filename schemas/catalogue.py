@@ -7,7 +7,8 @@ A type is one file in ``messages/``; adding one needs no code.  ``x-clear`` at t
 ``urgent``    pointer to a boolean, or ``false``
 ``parties``   pointers to mailboxes
 ``items``     ``each`` element, and within it ``ref``, ``owner``, ``due``; ``only`` those with one of these values
-``facts``     code to pointer; the values are the closed list of the field's ``enum``
+``facts``     code to pointer; the values are a closed list: the field's ``enum``, ``yes`` and ``no`` of a boolean, or the
+              digits of an integer with bounds
 
 Pointers are JSON pointers in which ``*`` stands for every element; what is absent is skipped.
 
@@ -77,6 +78,17 @@ def _one(value: Any, pointers: Mapping[Code, str]) -> dict[Code, Any]:
     return {code: found[0] for code, pointer in sorted(pointers.items()) if (found := _select(value, pointer))}
 
 
+def _code(value: bool | int | str) -> Code:
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
+
+
+def _codes(field: Schema) -> tuple[Code, ...]:
+    """Return every code that :func:`_code` can make of a value of *field*."""
+    if field["type"] == "integer":
+        return tuple(map(_code, range(field["minimum"], field["maximum"] + 1)))
+    return tuple(map(_code, field["enum"] if field["type"] == "string" else (False, True)))
+
+
 class Catalogue:
     """Every message type that this release knows, by name and major version."""
 
@@ -121,7 +133,7 @@ class Catalogue:
         """Return the closed list of values for each fact that *message_type* may put into the header."""
         schema = self.schema(message_type)
         facts: Mapping[Code, str] = schema["x-clear"]["facts"]
-        return {code: tuple(self._field(schema, pointer)["enum"]) for code, pointer in sorted(facts.items())}
+        return {code: _codes(self._field(schema, pointer)) for code, pointer in sorted(facts.items())}
 
     def parse(self, message_type: MessageType, raw: bytes) -> Any:
         """Return the message whose document is *raw*, strict JSON of at most 8 MiB that passes the type's schema.
@@ -176,7 +188,7 @@ class Catalogue:
             urgent=bool(rule["urgent"]) and any(_select(message, rule["urgent"])),
             parties=tuple(sorted(parties)),
             items=items,
-            facts=_one(message, rule["facts"]),
+            facts={code: _code(value) for code, value in _one(message, rule["facts"]).items()},
         )
 
     def _field(self, schema: Schema, pointer: str) -> Schema:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
+import json
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from schemas.strict_json import dump
@@ -699,6 +702,16 @@ MESSAGES: dict[str, Callable[..., Json]] = {
     "info.report.query/1": info_report_query,
     "info.report.outcome/1": info_report_outcome,
     "info.report.identity/1": info_report_identity,
+}
+
+
+def _of_file(path: Path, **changes: Any) -> Json:
+    return with_changes(json.loads(path.read_text()), changes)
+
+
+# The other types have one sample each, a file that also shows people of other languages what is valid.
+MESSAGES |= {
+    f"{path.stem}/1": partial(_of_file, path) for path in sorted((Path(__file__).parent / "messages").glob("*.json"))
 }
 
 
