@@ -1,7 +1,8 @@
 """An agency's private keys, and the hub's, as encrypted bytes; whoever stores them touches the files.
 
 Sealing keys are made every 30 days, open for 14 more, then are destroyed: what a thief of a gateway can still open
-ends there.
+ends there.  They are published to expire two days after the next one is made, which begins a day later: the hub asks
+for what lies uncollected to be sealed again well before the key is gone.
 
 Source: protocol 7 (keys); promises (a stolen sealing key opens at most 45 days).
 """
@@ -35,6 +36,7 @@ __all__ = [
 
 DAY: Final = 86_400_000
 ROTATE_AFTER: Final = 30 * DAY
+SEALS_FOR: Final = 32 * DAY
 OPENS_FOR: Final = 44 * DAY
 KEYRING: Final = "keyring"
 HUB_KEYRING: Final = "hub-keyring"
@@ -55,12 +57,18 @@ class HeldKey(NamedTuple):
     retires: int
     destroy_at: int
 
+    @property
+    def expires(self) -> int:
+        """Return until when others may seal to it: longer than ``retires``, as the next key begins a day late."""
+        return self.created + SEALS_FOR
+
 
 class Keyring:
     """An agency's keys.  Whoever changes one stores :meth:`encrypt`'s bytes before using what changed.
 
     ``identity`` signs key statements and may be kept elsewhere (``None`` here); ``signing`` signs envelopes, receipts
-    and assertions; ``witness`` cosigns checkpoints; ``record_key`` makes pseudonyms; ``opening_keys`` by kid.
+    and assertions, ``next_signing`` once its cool-off is over; ``witness`` cosigns checkpoints; ``record_key`` makes
+    pseudonyms; ``opening_keys`` by kid; ``former``: kids of signing keys that were replaced.
     """
 
     def __init__(
@@ -72,6 +80,8 @@ class Keyring:
         witness: SigningKey,
         record_key: bytes,
         opening_keys: dict[str, HeldKey],
+        next_signing: SigningKey | None = None,
+        former: tuple[str, ...] = (),
     ) -> None:
         self.agency = agency
         self.identity = identity
@@ -79,6 +89,8 @@ class Keyring:
         self.witness = witness
         self.record_key = record_key
         self.opening_keys = opening_keys
+        self.next_signing = next_signing
+        self.former = former
 
     @classmethod
     def create(cls, agency: str, now: int) -> Keyring:
@@ -126,15 +138,27 @@ class Keyring:
         self.signing = SigningKey.generate()
         return self.signing
 
+    def prepare_signing(self) -> SigningKey:
+        """Return the next signing key, made if there was none: to be published, and used once it may be."""
+        self.next_signing = self.next_signing or SigningKey.generate()
+        return self.next_signing
+
+    def adopt_signing(self) -> None:
+        """Sign with the next signing key from now on, if there is one."""
+        if self.next_signing is not None:
+            self.former = (*self.former, self.signing.kid)
+            self.signing, self.next_signing = self.next_signing, None
+
     def without_identity(self) -> Keyring:
         """Return the same keys less the identity key: what a gateway needs day by day."""
         return Keyring(**{**vars(self), "identity": None, "opening_keys": dict(self.opening_keys)})
 
     def kids(self) -> Iterator[str]:
         """Yield the kid of every key here: a statement about any other key of this agency is cause for alarm."""
-        for key in (self.identity, self.signing, self.witness):
+        for key in (self.identity, self.signing, self.next_signing, self.witness):
             if key is not None:
                 yield key.kid
+        yield from self.former
         yield from self.opening_keys
 
     def encrypt(self, kek: bytes, *, salt: bytes = NO_SALT) -> bytes:
@@ -144,6 +168,8 @@ class Keyring:
             "agency": self.agency,
             "identity": b64u(self.identity.seed()) if self.identity else None,
             "signing": b64u(self.signing.seed()),
+            "next_signing": b64u(self.next_signing.seed()) if self.next_signing else None,
+            "former": list(self.former),
             "witness": b64u(self.witness.seed()),
             "record_key": b64u(self.record_key),
             "opening_keys": [
@@ -169,6 +195,9 @@ class Keyring:
             witness=_signing(secret["witness"]),
             record_key=from_b64u(secret["record_key"]),
             opening_keys={item.key.kid: item for item in held},
+            # Key files of before signing keys were replaced in step have neither.
+            next_signing=_signing(secret["next_signing"]) if secret.get("next_signing") else None,
+            former=tuple(secret.get("former", ())),
         )
 
 

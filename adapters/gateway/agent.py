@@ -16,13 +16,14 @@ from functools import partial
 from pathlib import Path
 
 from adapters.errors import GatewayError, NotYetError, place_of
-from adapters.gateway import errands, filing, incoming, outgoing, trust
+from adapters.gateway import errands, filing, incoming, outgoing, rotation, trust
 from adapters.gateway.client import Client, HubAwayError
 from adapters.gateway.config import Clock, Config, load_config, make_clock
 from adapters.gateway.context import Gateway
 from adapters.gateway.keystore import load_keyring, read_passphrase
 from adapters.gateway.pacing import Pacer
 from adapters.gateway.partnership import Partnership
+from adapters.gateway.proving import Proving
 from adapters.gateway.spool import Spool
 from adapters.gateway.watch import Watch
 from adapters.gateway.witness import Witness
@@ -31,7 +32,7 @@ from keys.digests import from_b64u, keyed_digest
 from keys.errors import KeysError
 from keys.keyring import Keyring
 from schemas.catalogue import Catalogue
-from schemas.identifiers import MailboxId
+from schemas.identifiers import MailboxId, Moment
 from schemas.strict_json import MalformedError
 
 _log = logging.getLogger("gateway")
@@ -93,6 +94,8 @@ class Agent:
         self._stop = asyncio.Event()
         self._spooled, self._received, self._said = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._looked: dict[MailboxId, asyncio.Event] = {box: asyncio.Event() for box in gateway.mailboxes()}
+        self._drained: dict[MailboxId, Moment] = dict.fromkeys(gateway.mailboxes(), 0)
+        self._proving = Proving(gateway)
 
     def stop(self) -> None:
         """Ask every loop to end after what it is doing."""
@@ -145,7 +148,7 @@ class Agent:
         """Seal and send; then what is on the list."""
         await outgoing.seal_drafts(self.gateway)
         await outgoing.send_sealed(self.gateway, self.watch)
-        await errands.run_chores(self.gateway)
+        await errands.run_chores(self.gateway, self.watch)
 
     async def pull_pass(self, mailbox: MailboxId) -> None:
         """Take the next page of a feed, waiting for it."""
@@ -153,7 +156,7 @@ class Agent:
             self.gateway.partnership.books  # noqa: B018
             # The first look doesn't wait: the watch rings only after it, or after it failed.
             wait = self.gateway.config.wait_seconds if self._looked[mailbox].is_set() else 0
-            if await incoming.pull(self.gateway, self.watch, mailbox, wait):
+            if await self._pull(mailbox, wait):
                 self._received.set()
         finally:
             self._looked[mailbox].set()
@@ -161,10 +164,18 @@ class Agent:
     async def drain(self, mailbox: MailboxId) -> None:
         """Take every page that a feed has now."""
         try:
-            while await incoming.pull(self.gateway, self.watch, mailbox, 0):
+            while await self._pull(mailbox, 0):
                 pass
         finally:
             self._looked[mailbox].set()
+
+    async def _pull(self, mailbox: MailboxId, wait: float) -> int:
+        asked = self.gateway.clock()
+        count = await incoming.pull(self.gateway, self.watch, mailbox, wait)
+        if not count:
+            # Nothing that the hub had by then is still to be opened.
+            self._drained[mailbox] = asked
+        return count
 
     async def file_pass(self) -> None:
         """File what was collected, and show notices."""
@@ -180,23 +191,27 @@ class Agent:
         """Ring for what is due: also while the hub is dark, and then above all."""
         for looked in self._looked.values():
             await looked.wait()
-        try:
-            index = self.gateway.partnership.books.index
-        except NotYetError:
-            index = None
+        index = self.gateway.partnership.books.index
+        await errands.warn_of_expired(self.gateway)
         rung = await self.gateway.spool.write(lambda tx: self.watch.ring(tx, self.gateway.clock(), index))
         if rung:
             _log.warning("%d alarms of the gateway's own watch", rung)
             self._received.set()
 
     async def refresh_pass(self) -> None:
-        """Look at the signed documents, the log and the agency's own keys."""
+        """Look at the signed documents, the log and the agency's own keys; prove what the hub accepted."""
         await errands.refresh(self.gateway)
+        rotation.adopt_signing(self.gateway)
+        await self._proving.look()
 
     async def rotate_pass(self) -> None:
-        """Rotate sealing keys where the identity key is here to sign for new ones."""
-        if self.gateway.keyring.identity is not None:
-            await errands.rotate_keys(self.gateway)
+        """Destroy keys and content whose time is over; make new keys where the identity key is here to sign for them."""
+        await rotation.destroy_keys(self.gateway, self._drained.values())
+        await errands.sweep(self.gateway)
+        if self.gateway.keyring.identity is None:
+            await rotation.warn_of_due(self.gateway)
+        else:
+            await rotation.rotate_keys(self.gateway)
 
     async def _try(self, name: str, work: Pass) -> float | None:
         """Do *work*; return for how many seconds to rest if it failed, ``None`` if it didn't."""

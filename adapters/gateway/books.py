@@ -22,34 +22,41 @@ from schemas.rules.compiled import Rules
 
 @dataclass(slots=True)
 class KeyHistory:
-    """One key and everything its agency has said of it, in order."""
+    """One key and everything its agency has said of it, in the log's order."""
 
     kid: KeyId
-    statements: list[KeyStatement] = field(default_factory=list)
-    usable_from: Moment = 0
-    proved: bool = False
+    stated: list[Stated] = field(default_factory=list)
 
     @property
     def last(self) -> KeyStatement:
         """Return the newest statement."""
-        return self.statements[-1]
+        return self.stated[-1].statement
 
-    def was_good(self, at: Moment) -> bool:
+    def was_good(self, at: Moment, index: int | None = None) -> bool:
         """Answer whether the key could speak for its agency at *at*, by all that is known now.
 
-        A retired key's old signatures stay good; a revoked one's only from before it was compromised.
+        It must have been active by the newest statement before the log's *index*; without one, by those up to *at*.
+        What was accepted after a revoked key was compromised is not good; without a date, nothing is.
         """
-        first, last = self.statements[0], self.last
-        if not first.not_before <= at < max(statement.expires for statement in self.statements):
+        first, last = self.stated[0].statement, self.last
+        if last.state == "revoked" and at >= (
+            first.not_before if last.compromised_from is None else last.compromised_from
+        ):
             return False
-        if last.state == "revoked":
-            return at < (last.compromised_from if last.compromised_from is not None else first.not_before)
-        return last.state == "active" or at < last.issued
+        said = [one.statement for one in self.stated if _was_said(one, at, index)]
+        return bool(said) and said[-1].state == "active" and first.not_before <= at < said[-1].expires
 
     def is_usable(self, now: Moment) -> bool:
         """Answer whether it may be used for something new: active, in the log, and past the hub's cool-off."""
-        begins = max(self.last.not_before, self.usable_from)
-        return self.proved and self.last.state == "active" and begins <= now < self.last.expires
+        newest = self.stated[-1]
+        begins = max(self.last.not_before, newest.listed.usable_from)
+        return newest.proved and self.last.state == "active" and begins <= now < self.last.expires
+
+
+def _was_said(one: Stated, at: Moment, index: int | None) -> bool:
+    if index is not None:
+        return one.listed.index < index
+    return (one.listed.at or one.statement.issued) <= at
 
 
 class Books:
@@ -64,9 +71,7 @@ class Books:
         self._last: dict[AgencyId, Stated] = {}
         for one in stated:
             self._last[one.statement.agency] = one
-            history = self.keys.setdefault(one.kid, KeyHistory(one.kid))
-            history.statements.append(one.statement)
-            history.usable_from, history.proved = one.listed.usable_from, one.proved
+            self.keys.setdefault(one.kid, KeyHistory(one.kid)).stated.append(one)
         self.hub_keys: Mapping[KeyId, VerifyingKey] = {
             thumbprint(members(jwk)): VerifyingKey.from_jwk(members(jwk)) for jwk in directory.hub.signing
         }
@@ -83,14 +88,28 @@ class Books:
             )
         return next((rules for rules in reversed(self._rules) if rules.agreement.in_force_from <= now), self._rules[0])
 
-    def find_signer(self, kid: KeyId, mailbox: MailboxId, at: Moment) -> VerifyingKey | None:
-        """Return the key *kid* if it could sign for *mailbox* at *at*, else ``None``."""
+    def find_signer(
+        self, kid: KeyId, mailbox: MailboxId, at: Moment, *, index: int | None = None, heirs: bool = False
+    ) -> VerifyingKey | None:
+        """Return the key *kid* if it could sign for *mailbox* at *at*, else ``None``; *index* as in ``was_good``.
+
+        *heirs*: also the key of an agency that took over, once the mailbox's own had ended.
+        """
         history = self.keys.get(kid)
-        if history is None or history.last.use != "sign" or not history.was_good(at):
+        if history is None or history.last.use != "sign" or not history.was_good(at, index):
             return None
-        if history.last.agency != agency_of(mailbox) or history.last.mailbox not in (None, mailbox):
+        agency = agency_of(mailbox)
+        if history.last.agency != agency:
+            inherits = heirs and self.index.is_same_or_successor(history.last.agency, agency, at)
+            if not inherits or history.last.mailbox is not None:
+                return None
+        elif history.last.mailbox not in (None, mailbox):
             return None
         return VerifyingKey.from_jwk(members(history.last.jwk))
+
+    def is_expired(self, now: Moment) -> bool:
+        """Answer whether the directory is past its date: whoever withholds a newer one could hide a stolen key."""
+        return self.directory.expires <= now
 
     def sealing_key(self, mailbox: MailboxId, now: Moment) -> SealingKey:
         """Return the key to seal to for *mailbox*: its own before its agency's, the newest first.

@@ -41,10 +41,21 @@ def make_parser() -> argparse.ArgumentParser:
     keys = commands.add_parser("keys", help="the agency's keys").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
-    rotate = add("rotate", "make new sealing keys where they are due, and destroy old ones", keys)
-    rotate.add_argument("--now", action="store_true", help="make new ones for every mailbox at once")
+    _add_keys(keys, add)
     add("check", "say whether this gateway could do its work now")
     return parser
+
+
+def _add_keys(keys: Any, add: Any) -> None:
+    add("list", "list the agency's keys as published", keys)
+    rotate = add("rotate", "make new sealing keys where they are due", keys)
+    rotate.add_argument("--now", action="store_true", help="make new ones for every mailbox at once")
+    rotate.add_argument("--signing", action="store_true", help="make the next signing key instead")
+    retire = add("retire", "publish that a key is used no more; what it signed stays good", keys)
+    retire.add_argument("kid", metavar="KID")
+    revoke = add("revoke", "publish that a key is somebody else's too", keys)
+    revoke.add_argument("kid", metavar="KID")
+    revoke.add_argument("--compromised-from", metavar="TIME", help="since when, as 2026-07-06T08:00:00Z (default: now)")
 
 
 def _add_init(init: argparse.ArgumentParser) -> None:
@@ -111,6 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from schemas.strict_json import MalformedError
 
     set_up_logs(options.home)
+    # Some commands have to have shown something before they may say that it was shown.
+    options.show = lambda printed: _print(printed, as_json=options.json)
+    shows = options.command == "inbox" and options.action == "open"
     try:
         printed = asyncio.run(_find_command(options)(options))
     except (GatewayError, MalformedError, KeysError) as error:
@@ -120,7 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    _print(printed, as_json=options.json)
+    if not shows:
+        options.show(printed)
     bad = [point for point in printed if isinstance(point, dict) and point.get("good") is False]
     return 1 if bad else 0
 
@@ -129,8 +144,16 @@ def _find_command(options: argparse.Namespace) -> Any:
     from adapters.gateway import commands, setup
 
     if options.command == "inbox":
-        by_action = {"list": commands.inbox_list, "show": commands.inbox_show, "destroy": commands.inbox_destroy}
+        by_action = {
+            "list": commands.inbox_list,
+            "show": commands.inbox_show,
+            "open": commands.inbox_open,
+            "destroy": commands.inbox_destroy,
+        }
         return by_action.get(options.action, commands.inbox_person)
+    if options.command == "keys":
+        by_action = {"list": commands.keys_list, "rotate": commands.keys_rotate}
+        return by_action.get(options.action, commands.keys_give_up)
     return {
         "init": setup.init,
         "run": commands.run,
@@ -139,20 +162,19 @@ def _find_command(options: argparse.Namespace) -> Any:
         "obligations": commands.obligations,
         "withdraw": commands.withdraw,
         "waive": commands.waive,
-        "keys": commands.rotate,
         "check": setup.check,
     }[options.command]
 
 
 def _print(printed: Any, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(printed, ensure_ascii=False))
+        print(json.dumps(printed, ensure_ascii=False), flush=True)
         return
     for one in printed if isinstance(printed, list) else [printed]:
         if isinstance(one, dict):
-            print("  ".join(f"{name}: {_show(value)}" for name, value in one.items()))
+            print("  ".join(f"{name}: {_show(value)}" for name, value in one.items()), flush=True)
         else:
-            print(one)
+            print(one, flush=True)
 
 
 def _show(value: Any) -> str:

@@ -11,13 +11,14 @@ import json
 from argparse import Namespace
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing
 from adapters.errors import GatewayError
 from adapters.folder import load_draft
-from adapters.gateway import errands, filing, incoming, outgoing
+from adapters.gateway import errands, filing, incoming, outgoing, rotation
 from adapters.gateway.agent import Agent, open_gateway
 from adapters.gateway.context import Gateway
 from adapters.gateway.receipting import receipt_by_person
@@ -97,48 +98,62 @@ async def inbox_show(options: Namespace) -> Printed:
 
 
 async def inbox_person(options: Namespace) -> Printed:
-    """Record what a named person did: opened (and show it), acknowledged, declined, or filed by hand."""
-    level: Any = _LEVELS[options.action]
-    shown: list[dict[str, Any]] = []
+    """Record what a named person did: acknowledged, declined, or filed by hand."""
     async with _open(options) as gateway:
         rows = [await _find(gateway, name, options.mailbox) for name in options.ids]
+        return [await _receipt(gateway, row, options) for row in rows]
+
+
+async def inbox_open(options: Namespace) -> Printed:
+    """Display messages to a named person, and only then say so: killed between the two, it was not opened."""
+    async with _open(options) as gateway:
+        rows = [await _find(gateway, name, options.mailbox) for name in options.ids]
+        options.show([_read(gateway, row) for row in rows])
         for row in rows:
-            content = filing.read_content(gateway, row) if options.action == "open" and row["content"] else None
-            if options.action == "open" and content is None:
-                raise GatewayError("inbox-empty", "its content is no longer here", "look in the record system")
+            await _receipt(gateway, row, options)
+        return []
 
-            async def work(tx: Transaction, row: Row = row) -> str:
-                receipt = await receipt_by_person(
-                    tx, gateway.keyring, row, level, actor=options.actor, role=options.role, now=gateway.clock(),
-                    seen=gateway.witness.receipt_view(), code=getattr(options, "code", None),
-                    record=getattr(options, "record", None),
-                )  # fmt: skip
-                if level == "filed":
-                    await tx.run(
-                        "set_incoming", envelope=row["envelope"], mailbox=row["mailbox"], state="filed", code=None,
-                        record=options.record,
-                    )  # fmt: skip
-                return receipt.id
 
-            receipt = await gateway.spool.write(work)
-            one: dict[str, Any] = {"envelope": row["envelope"], "mailbox": row["mailbox"], "receipt": receipt}
-            if content is not None:
-                one |= {
-                    "marks": list(content.marks),
-                    "classification": content.classification,
-                    "message": dict(content.message),
-                    "documents": [
-                        {"name": d.name, "type": d.type, "length": len(d.content)} for d in content.documents
-                    ],
-                }
-            shown.append(one)
-    return shown
+def _read(gateway: Gateway, row: Row) -> dict[str, Any]:
+    if row["state"] in {"rejected", "destroyed"} or row["content"] is None:
+        raise GatewayError("inbox-empty", "its content is no longer here", "look in the record system")
+    content = filing.read_content(gateway, row)
+    return {
+        "envelope": row["envelope"],
+        "mailbox": row["mailbox"],
+        "marks": list(content.marks),
+        "classification": content.classification,
+        "message": dict(content.message),
+        "documents": [{"name": d.name, "type": d.type, "length": len(d.content)} for d in content.documents],
+    }
+
+
+async def _receipt(gateway: Gateway, row: Row, options: Namespace) -> dict[str, Any]:
+    level: Any = _LEVELS[options.action]
+
+    async def work(tx: Transaction) -> str:
+        receipt = await receipt_by_person(
+            tx, gateway.keyring, row, level, actor=options.actor, role=options.role, now=gateway.clock(),
+            seen=gateway.witness.receipt_view(), code=getattr(options, "code", None),
+            record=getattr(options, "record", None),
+        )  # fmt: skip
+        if level == "filed":
+            await tx.run(
+                "set_incoming", envelope=row["envelope"], mailbox=row["mailbox"], state="filed", code=None,
+                record=options.record,
+            )  # fmt: skip
+        return receipt.id
+
+    receipt = await gateway.spool.write(work)
+    return {"envelope": row["envelope"], "mailbox": row["mailbox"], "receipt": receipt}
 
 
 async def inbox_destroy(options: Namespace) -> Printed:
     """Record that a named person destroyed what a withdrawal asked for."""
     async with _open(options) as gateway:
         row = await _find(gateway, options.ids[0], options.mailbox)
+        if row["state"] in {"rejected", "destroyed"}:
+            raise GatewayError("inbox-destroyed", "nothing of the delivery is here to destroy", "nothing is left to do")
         person = {"actor": keyed_digest(gateway.keyring.record_key, options.actor.strip()), "role": options.role}
         await gateway.spool.write(lambda tx: incoming.destroy(gateway, tx, row, **person))
         return {"envelope": row["envelope"], "state": "destroyed"}
@@ -192,11 +207,52 @@ async def waive(options: Namespace) -> Printed:
         return {"obligation": options.obligation, "state": "asked"}
 
 
-async def rotate(options: Namespace) -> Printed:
-    """Rotate the sealing keys that are due, or all."""
+async def keys_rotate(options: Namespace) -> Printed:
+    """Rotate the sealing keys that are due, or all, or the signing key."""
     async with _open(options) as gateway:
-        count = await errands.rotate_keys(gateway, force=options.now)
+        if options.signing:
+            return {"next": await rotation.rotate_signing(gateway), "until then": gateway.keyring.signing.kid}
+        count = await rotation.rotate_keys(gateway, force=options.now)
         return {"published": count, "held": len(gateway.keyring.opening_keys)}
+
+
+async def keys_give_up(options: Namespace) -> Printed:
+    """Publish that a key of the agency is retired or revoked."""
+    state: Any = "revoked" if options.action == "revoke" else "retired"
+    text = getattr(options, "compromised_from", None)
+    async with _open(options) as gateway:
+        await rotation.give_up(gateway, options.kid, state, _moment(text) if text else None)
+        return {"kid": options.kid, "state": state}
+
+
+async def keys_list(options: Namespace) -> Printed:
+    """List the agency's keys as published."""
+    async with _open(options) as gateway:
+        await gateway.partnership.refresh()
+        mine = set(gateway.keyring.kids())
+        found = [key for key in gateway.partnership.books.keys.values() if key.last.agency == gateway.config.agency]
+        return [
+            {"kid": key.kid, "use": key.last.use, "mailbox": key.last.mailbox or "", "state": key.last.state}
+            | {"expires": key.last.expires, "held": key.kid in mine}
+            for key in found
+        ]
+
+
+def _moment(text: str) -> int:
+    """Return the UTC milliseconds of an RFC 3339 instant such as ``2026-07-06T08:00:00Z``.
+
+    Raises:
+        GatewayError: ``keys-moment``.
+    """
+    try:
+        at: datetime | None = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise GatewayError(
+            "keys-moment", "a moment is a date and time with its offset", "write it as 2026-07-06T08:00:00Z"
+        )
+    return int(at.timestamp() * 1000)
 
 
 async def _find(gateway: Gateway, envelope: str, mailbox: str | None) -> Row:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from adapters.base import Document, Draft, check_names
-from adapters.errors import GatewayError
+from adapters.errors import GatewayError, NotYetError
 from adapters.gateway.books import Books
 from keys import jws, sealing
 from keys.digests import b64u, keyed_digest, opening, random_bytes, sha256_b64u
@@ -60,10 +60,17 @@ def compose(
     Raises:
         MalformedError: ``message-schema``, ``type-unknown``, ``json-*``, ``manifest-*``, ``header-*``, ``document-name``.
         GatewayError: ``draft-recipients``, ``draft-attachments``, ``recipient-unknown``, ``type-not-allowed``, …
-        NotYetError: ``recipient-key-missing``, ``agreement-missing``; it may succeed later.
+        NotYetError: ``recipient-key-missing``, ``agreement-missing``, ``directory-expired`` (unless it is urgent); it
+            may succeed later.
     """
     catalogue.validate(draft.type, draft.message)
     clear = catalogue.clear(draft.type, draft.message)
+    if books.is_expired(now) and not clear.urgent:
+        raise NotYetError(
+            "directory-expired",
+            "the directory has expired",
+            "ask the partnership's officers for the next; the draft waits",
+        )
     rules = books.rules_at(now)
     to = _find_recipients(draft, clear, books, rules, now)
     carried = _carry(draft, documents)

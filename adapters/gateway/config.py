@@ -77,6 +77,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     retry_seconds: Annotated[
         Seconds, Meta(description="The longest pause between two tries while the hub or a record system is away.")
     ] = 30.0
+    keep_days: Annotated[
+        int,
+        Meta(
+            ge=1, le=400, description="How long content stays in the spool once it is filed and nothing of it is owed."
+        ),
+    ] = 30
     log_level: Annotated[str, Meta(description="How much is logged: debug, info, warning or error.")] = "info"
     mailboxes: Annotated[tuple[MailboxConfig, ...], Meta(min_length=1, description="The mailboxes served.")]
     adapters: Annotated[

@@ -1,4 +1,4 @@
-"""What a gateway does beside carrying mail: seal again, take back, rotate keys, look who uses the agency's name.
+"""What a gateway does beside carrying mail: seal again, take back, look who uses the agency's name, forget.
 
 Source: protocol 2 (wraps), 6 (withdrawal) and 7 (keys).
 """
@@ -13,26 +13,30 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from adapters.errors import GatewayError, NotYetError
-from adapters.gateway.client import HubRefusedError
+from adapters.gateway.client import HubAwayError, HubRefusedError
 from adapters.gateway.compose import make_wraps
 from adapters.gateway.context import Gateway
-from adapters.gateway.keystore import save_keyring
-from adapters.gateway.spool import Row
-from adapters.gateway.statements import DAY, KEY_LIFE, Chain, make_statement
-from keys import jws, sealing
+from adapters.gateway.spool import Row, Transaction
+from adapters.gateway.watch import Watch, header_of
+from keys import jws
 from keys.digests import keyed_digest, new_id, sha256_b64u
 from keys.errors import KeysError
-from keys.keyring import HeldKey, Keyring
-from schemas.envelope import parse_header
+from schemas.envelope import DAY
 from schemas.statements import Person, Waiver, Withdrawal, parse_waiver
-from schemas.strict_json import dump
+from schemas.strict_json import MalformedError, dump
 
 _log = logging.getLogger("gateway.errands")
 BATCH: Final = 50
 
 
-async def run_chores(gateway: Gateway) -> int:
+class ChoreRefusedError(GatewayError):
+    """A chore that can never be done; its mailbox is told the code."""
+
+
+async def run_chores(gateway: Gateway, watch: Watch) -> int:
     """Do what is on the list; return how many were done.
+
+    What the hub refuses for good ends here, and the mailbox is told; anything else stays on the list.
 
     Raises:
         HubAwayError: the list stays.
@@ -43,39 +47,81 @@ async def run_chores(gateway: Gateway) -> int:
         if not gateway.pacer.is_ready(key):
             continue
         try:
-            await _CHORES[row["kind"]](gateway, row)
-        except HubRefusedError as error:
-            # The hub has judged it: repeating changes nothing.
-            _log.warning("the hub refused a %s: %s", row["kind"], error.code)
-        except NotYetError:
+            await _CHORES[row["kind"]](gateway, watch, row)
+        except HubAwayError:
             gateway.pacer.failed(key)
             raise
+        except (HubRefusedError, ChoreRefusedError) as error:
+            if isinstance(error, HubRefusedError) and error.status == 401:
+                _log.info("a %s waits: %s", row["kind"], error.code)
+                gateway.pacer.failed(key)
+                continue
+            await _end_chore(gateway, row, error)
+        except (GatewayError, KeysError, MalformedError) as error:
+            # A key that isn't there yet, or a hub that shows what doesn't hold: not the hub's judgement of this.
+            _log.warning("a %s waits: %s", row["kind"], error.code)
+            gateway.pacer.failed(key)
+            continue
         await gateway.spool.run("drop_chore", kind=row["kind"], ref=row["ref"])
+        gateway.pacer.worked(key)
         done += 1
     return done
 
 
-async def _reseal(gateway: Gateway, chore: Row) -> None:
+async def _end_chore(gateway: Gateway, chore: Row, error: GatewayError) -> None:
+    """Tell the mailbox that *chore* was refused: durable before the chore goes."""
+    details: Mapping[str, Any] = msgspec.json.decode(bytes(chore["details"]))
+    sent = await gateway.spool.one("find_sent", envelope=chore["ref"])
+    mailbox = details.get("mailbox") or (sent["mailbox"] if sent else None)
+    about = {"obligation": chore["ref"]} if chore["kind"] == "waive" else {"envelope": chore["ref"]}
+    said = {"chore": chore["kind"], **about, "code": error.code, "message": error.message, "hint": error.hint}
+    topic = f"chore:{chore['kind']}:{chore['ref']}:{sha256_b64u(bytes(chore['details']))}"
+    await gateway.spool.write(
+        partial(gateway.tell, code=f"{chore['kind']}-refused", topic=topic, mailbox=mailbox, details=said)
+    )
+    _log.warning("a %s was refused: %s", chore["kind"], error.code)
+
+
+async def _reseal(gateway: Gateway, watch: Watch, chore: Row) -> None:
     """Wrap the content key again for the recipients' current keys; same id, same body."""
+    del watch
     sent = await gateway.spool.one("find_sent", envelope=chore["ref"])
     if sent is None or sent["content_key"] is None:
-        return
-    await gateway.partnership.refresh()
-    header = parse_header(jws.parse(bytes(sent["header"]), jws.ENVELOPE).payload)
+        raise ChoreRefusedError("content-key-missing", "the content key is no longer here", "send the message again")
+    try:
+        await gateway.partnership.refresh()
+    except HubRefusedError as error:
+        raise NotYetError(error.code, error.message, error.hint) from error
+    header, books, now = header_of(sent), gateway.partnership.books, gateway.clock()
     content_key = gateway.spool.unlock(bytes(sent["content_key"]), header.id)
-    wraps = make_wraps(header, content_key, gateway.partnership.books, gateway.keyring, gateway.clock())
+    unopenable: Mapping[str, str] = msgspec.json.decode(bytes(chore["details"])).get("unopenable", {})
+    if any(books.sealing_key(mailbox, now).kid == kid for mailbox, kid in unopenable.items()):
+        raise ChoreRefusedError(
+            "recipient-key", "a recipient can't open what is sealed to its current key", "ask it to rotate its keys"
+        )
+    wraps = make_wraps(header, content_key, books, gateway.keyring, now)
     await gateway.client.put_wraps(header.id, wraps)
     await gateway.spool.run("set_wraps", envelope=header.id, wraps=wraps)
 
 
-async def _withdraw(gateway: Gateway, chore: Row) -> None:
+async def _withdraw(gateway: Gateway, watch: Watch, chore: Row) -> None:
     details: Mapping[str, Any] = msgspec.json.decode(bytes(chore["details"]))
-    state = await gateway.client.withdraw(chore["ref"], details["jws"].encode())
-    await gateway.spool.run("set_withdrawn", envelope=chore["ref"])
-    _log.info("withdrawal: %s", state)
+    said = await gateway.client.withdraw(chore["ref"], details["jws"].encode())
+    # Who had collected it has it until they say that they destroyed it.
+    state = await gateway.client.envelope_state(chore["ref"]) or {"deliveries": ()}
+    gone = frozenset(str(one["mailbox"]) for one in state["deliveries"] if one["state"] == "gone")
+
+    async def work(tx: Transaction) -> None:
+        sent = await tx.one("find_sent", envelope=chore["ref"])
+        if sent is not None and await tx.run("set_withdrawn", envelope=chore["ref"]):
+            await watch.take_back(tx, header_of(sent), gone, gateway.clock(), gateway.partnership.books.index)
+
+    await gateway.spool.write(work)
+    _log.info("withdrawal: %s", said)
 
 
-async def _waive(gateway: Gateway, chore: Row) -> None:
+async def _waive(gateway: Gateway, watch: Watch, chore: Row) -> None:
+    del watch
     details: Mapping[str, Any] = msgspec.json.decode(bytes(chore["details"]))
     await gateway.client.waive(chore["ref"], details["jws"].encode())
 
@@ -97,7 +143,9 @@ async def ask_withdrawal(gateway: Gateway, envelope: str, reason: str) -> None:
         v=1, id=new_id(now), envelope=envelope, mailbox=sent["mailbox"], reason=reason, at=now, ask=True
     )
     signed = gateway.keyring.signing.sign(dump(statement), jws.WITHDRAWAL).decode()
-    await gateway.spool.run("add_chore", kind="withdraw", ref=envelope, details=dump({"jws": signed}))
+    await gateway.spool.run(
+        "add_chore", kind="withdraw", ref=envelope, details=dump({"jws": signed, "mailbox": sent["mailbox"]})
+    )
 
 
 class Confirmed(NamedTuple):
@@ -135,60 +183,9 @@ async def ask_waiver(
     payload = dump(statement)
     parse_waiver(payload)
     signed = gateway.keyring.signing.sign(payload, jws.WAIVER).decode()
-    await gateway.spool.run("add_chore", kind="waive", ref=obligation, details=dump({"jws": signed}))
-
-
-async def rotate_keys(gateway: Gateway, *, force: bool = False) -> int:
-    """Make and publish new sealing keys where the newest is 30 days old (or at once); destroy those past their time.
-
-    The new key is stored before it is published, or mail sealed to it could never be opened.  It begins a day later:
-    the hub lets no key be used sooner without an officer.
-
-    Raises:
-        GatewayError: ``identity-missing``; the identity key isn't here.
-        HubAwayError: the key is kept, and published at the next try.
-    """
-    now = gateway.clock()
-    keyring = gateway.keyring
-    made = _rotate(keyring, now, force=force)
-    destroyed = keyring.destroy(now)
-    if made or destroyed:
-        save_keyring(keyring, gateway.home, gateway.passphrase)
-    waiting = await _unpublished(gateway)
-    for held in waiting:
-        await _publish(gateway, held)
-    return len(waiting)
-
-
-def _rotate(keyring: Keyring, now: int, *, force: bool) -> tuple[HeldKey, ...]:
-    if not force:
-        return keyring.rotate(now)
-    return tuple(keyring.add_opening_key(box, now) for box in {held.mailbox for held in keyring.opening_keys.values()})
-
-
-async def _unpublished(gateway: Gateway) -> list[HeldKey]:
-    await gateway.partnership.refresh()
-    known = gateway.partnership.books.keys
-    return [held for kid, held in gateway.keyring.opening_keys.items() if kid not in known]
-
-
-async def _publish(gateway: Gateway, held: HeldKey) -> None:
-    keyring, now = gateway.keyring, gateway.clock()
-    if keyring.identity is None:
-        raise GatewayError(
-            "identity-missing",
-            "the agency's identity key is not in this key file",
-            "rotate where the identity key is kept",
-        )
-    ek, wk = await gateway.client.challenge(held.key.public.jwk)
-    secret = sealing.unwrap(ek, wk, held.key, envelope_id="key-proof", sender="hub", mailbox=gateway.config.agency)
-    chain = Chain.after(gateway.partnership.books, gateway.config.agency)
-    statement = make_statement(
-        keyring, chain, use="seal", jwk=held.key.public.jwk, mailbox=held.mailbox, now=now, not_before=now + DAY,
-        expires=min(held.destroy_at, now + KEY_LIFE["seal"]), proof=sha256_b64u(secret),
-    )  # fmt: skip
-    await gateway.client.publish_key(statement)
-    await gateway.partnership.refresh()
+    await gateway.spool.run(
+        "add_chore", kind="waive", ref=obligation, details=dump({"jws": signed, "mailbox": mailbox})
+    )
 
 
 async def refresh(gateway: Gateway) -> None:
@@ -213,3 +210,25 @@ async def refresh(gateway: Gateway) -> None:
         tell = partial(gateway.tell, code="key-unknown", topic=f"key:{kid}", details={"kid": kid})
         if await gateway.spool.write(tell):
             _log.error("a key that was not made here is published in this agency's name")
+
+
+async def warn_of_expired(gateway: Gateway) -> None:
+    """Alarm once for each directory that has expired: only urgent drafts are sealed under it."""
+    books = gateway.partnership.books
+    if not books.is_expired(gateway.clock()):
+        return
+    version = books.directory.version
+    details = {"version": version, "expired_at": books.directory.expires}
+    tell = partial(gateway.tell, code="directory-expired", topic=f"directory-expired:{version}", details=details)
+    if await gateway.spool.write(tell):
+        _log.error("the directory has expired: only urgent messages are sent until there is a new one")
+
+
+async def sweep(gateway: Gateway) -> int:
+    """Drop content that was filed and of which nothing is owed any more, ``keep_days`` afterwards; return how much."""
+    before = gateway.clock() - gateway.config.keep_days * DAY
+
+    async def work(tx: Transaction) -> int:
+        return await tx.run("sweep_inbox", before=before) + await tx.run("sweep_outbox", before=before)
+
+    return await gateway.spool.write(work)

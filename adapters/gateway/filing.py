@@ -16,13 +16,14 @@ from adapters.errors import place_of
 from adapters.gateway.context import Gateway
 from adapters.gateway.receipting import add_receipt
 from adapters.gateway.spool import Row, Transaction
-from adapters.gateway.watch import Watch
+from adapters.gateway.watch import Watch, header_of
 from keys import jws
 from keys.digests import keyed_digest
 from schemas.receipt import Receipt, parse_receipt
 
 _log = logging.getLogger("gateway.filing")
 BATCH: Final = 100
+KEY_CODES: Final = frozenset({"key-not-active", "key-unknown"})
 
 
 async def file_collected(gateway: Gateway) -> int:
@@ -131,13 +132,17 @@ async def _take_receipt_outcome(gateway: Gateway, watch: Watch, row: Row, outcom
         async def work(tx: Transaction) -> None:
             await tx.run("set_receipt", id=row["id"], state="taken", code=None)
             incoming = await tx.one("find_incoming", envelope=row["envelope"], mailbox=row["mailbox"])
-            if incoming is not None:
+            if incoming is not None and receipt.mode == "destroyed" and incoming["header"] is not None:
+                index, gone = gateway.partnership.books.index, frozenset({receipt.mailbox})
+                await watch.take_back(tx, header_of(incoming), gone, gateway.clock(), index)
+            elif incoming is not None:
                 await watch.see_receipt(tx, receipt, gateway.clock(), incoming["thread"])
 
         await gateway.spool.write(work)
         return True
     code = str(outcome.get("problem", {}).get("code", "hub-answer"))
-    if status >= 500 or status in {401, 408, 425, 429}:
+    old_key = jws.parse(bytes(row["jws"]), jws.RECEIPT).kid != gateway.keyring.signing.kid
+    if status >= 500 or status in {401, 408, 425, 429} or (code in KEY_CODES and not old_key):
         _log.info("receipts wait: %s", code)
         return None
     _log.warning("a receipt was refused: %s", code)
@@ -147,12 +152,13 @@ async def _take_receipt_outcome(gateway: Gateway, watch: Watch, row: Row, outcom
 
 async def _set_receipt_refused(gateway: Gateway, tx: Transaction, row: Row, receipt: Receipt, code: str) -> None:
     await tx.run("set_receipt", id=row["id"], state="refused", code=code)
-    if code != "receipt-previous" or receipt.previous is None:
+    if code not in KEY_CODES and (code != "receipt-previous" or receipt.previous is None):
         return
     # Its predecessor never reached the hub (a spool restored from a backup, or that one was refused): say it again,
-    # after what the hub has taken; if it doesn't know that one either, as the first of a new chain.
+    # after what the hub has taken; if it doesn't know that one either, as the first of a new chain.  Or it was signed
+    # with the key before this one: the same again with this one.
     taken = await tx.one("last_taken", envelope=receipt.envelope, mailbox=receipt.mailbox)
-    again = taken is not None and taken["sha256"] != receipt.previous
+    again = taken is not None and (code in KEY_CODES or taken["sha256"] != receipt.previous)
     more = {
         name: value
         for name in ("code", "mode", "record", "actor", "role")

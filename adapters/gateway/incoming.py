@@ -9,30 +9,35 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from adapters.errors import GatewayError, NotYetError
-from adapters.gateway.client import decode_body
+from adapters.gateway.client import HubRefusedError, decode_body
 from adapters.gateway.context import Gateway
 from adapters.gateway.opening import Arrived, Opened, RejectedError, open_delivery
+from adapters.gateway.proving import note_accepted
 from adapters.gateway.receipting import add_receipt
-from adapters.gateway.spool import Transaction
-from adapters.gateway.watch import Watch, topic_of_notice
+from adapters.gateway.spool import Row, Transaction
+from adapters.gateway.watch import Watch, header_of, topic_of_notice
 from keys import jws
 from keys.digests import sha256_b64u
 from keys.errors import KeysError
-from schemas.envelope import Header, parse_header
-from schemas.identifiers import MailboxId, Moment, is_id
+from keys.jws import VerifyingKey
+from schemas.envelope import Header, parse_header, parse_wraps
+from schemas.identifiers import KeyId, MailboxId, Moment, is_id
 from schemas.receipt import Receipt, parse_receipt
 from schemas.statements import Notice, parse_notice, parse_waiver
 from schemas.strict_json import MalformedError, dump
 
 _log = logging.getLogger("gateway.incoming")
-# What an old copy of the signed documents can cause: they are fetched again before anybody is blamed.
 MAX_PAGE_BYTES: Final = 64 * 1024 * 1024
+# What an old copy of the signed documents can cause: they are fetched again before anybody is blamed.
 STALE: Final = frozenset({"sender-key", "acceptance", "wraps", "manifest"})
+# What new wraps cure.
+UNOPENABLE: Final = frozenset({"opening-key", "unwrap"})
 
 Work = Callable[[Transaction], Awaitable[None]]
 
@@ -77,7 +82,13 @@ async def _nothing(_: Transaction) -> None:
 
 
 async def _prepare(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: Mapping[str, Any]) -> Work:
-    """Return what to do about *entry* inside the page's transaction; network and verification happen here."""
+    """Return what to do about *entry* inside the page's transaction; network and verification happen here.
+
+    A delivery ends in the spool, in a receipt `rejected`, or in ``NotYetError``, and is then tried again.
+
+    Raises:
+        NotYetError: the hub is away, or what it shows now does not hold.
+    """
     kind = entry["kind"]
     try:
         if kind == "delivery":
@@ -85,30 +96,64 @@ async def _prepare(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: Ma
         if kind == "receipt":
             return await _receipt(gateway, watch, entry)
         if kind == "notice":
-            return _notice(gateway, watch, mailbox, entry)
+            return await _notice(gateway, mailbox, entry)
         if kind == "waiver":
-            return _waiver(gateway, watch, entry)
+            return await _waiver(gateway, watch, entry)
     except NotYetError:
         raise
     except (KeysError, MalformedError, GatewayError) as error:
-        # A statement that nobody can be held to changes nothing here; the page goes on without it.
-        _log.warning("a %s in the feed was left out: %s", kind, error.code)
+        _log.warning("a %s in the feed does not verify: %s", kind, error.code)
+        if kind == "delivery":
+            raise NotYetError("delivery-waits", "a delivery can't be judged now", "the gateway asks again") from error
+        # A statement that nobody can be held to changes nothing here, but for this word of it.
+        details = {"kind": kind, "reason": error.code, "seq": entry["seq"]}
+        topic = f"left-out:{mailbox}:{entry['seq']}"
+        return partial(_leave_out, gateway, mailbox, topic, details)
     return _nothing
+
+
+async def _leave_out(
+    gateway: Gateway, mailbox: MailboxId, topic: str, details: Mapping[str, object], tx: Transaction
+) -> None:
+    await gateway.tell(tx, "statement-left-out", topic, mailbox=mailbox, details=details)
+
+
+async def _refresh(gateway: Gateway) -> None:
+    """Look at the signed documents again.
+
+    Raises:
+        NotYetError: the hub is away, or what it shows does not hold: nothing can be judged by it.
+    """
+    try:
+        await gateway.partnership.refresh()
+    except NotYetError:
+        raise
+    except (GatewayError, KeysError, MalformedError) as error:
+        raise NotYetError(error.code, "the signed documents can't be verified now", "see the log") from error
+
+
+async def _find_signer(gateway: Gateway, kid: KeyId, mailbox: MailboxId, at: Moment) -> VerifyingKey | None:
+    """Return the key with which *mailbox*, or who took over from it, could speak at *at*; asked for if unknown."""
+    signer = gateway.partnership.books.find_signer(kid, mailbox, at, heirs=True)
+    if signer is None:
+        await _refresh(gateway)
+        signer = gateway.partnership.books.find_signer(kid, mailbox, at, heirs=True)
+    return signer
 
 
 async def _delivery(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: Mapping[str, Any]) -> Work:
     envelope = str(entry["envelope"])
+    if not is_id(envelope):
+        raise NotYetError("hub-answer", "a delivery in the feed has no id", "tell the partnership's officers")
     known = await gateway.spool.one("find_incoming", envelope=envelope, mailbox=mailbox)
     if known is not None and known["state"] != "rejected":
         return _nothing  # a feed that was rewound: nothing is filed twice
-    if entry.get("state") != "present" or not is_id(envelope):
-        return _nothing
-    body = decode_body(entry)
-    if body is None:
-        body = await gateway.client.body(envelope, int(entry["length"]))
+    if entry.get("state") != "present":
+        return _nothing  # withdrawn or deleted: its tombstone says so
     arrived = Arrived(
-        mailbox=mailbox, seq=int(entry["seq"]), header=str(entry["header"]).encode(),
-        wraps=str(entry["wraps"]).encode(), acceptance=str(entry["acceptance"]).encode(), body=body,
+        mailbox=mailbox, seq=int(entry["seq"]), header=str(entry["header"]).encode(errors="replace"),
+        wraps=str(entry["wraps"]).encode(errors="replace"), acceptance=str(entry["acceptance"]).encode(errors="replace"),
+        body=await _get_body(gateway, envelope, entry),
     )  # fmt: skip
     try:
         opened = await _open(gateway, arrived)
@@ -117,6 +162,20 @@ async def _delivery(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: M
     except RejectedError as error:
         return await _reject(gateway, arrived, envelope, error.code)
     return lambda tx: _keep(gateway, watch, tx, opened)
+
+
+async def _get_body(gateway: Gateway, envelope: str, entry: Mapping[str, Any]) -> bytes:
+    try:
+        body = decode_body(entry)
+    except KeysError:
+        return b""  # of the wrong length then, which is what its receipt says
+    if body is not None:
+        return body
+    try:
+        return await gateway.client.body(envelope, int(entry["length"]))
+    except HubRefusedError as error:
+        # Withdrawn a moment ago, perhaps: the feed says so when it is read again.
+        raise NotYetError("body-waits", "the hub doesn't hand over a body", "the gateway asks again") from error
 
 
 async def _open(gateway: Gateway, arrived: Arrived) -> Opened:
@@ -130,7 +189,7 @@ async def _open(gateway: Gateway, arrived: Arrived) -> Opened:
             if again or error.code not in STALE:
                 raise
         # Perhaps the sender enrolled, or changed a key, since we last looked: ask before blaming anybody.
-        await gateway.partnership.refresh()
+        await _refresh(gateway)
     raise AssertionError("unreachable")
 
 
@@ -152,6 +211,7 @@ async def _keep(gateway: Gateway, watch: Watch, tx: Transaction, opened: Opened)
         seen=gateway.witness.receipt_view(),
     )  # fmt: skip
     await watch.see_envelope(tx, header, opened.acceptance.at, gateway.partnership.books)
+    await note_accepted(tx, header, jws.parse(opened.header_jws, jws.ENVELOPE).kid, opened.acceptance)
 
 
 async def _reject(gateway: Gateway, arrived: Arrived, envelope: str, code: str) -> Work:
@@ -183,17 +243,14 @@ async def _receipt(gateway: Gateway, watch: Watch, entry: Mapping[str, Any]) -> 
     unverified = jws.parse(compact, jws.RECEIPT)
     receipt = parse_receipt(unverified.payload)
     at = int(entry["at"])
-    signer = gateway.partnership.books.find_signer(unverified.kid, receipt.mailbox, at)
-    if signer is None:
-        await gateway.partnership.refresh()
-        signer = gateway.partnership.books.find_signer(unverified.kid, receipt.mailbox, at)
+    signer = await _find_signer(gateway, unverified.kid, receipt.mailbox, at)
     if signer is None:
         raise GatewayError("receipt-signer", "a receipt is by a key that isn't its mailbox's")
     jws.check(unverified, signer)
-    return lambda tx: _hear(watch, tx, receipt, compact, at)
+    return lambda tx: _hear(gateway, watch, tx, receipt, compact, at)
 
 
-async def _hear(watch: Watch, tx: Transaction, receipt: Receipt, compact: bytes, at: Moment) -> None:
+async def _hear(gateway: Gateway, watch: Watch, tx: Transaction, receipt: Receipt, compact: bytes, at: Moment) -> None:
     sent = await tx.one("find_sent", envelope=receipt.envelope)
     added = await tx.run(
         "add_heard", id=receipt.id, envelope=receipt.envelope, mailbox=receipt.mailbox, level=receipt.level,
@@ -201,8 +258,14 @@ async def _hear(watch: Watch, tx: Transaction, receipt: Receipt, compact: bytes,
     )  # fmt: skip
     if not added or sent is None:
         return
-    await watch.see_receipt(tx, receipt, at, sent["thread"])
-    header = parse_header(jws.parse(bytes(sent["header"]), jws.ENVELOPE).payload)
+    header = header_of(sent)
+    if receipt.mode == "destroyed":
+        await watch.take_back(tx, header, frozenset({receipt.mailbox}), at, gateway.partnership.books.index)
+    else:
+        await watch.see_receipt(tx, receipt, at, header.thread)
+    if receipt.level == "rejected" and receipt.code in UNOPENABLE:
+        # Its key was destroyed before it could collect: the same body can be wrapped for the next one.
+        await _ask_for_reseal(tx, sent, header, receipt.mailbox)
     heard = await tx.all("heard_of", envelope=receipt.envelope)
     cleared = {row["mailbox"] for row in heard if row["level"] in {"filed", "acknowledged"}}
     if cleared.issuperset(header.to):
@@ -210,16 +273,22 @@ async def _hear(watch: Watch, tx: Transaction, receipt: Receipt, compact: bytes,
         await tx.run("forget_content_key", envelope=receipt.envelope)
 
 
-def _notice(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: Mapping[str, Any]) -> Work:
+async def _ask_for_reseal(tx: Transaction, sent: Row, header: Header, mailbox: MailboxId) -> None:
+    wraps = parse_wraps(jws.parse(bytes(sent["wraps"]), jws.WRAPS).payload, header).wraps if sent["wraps"] else ()
+    kids = {wrap.mailbox: wrap.kid for wrap in wraps if wrap.mailbox == mailbox}
+    await tx.run("add_chore", kind="reseal", ref=header.id, details=dump({"unopenable": kids}))
+
+
+async def _notice(gateway: Gateway, mailbox: MailboxId, entry: Mapping[str, Any]) -> Work:
     unverified = jws.parse(str(entry["jws"]).encode(), jws.NOTICE)
+    if unverified.kid not in gateway.partnership.books.hub_keys:
+        await _refresh(gateway)
     jws.check(unverified, gateway.partnership.books.hub_key(unverified.kid))
     notice = parse_notice(unverified.payload)
-    return lambda tx: _take_notice(gateway, watch, tx, mailbox, notice, int(entry["at"]))
+    return lambda tx: _take_notice(gateway, tx, mailbox, notice, int(entry["at"]))
 
 
-async def _take_notice(
-    gateway: Gateway, watch: Watch, tx: Transaction, mailbox: MailboxId, notice: Notice, at: Moment
-) -> None:
+async def _take_notice(gateway: Gateway, tx: Transaction, mailbox: MailboxId, notice: Notice, at: Moment) -> None:
     details = {
         name: value
         for name, value in msgspec.to_builtins(notice).items()
@@ -234,15 +303,12 @@ async def _take_notice(
     if notice.notice == "reseal-needed":
         await tx.run("add_chore", kind="reseal", ref=notice.envelope, details=b"{}")
     elif notice.notice == "withdrawn":
-        await _answer_withdrawal(gateway, watch, tx, mailbox, notice)
+        await _answer_withdrawal(gateway, tx, mailbox, notice)
 
 
-async def _answer_withdrawal(
-    gateway: Gateway, watch: Watch, tx: Transaction, mailbox: MailboxId, notice: Notice
-) -> None:
+async def _answer_withdrawal(gateway: Gateway, tx: Transaction, mailbox: MailboxId, notice: Notice) -> None:
     """Destroy what only the gateway holds and say so; what is in a record system is for a person there to answer."""
     row = await tx.one("find_incoming", envelope=notice.envelope, mailbox=mailbox)
-    await watch.see_withdrawal(tx, str(notice.envelope), str(notice.thread), gateway.clock())
     if row is None or row["state"] in {"rejected", "destroyed"}:
         return
     if row["state"] == "filed":
@@ -267,10 +333,10 @@ async def destroy(gateway: Gateway, tx: Transaction, row: Mapping[str, Any], **p
     )  # fmt: skip
 
 
-def _waiver(gateway: Gateway, watch: Watch, entry: Mapping[str, Any]) -> Work:
+async def _waiver(gateway: Gateway, watch: Watch, entry: Mapping[str, Any]) -> Work:
     unverified = jws.parse(str(entry["jws"]).encode(), jws.WAIVER)
     waiver = parse_waiver(unverified.payload)
-    signer = gateway.partnership.books.find_signer(unverified.kid, waiver.mailbox, int(entry["at"]))
+    signer = await _find_signer(gateway, unverified.kid, waiver.mailbox, int(entry["at"]))
     if signer is None:
         raise GatewayError("waiver-signer", "a waiver is by a key that isn't its mailbox's")
     jws.check(unverified, signer)

@@ -105,7 +105,7 @@ def read_header(arrived: Arrived, books: Books) -> tuple[Header, Acceptance]:
     expected = (header.id, sha256_b64u(arrived.header), header.sealed.sha256)
     if (acceptance.id, acceptance.header_sha256, acceptance.sealed_sha256) != expected:
         raise RejectedError("acceptance")
-    signer = books.find_signer(unverified.kid, header.from_, acceptance.at)
+    signer = books.find_signer(unverified.kid, header.from_, acceptance.at, index=acceptance.index)
     if signer is None:
         raise RejectedError("sender-key")
     with _failing_as("header-signature"):
@@ -120,7 +120,7 @@ def open_delivery(arrived: Arrived, *, books: Books, catalogue: Catalogue, keyri
         RejectedError: with the code of the first check that failed.
     """
     header, acceptance = read_header(arrived, books)
-    wrap = _find_wrap(arrived, header, books, now)
+    wrap = _find_wrap(arrived, header, acceptance, books, now)
     if len(arrived.body) != header.sealed.length:
         raise RejectedError("body-length")
     if not same(sha256_b64u(arrived.body).encode(), header.sealed.sha256.encode()):
@@ -136,7 +136,7 @@ def open_delivery(arrived: Arrived, *, books: Books, catalogue: Catalogue, keyri
         manifest_jws, rest = sealing.open_sealed(arrived.body, content_key, header.id)
     except KeysError as error:
         raise RejectedError(error.code) from error
-    manifest = _read_manifest(manifest_jws, arrived, header, books, acceptance.at)
+    manifest = _read_manifest(manifest_jws, arrived, header, books, acceptance)
     with _failing_as("document-lengths"):
         contents = sealing.split_documents(rest, [document.length for document in manifest.documents])
     if any(sha256_b64u(content) != one.sha256 for content, one in zip(contents, manifest.documents, strict=True)):
@@ -153,12 +153,12 @@ def open_delivery(arrived: Arrived, *, books: Books, catalogue: Catalogue, keyri
     )  # fmt: skip
 
 
-def _find_wrap(arrived: Arrived, header: Header, books: Books, now: Moment) -> Wrap:
+def _find_wrap(arrived: Arrived, header: Header, acceptance: Acceptance, books: Books, now: Moment) -> Wrap:
     with _failing_as("wraps"):
         unverified = jws.parse(arrived.wraps, jws.WRAPS)
         # Wraps may be newer than the header: a key that is good now may sign them.
-        signer = books.find_signer(unverified.kid, header.from_, now)
-        signer = signer or books.find_signer(unverified.kid, header.from_, header.sent)
+        signer = books.find_signer(unverified.kid, header.from_, now, heirs=True)
+        signer = signer or books.find_signer(unverified.kid, header.from_, acceptance.at, index=acceptance.index)
         if signer is None:
             raise RejectedError("wraps")
         jws.check(unverified, signer)
@@ -169,10 +169,12 @@ def _find_wrap(arrived: Arrived, header: Header, books: Books, now: Moment) -> W
     raise RejectedError("wraps")
 
 
-def _read_manifest(manifest_jws: bytes, arrived: Arrived, header: Header, books: Books, at: Moment) -> Manifest:
+def _read_manifest(
+    manifest_jws: bytes, arrived: Arrived, header: Header, books: Books, acceptance: Acceptance
+) -> Manifest:
     with _failing_as("manifest"):
         unverified = jws.parse(manifest_jws, jws.MANIFEST)
-        signer = books.find_signer(unverified.kid, header.from_, at)
+        signer = books.find_signer(unverified.kid, header.from_, acceptance.at, index=acceptance.index)
         if signer is None:
             raise RejectedError("manifest")
         jws.check(unverified, signer)

@@ -16,9 +16,10 @@ import msgspec
 
 from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing, Spooled
 from adapters.errors import GatewayError, NotYetError, place_of
-from adapters.gateway.client import MAX_BATCH, MAX_BATCH_BYTES
+from adapters.gateway.client import MAX_BATCH, MAX_BATCH_BYTES, HubRefusedError
 from adapters.gateway.compose import Composed, compose
 from adapters.gateway.context import Gateway
+from adapters.gateway.proving import note_accepted
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import Watch
 from keys import jws
@@ -32,6 +33,8 @@ from schemas.strict_json import MalformedError, dump
 _log = logging.getLogger("gateway.outgoing")
 # What another look at the signed documents can cure; the refused id is unused and is used again.
 STALE: Final = frozenset({"agreement-outdated", "directory-outdated", "recipient-key", "key-not-active", "key-unknown"})
+# What the hub may say of an envelope that it took before, and whose answer was lost.
+JUDGED_BEFORE: Final = STALE | {"envelope-id-reused"}
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -118,6 +121,13 @@ async def _set_sealed(gateway: Gateway, tx: Transaction, *, envelope: EnvelopeId
         "set_sealed", envelope=envelope, header=composed.header, wraps=composed.wraps, body=composed.body,
         content_key=gateway.spool.lock(composed.content_key, envelope),
     )  # fmt: skip
+    if gateway.partnership.books.is_expired(gateway.clock()):
+        _log.warning("an urgent envelope was sealed under a directory that has expired")
+        shown = composed.shown
+        await gateway.tell(
+            tx, "sealed-under-expired", f"expired:{envelope}", mailbox=shown.from_,
+            details={"envelope": envelope, "thread": shown.thread, "type": shown.type},
+        )  # fmt: skip
 
 
 async def seal_drafts(gateway: Gateway) -> None:
@@ -185,6 +195,8 @@ async def _take_outcome(gateway: Gateway, watch: Watch, row: Row, outcome: Mappi
         return True
     problem = outcome.get("problem", {})
     code = str(problem.get("code", "hub-answer"))
+    if code in JUDGED_BEFORE and (lost := await _find_answer(gateway, row)) is not None:
+        return await _take_outcome(gateway, watch, row, {"status": 200, "acceptance": lost})
     if status >= 500 or status in {401, 408, 425, 429} or code in STALE:
         if code in STALE:
             await _redraft(gateway, row)
@@ -195,6 +207,19 @@ async def _take_outcome(gateway: Gateway, watch: Watch, row: Row, outcome: Mappi
     detail, hint = str(problem.get("detail", "the hub refused it")), str(problem.get("hint", ""))
     await refuse(gateway, row, {"code": code, "message": detail, "hint": hint})
     return False
+
+
+async def _find_answer(gateway: Gateway, row: Row) -> str | None:
+    """Return the acceptance whose answer was lost, if the hub has accepted the envelope before it refused it.
+
+    Raises:
+        NotYetError: the hub is away; the same is asked again.
+    """
+    try:
+        state = await gateway.client.envelope_state(row["envelope"])
+    except HubRefusedError:
+        return None
+    return str(state["acceptance"]) if state and "acceptance" in state else None
 
 
 async def _redraft(gateway: Gateway, row: Row) -> None:
@@ -231,9 +256,12 @@ def check_acceptance(gateway: Gateway, row: Row, compact: bytes) -> Acceptance:
 async def _accept(gateway: Gateway, watch: Watch, row: Row, compact: bytes, acceptance: Acceptance) -> None:
     header = parse_header(jws.parse(bytes(row["header"]), jws.ENVELOPE).payload)
 
+    kid = jws.parse(bytes(row["header"]), jws.ENVELOPE).kid
+
     async def work(tx: Transaction) -> None:
         if await tx.run("set_accepted", envelope=row["envelope"], acceptance=compact):
             await watch.see_envelope(tx, header, acceptance.at, gateway.partnership.books)
+            await note_accepted(tx, header, kid, acceptance)
 
     await gateway.spool.write(work)
 

@@ -41,6 +41,8 @@ class Held(Struct, frozen=True, kw_only=True):
     officers: tuple[Officers, ...]
     agreements: tuple[Version, ...] = ()
     stated: tuple[trust.Stated, ...] = ()
+    # Spools of before statements were asked for from the beginning have only the newest about each key.
+    whole: bool = False
 
 
 class Partnership:
@@ -129,34 +131,37 @@ class Partnership:
         return held
 
     async def _refresh_keys(self, held: Held, directory: Directory) -> Held:
-        listing = await self._list_keys()
-        good, wrong = trust.verify_statements(listing, directory, {one.sha256: one for one in held.stated})
+        before = held.stated if held.whole else ()
+        new = await self._list_keys(max((one.listed.index + 1 for one in before), default=0))
+        listing = [*(one.listed for one in before), *new]
+        good, wrong = trust.verify_statements(listing, directory, {one.sha256: one for one in before})
         for code in wrong:
             _log.warning("a key statement was left out: %s", code)
-        stated = []
+        stated, tree = [], self._witness.tree()
         for one in good:
-            proved = one.proved or await self._witness.prove(one)
+            proved = one.proved or await self._witness.prove(one, tree)
             stated.append(msgspec.structs.replace(one, proved=proved))
-        return msgspec.structs.replace(held, stated=tuple(stated))
+        return msgspec.structs.replace(held, stated=tuple(stated), whole=True)
 
-    async def _list_keys(self) -> list[trust.Listed]:
+    async def _list_keys(self, after: int) -> list[trust.Listed]:
+        """Return every key statement from the log's index *after* on: old signatures are judged by old statements."""
         listing: list[trust.Listed] = []
-        after: str | None = None
         while True:
-            path = "/v1/keys" if after is None else f"/v1/keys?after={int(after)}"
-            page: dict[str, Any] = (await self._client.fetch(path)).json()
+            page: dict[str, Any] = (await self._client.fetch(f"/v1/keys?all=true&after={after}")).json()
             listing += [
-                trust.Listed(jws=str(text), index=int(index), usable_from=int(usable))
-                for text, index, usable in zip(page["keys"], page["indexes"], page["usable_from"], strict=True)
+                trust.Listed(jws=str(text), index=int(index), usable_from=int(usable), at=int(at))
+                for text, index, usable, at in zip(
+                    page["keys"], page["indexes"], page["usable_from"], page["at"], strict=True
+                )
             ]
             if page.get("next") is None:
                 return listing
-            after = str(page["next"])
+            after = int(page["next"])
 
 
 def _peek(document: bytes, typ: str) -> tuple[int, str]:
     """Return version and digest that *document* claims; not verified."""
-    payload = jws.parse(trust.split_document(document)[0], typ).payload
+    payload = trust.payload_of(document, typ)
     return int(msgspec.json.decode(payload)["version"]), trust.payload_sha256(document, typ)
 
 
@@ -176,9 +181,9 @@ def _directory(held: Held) -> Directory:
 # Verified documents are parsed again whenever a key is added; they are long, and don't change.
 @lru_cache(maxsize=4)
 def _parse_directory(document: str) -> Directory:
-    return parse_directory(jws.parse(trust.split_document(document.encode())[0], jws.DIRECTORY).payload)
+    return parse_directory(trust.payload_of(document.encode(), jws.DIRECTORY))
 
 
 @lru_cache(maxsize=16)
 def _agreement(document: str) -> Agreement:
-    return parse_agreement(jws.parse(trust.split_document(document.encode())[0], jws.AGREEMENT).payload)
+    return parse_agreement(trust.payload_of(document.encode(), jws.AGREEMENT))

@@ -83,19 +83,25 @@ async def receipt_by_person(
     """
     if not actor.strip() or not role:
         raise GatewayError("receipt-person", "a person's receipt needs their name and role", "give --actor and --role")
-    if row["state"] == "rejected":
+    current = await tx.one("find_incoming", envelope=row["envelope"], mailbox=row["mailbox"])
+    state = current["state"] if current else "destroyed"
+    if state == "rejected":
         raise GatewayError("inbox-not-opened", "the delivery failed a check and can't be receipted", "ask the sender")
+    if state == "destroyed":
+        raise GatewayError(
+            "inbox-destroyed", "the delivery was destroyed, as its sender asked", "ask the sender for another"
+        )
     if level == "declined" and code not in DECLINE_CODES:
         raise GatewayError(
             "receipt-code", "that is no reason to decline", "use one of " + ", ".join(sorted(DECLINE_CODES))
         )
-    done = {one["level"] for one in await tx.all("receipts_of", envelope=row["envelope"], mailbox=row["mailbox"])}
-    if level == "acknowledged" and "opened" not in done:
-        # Acknowledging follows displaying, which this very person has just been shown.
-        raise GatewayError("inbox-not-opened", "nobody has opened it yet", "run `gateway inbox open` first")
+    ref = keyed_digest(keyring.record_key, actor.strip())
+    if level == "acknowledged" and ref not in await _openers(tx, row):
+        # Acknowledging follows displaying, to this very person.
+        raise GatewayError("inbox-not-opened", "this person has not opened it yet", "run `gateway inbox open` first")
     if level not in BY_PERSON and level != "filed":
         raise GatewayError("receipt-level", "that is no level that a person reaches", "open, acknowledge or decline it")
-    more: dict[str, Any] = {"actor": keyed_digest(keyring.record_key, actor.strip()), "role": role}
+    more: dict[str, Any] = {"actor": ref, "role": role}
     if code is not None:
         more["code"] = code
     if level == "filed":
@@ -104,3 +110,9 @@ async def receipt_by_person(
         tx, keyring, level, envelope=row["envelope"], mailbox=row["mailbox"], sealed_sha256=row["sealed_sha256"],
         manifest_sha256=row["manifest_sha256"], now=now, seen=seen, **more,
     )  # fmt: skip
+
+
+async def _openers(tx: Transaction, row: Row) -> set[str | None]:
+    """Return the pseudonyms of those to whom the delivery was displayed."""
+    found = await tx.all("openings_of", envelope=row["envelope"], mailbox=row["mailbox"])
+    return {parse_receipt(jws.parse(bytes(one["jws"]), jws.RECEIPT).payload).actor for one in found}

@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS notice (
   id TEXT PRIMARY KEY, topic TEXT NOT NULL UNIQUE, code TEXT NOT NULL, mailbox TEXT, source TEXT NOT NULL,
   at INTEGER NOT NULL, details BLOB NOT NULL, told INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS notice_untold ON notice (at) WHERE told = 0;
+CREATE TABLE IF NOT EXISTS unproved (
+  envelope TEXT PRIMARY KEY, ix INTEGER NOT NULL, leaf BLOB NOT NULL, thread TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS chore (
   kind TEXT NOT NULL, ref TEXT NOT NULL, details BLOB NOT NULL, PRIMARY KEY (kind, ref)) WITHOUT ROWID;
 
@@ -93,6 +95,19 @@ SELECT envelope, mailbox FROM inbox WHERE state = 'collected' ORDER BY at
 -- name: set_incoming
 UPDATE inbox SET state = :state, code = :code, record = coalesce(:record, record)
 WHERE envelope = :envelope AND mailbox = :mailbox
+-- name: sweep_inbox
+UPDATE inbox SET content = NULL
+WHERE content IS NOT NULL AND at < :before
+  AND (state IN ('filed', 'destroyed')
+       OR EXISTS (SELECT 1 FROM receipt WHERE receipt.envelope = inbox.envelope AND receipt.mailbox = inbox.mailbox
+                  AND receipt.level = 'declined' AND receipt.state = 'taken'))
+  AND NOT EXISTS (SELECT 1 FROM receipt WHERE receipt.envelope = inbox.envelope AND receipt.mailbox = inbox.mailbox
+                  AND (receipt.state = 'waiting' OR receipt.at >= :before))
+  AND NOT EXISTS (SELECT 1 FROM obligation WHERE obligation.envelope = inbox.envelope
+                  AND (obligation.state = 'open' OR obligation.settled_at >= :before))
+-- name: sweep_outbox
+UPDATE outbox SET draft = NULL, body = NULL, content_key = NULL, wraps = NULL
+WHERE state IN ('withdrawn', 'refused') AND at < :before AND wraps IS NOT NULL
 -- name: drop_content
 UPDATE inbox SET content = NULL WHERE envelope = :envelope AND mailbox = :mailbox
 
@@ -105,6 +120,8 @@ ORDER BY number DESC LIMIT 1
 -- name: last_taken
 SELECT sha256 FROM receipt WHERE envelope = :envelope AND mailbox = :mailbox AND state = 'taken'
 ORDER BY number DESC LIMIT 1
+-- name: openings_of
+SELECT jws FROM receipt WHERE envelope = :envelope AND mailbox = :mailbox AND level = 'opened'
 -- name: receipts_of
 SELECT id, envelope, mailbox, level, at, state, code FROM receipt
 WHERE envelope = :envelope AND mailbox = :mailbox ORDER BY number
@@ -122,7 +139,7 @@ SELECT id, mailbox, level, code, at FROM heard WHERE envelope = :envelope ORDER 
 -- name: headers_sent
 SELECT header, acceptance FROM outbox WHERE thread = :thread AND state = 'accepted'
 -- name: headers_received
-SELECT header, accepted_at FROM inbox WHERE thread = :thread AND header IS NOT NULL
+SELECT header, accepted_at FROM inbox WHERE thread = :thread AND header IS NOT NULL AND state <> 'destroyed'
 
 -- name: set_place
 INSERT INTO place (mailbox, seq) VALUES (:mailbox, :seq) ON CONFLICT (mailbox) DO UPDATE SET seq = excluded.seq
@@ -144,8 +161,8 @@ UPDATE obligation SET step = :step, next_at = :next_at WHERE id = :id
 UPDATE obligation SET state = :state, settled_at = :settled_at, settled_by = :settled_by WHERE id = :id AND state = 'open'
 -- name: reopen_obligation
 UPDATE obligation SET state = 'open', settled_at = NULL, settled_by = NULL, step = :step, next_at = :next_at WHERE id = :id
--- name: settled_by
-SELECT id, duty FROM obligation WHERE settled_by = :settled_by
+-- name: met_by
+SELECT id, duty FROM obligation WHERE settled_by = :settled_by AND state IN ('met', 'met_late')
 -- name: find_obligation
 SELECT * FROM obligation WHERE id = :id
 -- name: list_obligations
@@ -160,6 +177,13 @@ SELECT * FROM notice WHERE told = 0 ORDER BY at, id LIMIT :limit
 UPDATE notice SET told = 1 WHERE id = :id
 -- name: list_notices
 SELECT * FROM notice ORDER BY at, id
+
+-- name: add_unproved
+INSERT INTO unproved (envelope, ix, leaf, thread) VALUES (:envelope, :ix, :leaf, :thread) ON CONFLICT DO NOTHING
+-- name: unproved
+SELECT * FROM unproved ORDER BY ix LIMIT :limit
+-- name: drop_unproved
+DELETE FROM unproved WHERE envelope = :envelope
 
 -- name: add_chore
 INSERT INTO chore (kind, ref, details) VALUES (:kind, :ref, :details) ON CONFLICT DO NOTHING

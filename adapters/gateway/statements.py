@@ -13,14 +13,14 @@ from adapters.gateway.books import Books
 from adapters.gateway.config import Config
 from keys import jws
 from keys.digests import sha256_b64u
-from keys.keyring import Keyring
+from keys.keyring import SEALS_FOR, Keyring
 from schemas.directory import Jwk, KeyStatement, parse_key_statement
 from schemas.identifiers import AgencyId, MailboxId, Moment
 from schemas.strict_json import dump
 
 DAY: Final = 86_400_000
 Use = Literal["sign", "seal", "witness"]
-KEY_LIFE: Final[Mapping[str, int]] = {"sign": 3 * 365 * DAY, "witness": 3 * 365 * DAY, "seal": 44 * DAY}
+KEY_LIFE: Final[Mapping[str, int]] = {"sign": 3 * 365 * DAY, "witness": 3 * 365 * DAY, "seal": SEALS_FOR}
 
 
 class Chain(NamedTuple):
@@ -91,12 +91,12 @@ def make_request(config: Config, keyring: Keyring, now: Moment) -> dict[str, Any
         {"use": "sign", "jwk": keyring.signing.public.jwk, "signer": keyring.signing},
         {"use": "witness", "jwk": keyring.witness.public.jwk, "signer": keyring.witness},
         *(
-            {"use": "seal", "jwk": held.key.public.jwk, "mailbox": held.mailbox}
+            {"use": "seal", "jwk": held.key.public.jwk, "mailbox": held.mailbox, "expires": held.expires}
             for held in keyring.opening_keys.values()
         ),
     ]
     for one in wanted:
-        statement = make_statement(keyring, chain, now=now, expires=now + KEY_LIFE[one["use"]], **one)
+        statement = make_statement(keyring, chain, now=now, **({"expires": now + KEY_LIFE[one["use"]]} | one))
         statements.append(statement)
         chain = chain.add(statement)
     return {

@@ -8,23 +8,24 @@ Source: protocol 7; design 2 (4).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from adapters.errors import GatewayError
-from keys import jws
+from keys import documents, jws
 from keys.digests import sha256_b64u
 from keys.errors import KeysError
+from keys.sealing import SealingKey
 from schemas.agreement import Agreement, parse_agreement
 from schemas.directory import Directory, Jwk, KeyStatement, Officers, parse_directory, parse_key_statement
 from schemas.envelope import Struct
-from schemas.strict_json import MalformedError, parse, parse_as
+from schemas.strict_json import MalformedError, parse_as
 
 TRUST_NAME: Final = "trust/trust.json"
-MAX_DOCUMENT: Final = 48 * 1024 * 1024
 
 
 class Pinned(Struct, frozen=True, kw_only=True):
@@ -56,16 +57,15 @@ def members(jwk: Jwk) -> dict[str, str]:
     return {name: value for name, value in msgspec.to_builtins(jwk).items() if value is not None}
 
 
-def split_document(document: bytes) -> list[bytes]:
-    """Return the compact JWS of a signed document: a JSON array of them.
+def payload_of(document: bytes, typ: str) -> bytes:
+    """Return the payload of a signed document, its signatures not checked.
 
     Raises:
         GatewayError: ``trust-document``.
+        KeysError: ``jws-*``.
     """
-    parts = parse(document, max_bytes=MAX_DOCUMENT)
-    if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
-        raise GatewayError("trust-document", "a signed document is not an array of JWS", "ask the partnership for it")
-    return [part.encode() for part in parts]
+    with _as_trust():
+        return documents.parse(document, typ)[0].payload
 
 
 def verify_document(document: bytes, typ: str, *groups: Officers) -> bytes:
@@ -75,22 +75,25 @@ def verify_document(document: bytes, typ: str, *groups: Officers) -> bytes:
         GatewayError: ``trust-document``, ``trust-signatures``.
         KeysError: a signature doesn't verify.
     """
-    parsed = [jws.parse(part, typ) for part in split_document(document)]
-    if len({part.payload for part in parsed}) != 1:
-        raise GatewayError("trust-document", "the signatures are over different payloads", "ask the partnership for it")
-    for group in groups:
-        known = {key.kid: key for key in (jws.VerifyingKey.from_jwk(members(jwk)) for jwk in group.keys)}
-        signed = {part.kid for part in parsed if part.kid in known}
-        for part in parsed:
-            if part.kid in known:
-                jws.check(part, known[part.kid])
-        if len(signed) < group.threshold:
+    signers = [documents.Signers.of(group.threshold, map(members, group.keys)) for group in groups]
+    with _as_trust():
+        return documents.verify(document, typ, signers)
+
+
+@contextmanager
+def _as_trust() -> Iterator[None]:
+    try:
+        yield
+    except KeysError as error:
+        if error.code == "document-payloads":
+            raise GatewayError("trust-document", error.message, "ask the partnership for it") from error
+        if error.code == "document-signatures":
             raise GatewayError(
                 "trust-signatures",
                 "too few of the partnership's officers signed a document",
                 "don't go on: ask the partnership, by telephone, what its officers signed",
-            )
-    return parsed[0].payload
+            ) from error
+        raise
 
 
 def verify_directory(
@@ -101,7 +104,7 @@ def verify_directory(
     Raises:
         GatewayError: ``trust-version``, ``trust-signatures``, ``trust-document``.
     """
-    proposed = parse_directory(jws.parse(split_document(document)[0], jws.DIRECTORY).payload)
+    proposed = parse_directory(payload_of(document, jws.DIRECTORY))
     officers = before.officers if before else pinned
     verify_document(document, jws.DIRECTORY, officers, proposed.officers)
     _check_next(proposed.version, proposed.previous, before.version if before else 0, before_sha256)
@@ -138,11 +141,12 @@ def _check_next(version: int, previous: str | None, before: int, before_sha256: 
 
 
 class Listed(Struct, frozen=True, kw_only=True):
-    """One key statement as the hub lists it: its place in the log, and from when the hub lets it be used."""
+    """One key statement as the hub lists it: its leaf's place and moment, and from when the hub lets it be used."""
 
     jws: str
     index: int
     usable_from: int
+    at: int = 0
 
 
 class Stated(Struct, frozen=True, kw_only=True):
@@ -160,9 +164,9 @@ def verify_statements(
 ) -> tuple[list[Stated], list[str]]:
     """Return the statements that hold, in order, and the codes of what did not.
 
-    *known*: statements verified before, by digest: they stay good when the identity key changes later.  The hub lists
-    the newest statement about each key, so an agency's sequence may have gaps, but it never repeats or falls, and
-    neighbours name each other.
+    *known*: statements verified before, by digest: they stay good when the identity key changes later.  What was
+    signed by an identity key that has changed since can't be verified by who joins after that, so an agency's sequence
+    may have gaps, but it never repeats or falls, and neighbours name each other.
     """
     identities = {agency.id: jws.VerifyingKey.from_jwk(members(agency.identity)) for agency in directory.agencies}
     last: dict[str, Stated] = {}
@@ -194,9 +198,11 @@ def _verify_statement(listed: Listed, digest: str, identities: Mapping[str, jws.
     if identity is None:
         raise GatewayError("agency-unknown", "a key statement is of an agency that isn't in the directory")
     jws.check(unverified, identity)
+    # A key that can't be used is no reason to stumble over it later, in the middle of somebody's mail.
+    (SealingKey if statement.use == "seal" else jws.VerifyingKey).from_jwk(members(statement.jwk))
     return Stated(statement=statement, kid=jws.thumbprint(members(statement.jwk)), sha256=digest, listed=listed)
 
 
 def payload_sha256(document: bytes, typ: str) -> str:
     """Return the digest that the next version names as ``previous``: of the payload, b64u."""
-    return sha256_b64u(jws.parse(split_document(document)[0], typ).payload)
+    return sha256_b64u(payload_of(document, typ))

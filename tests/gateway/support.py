@@ -49,10 +49,10 @@ def books_of(county: County, *, proved: bool = True) -> Books:
     return Books(parse_directory(county.directory()), [parse_agreement(county.agreement())], stated)
 
 
-def state(county: County, compact: bytes, *, proved: bool = True, usable_from: int = 0) -> trust.Stated:
+def state(county: County, compact: bytes, *, proved: bool = True, usable_from: int = 0, index: int = 0) -> trust.Stated:
     """Return a key statement as verified, and (unless told otherwise) found in the log."""
     statement = parse_key_statement(jws.parse(compact, jws.KEY).payload)
-    listed = trust.Listed(jws=compact.decode(), index=0, usable_from=usable_from)
+    listed = trust.Listed(jws=compact.decode(), index=index, usable_from=usable_from)
     kid = jws.thumbprint(trust.members(statement.jwk))
     return trust.Stated(statement=statement, kid=kid, sha256=sha256_b64u(compact), listed=listed, proved=proved)
 

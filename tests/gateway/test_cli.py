@@ -199,9 +199,14 @@ async def test_a_person_opens_and_acknowledges(town: Town) -> None:
         code, _, complaint = await asyncio.to_thread(
             run, "inbox", "acknowledge", row["envelope"], *who, "--home", str(home)
         )
-        assert (code, "nobody has opened it yet" in complaint) == (1, True)
+        assert (code, "has not opened it yet" in complaint) == (1, True)
         (shown,) = await command(home, "inbox", "open", row["envelope"], *who)
         assert shown["message"]["immediate_safety"]
+        other = ("--actor", "Alex Sample", "--role", "named_nurse")
+        code, _, complaint = await asyncio.to_thread(
+            run, "inbox", "acknowledge", row["envelope"], *other, "--home", str(home)
+        )
+        assert (code, "this person has not opened it yet" in complaint) == (1, True)
         await command(home, "inbox", "acknowledge", row["envelope"], *who)
         await command(home, "run", "--once")
         await settle(council)

@@ -15,8 +15,8 @@ from adapters.errors import GatewayError, NotYetError
 from adapters.gateway import incoming
 from adapters.gateway.client import Client, HubAwayError, HubRefusedError
 from adapters.gateway.pacing import Pacer
+from adapters.gateway.tree import tile_path
 from adapters.gateway.watch import Watch
-from adapters.gateway.witness import tile_path
 from keys import jws
 from tests.county import HEALTH, NURSES, START, County
 from tests.gateway.support import books_of, gateway_of
@@ -161,9 +161,9 @@ async def test_a_feed_with_a_gap_is_not_read_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["receipt", "notice", "waiver", "unheard-of"])
 async def test_statements_that_nobody_signed_change_nothing(tmp_path: Path, kind: str) -> None:
-    """A hub that invents receipts, notices or waivers is passed over; what follows is still read."""
+    """A hub that invents receipts, notices or waivers is passed over, with a word of it; what follows is still read."""
     county = County()
-    forged = jws.SigningKey.generate().sign(json.dumps({"v": 1}).encode(), jws.RECEIPT).decode()
+    forged = jws.SigningKey.generate().sign(json.dumps({"v": 1}).encode(), jws.ENVELOPE).decode()
     entries = [{"seq": 1, "kind": kind, "at": 1, "jws": forged}, {"seq": 2, "kind": "tombstone", "at": 1}]
     page = {"mailbox": NURSES, "after": 0, "next": 2, "entries": entries}
     async with (
@@ -172,7 +172,8 @@ async def test_statements_that_nobody_signed_change_nothing(tmp_path: Path, kind
     ):
         gateway.partnership._books = books_of(county)
         assert await incoming.pull(gateway, Watch(HEALTH), NURSES, 0) == 2
-        assert await gateway.spool.all("list_notices") == []
+        told = [(one["code"], one["source"]) for one in await gateway.spool.all("list_notices")]
+        assert told == ([] if kind == "unheard-of" else [("statement-left-out", "gateway")])
 
 
 async def test_a_hub_that_is_not_there_is_away() -> None:

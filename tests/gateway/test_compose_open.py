@@ -18,6 +18,7 @@ from adapters.gateway.compose import Composed
 from adapters.gateway.opening import Arrived, Opened, RejectedError, open_delivery
 from keys import jws, sealing
 from keys.digests import new_id, opening, sha256_b64u
+from schemas.directory import Directory, parse_directory
 from schemas.envelope import Header, parse_header
 from schemas.statements import Acceptance
 from schemas.strict_json import MalformedError, dump
@@ -232,27 +233,62 @@ def test_another_agencys_key_speaks_for_nobody_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "accepted_at", "good"),
+    ("last", "index", "good"),
     [
-        ({"state": "retired", "issued": START + 10}, START, True),
-        ({"state": "retired", "issued": START - 10}, START, False),
-        ({"state": "revoked", "issued": START + 10, "compromised_from": START + 5}, START, True),
-        ({"state": "revoked", "issued": START + 10, "compromised_from": START - 5}, START, False),
-        ({"state": "revoked", "issued": START + 10}, START, False),
-        ({"state": "active", "expires": START}, START, False),
-        ({"state": "active", "not_before": START + 1}, START, False),
+        ({"state": "retired"}, 10, True),
+        ({"state": "retired"}, 11, False),
+        ({"state": "revoked", "compromised_from": START + 5}, 10, True),
+        ({"state": "revoked", "compromised_from": START + 5}, 11, False),
+        ({"state": "revoked", "compromised_from": START - 5}, 10, False),
+        ({"state": "revoked"}, 10, False),
+        ({"state": "active"}, 3, False),
+        ({"state": "active"}, 11, True),
+        ({"state": "active", "expires": START}, 11, False),
     ],
 )
-def test_the_senders_key_is_judged_at_the_moment_of_acceptance(
-    last: dict[str, Any], accepted_at: int, good: bool
+def test_the_senders_key_is_judged_at_the_logs_index_of_acceptance(
+    last: dict[str, Any], index: int, good: bool
 ) -> None:
-    """Mail stays good that was accepted before its key was given up; not what came after it was stolen."""
+    """Mail stays good that was accepted before its key was given up, within one moment too; not what came after."""
     other = County()
     signing = other.keyrings[COUNCIL].signing
-    statement = state(other, other.statement(COUNCIL, "sign", signing.public.jwk, **last))
-    known = Books(books().directory, [], [statement])
-    assert (known.find_signer(signing.kid, MASH, accepted_at) is not None) is good
-    assert known.find_signer(signing.kid, NURSES, accepted_at) is None
+    first = state(other, other.statement(COUNCIL, "sign", signing.public.jwk), index=3)
+    second = state(other, other.statement(COUNCIL, "sign", signing.public.jwk, **last), index=10)
+    known = Books(books().directory, [], [first, second])
+    assert (known.find_signer(signing.kid, MASH, START, index=index) is not None) is good
+    assert known.find_signer(signing.kid, NURSES, START, index=index) is None
+
+
+def test_without_an_index_a_key_is_judged_by_what_was_said_by_then() -> None:
+    """Receipts and waivers come with the moment at which the hub took them."""
+    other = County()
+    signing = other.keyrings[COUNCIL].signing
+    first = state(other, other.statement(COUNCIL, "sign", signing.public.jwk), index=3)
+    later = other.statement(COUNCIL, "sign", signing.public.jwk, state="retired", issued=START + 10)
+    known = Books(books().directory, [], [first, state(other, later, index=10)])
+    assert [
+        known.find_signer(signing.kid, MASH, at) is not None for at in (START - 1, START, START + 9, START + 10)
+    ] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_who_took_over_speaks_for_an_ended_mailbox() -> None:
+    """Receipts for an old address are signed by its successor, once the old agency has ended; its mail isn't."""
+    other = County()
+    plain = msgspec.to_builtins(parse_directory(other.directory()))
+    for agency in plain["agencies"]:
+        if agency["id"] == HEALTH:
+            agency.update(valid_to=START + 5, successors=[{"agency": COUNCIL}])
+    directory = msgspec.convert(plain, Directory)
+    signing = other.keyrings[COUNCIL].signing
+    known = Books(directory, [], [state(other, other.statement(COUNCIL, "sign", signing.public.jwk))])
+    assert known.find_signer(signing.kid, NURSES, START + 4, heirs=True) is None
+    assert known.find_signer(signing.kid, NURSES, START + 5, heirs=True) is not None
+    assert known.find_signer(signing.kid, NURSES, START + 5) is None
 
 
 def test_wraps_by_another_or_for_another_are_rejected() -> None:

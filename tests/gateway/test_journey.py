@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.errors import GatewayError
-from adapters.gateway import errands, filing, outgoing, trust
+from adapters.gateway import errands, filing, outgoing, rotation, trust
 from adapters.gateway.agent import Agent
 from adapters.gateway.client import HubAwayError
 from keys import jws
@@ -525,7 +525,7 @@ async def test_rotated_keys_are_stored_published_and_used(town: Town) -> None:
         town.county.now += 31 * DAY
         await town.tick()
         before = set(health.gateway.keyring.opening_keys)
-        assert await errands.rotate_keys(health.gateway) == 1
+        assert await rotation.rotate_keys(health.gateway) == 1
         (fresh,) = set(health.gateway.keyring.opening_keys) - before
         await town.tick(2 * DAY)
         await settle(council)
@@ -533,4 +533,4 @@ async def test_rotated_keys_are_stored_published_and_used(town: Town) -> None:
         send_minutes(town.homes[COUNCIL], NURSES)
         await settle(council, health)
         assert len(filed(town.homes[HEALTH])) == 1
-        assert await errands.rotate_keys(health.gateway) == 0
+        assert await rotation.rotate_keys(health.gateway) == 0

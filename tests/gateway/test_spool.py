@@ -179,7 +179,7 @@ def test_every_query_is_found_by_an_index_or_is_small() -> None:
     database.executescript(queries["schema"])
     often = (
         "drafted sealed to_file waiting_receipts due_obligations open_in_thread untold_notices find_draft find_sent "
-        "find_incoming last_receipt last_taken receipts_of heard_of headers_sent headers_received settled_by"
+        "find_incoming last_receipt last_taken receipts_of heard_of headers_sent headers_received met_by openings_of"
     )
     for name in often.split():
         values = dict.fromkeys(_parameters(queries[name]), 0)
