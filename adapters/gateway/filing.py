@@ -141,8 +141,9 @@ async def _take_receipt_outcome(gateway: Gateway, watch: Watch, row: Row, outcom
         await gateway.spool.write(work)
         return True
     code = str(outcome.get("problem", {}).get("code", "hub-answer"))
-    old_key = jws.parse(bytes(row["jws"]), jws.RECEIPT).kid != gateway.keyring.signing.kid
-    if status >= 500 or status in {401, 408, 425, 429} or (code in KEY_CODES and not old_key):
+    replaced = jws.parse(bytes(row["jws"]), jws.RECEIPT).kid != gateway.keyring.signing.kid
+    again = code in KEY_CODES and replaced
+    if not again and (status >= 500 or status in {401, 408, 425, 429} or code in KEY_CODES):
         _log.info("receipts wait: %s", code)
         return None
     _log.warning("a receipt was refused: %s", code)
