@@ -27,7 +27,7 @@ from keys.digests import sha256_b64u
 from keys.errors import KeysError
 from keys.jws import VerifyingKey
 from schemas.envelope import Header, parse_header, parse_wraps
-from schemas.identifiers import KeyId, MailboxId, Moment, is_id
+from schemas.identifiers import KeyId, MailboxId, Moment, agency_of, is_id
 from schemas.receipt import Receipt, parse_receipt
 from schemas.statements import Notice, parse_notice, parse_waiver
 from schemas.strict_json import MalformedError, dump
@@ -96,7 +96,7 @@ async def _prepare(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: Ma
         if kind == "receipt":
             return await _receipt(gateway, watch, entry)
         if kind == "notice":
-            return await _notice(gateway, mailbox, entry)
+            return await _notice(gateway, watch, mailbox, entry)
         if kind == "waiver":
             return await _waiver(gateway, watch, entry)
     except NotYetError:
@@ -279,16 +279,18 @@ async def _ask_for_reseal(tx: Transaction, sent: Row, header: Header, mailbox: M
     await tx.run("add_chore", kind="reseal", ref=header.id, details=dump({"unopenable": kids}))
 
 
-async def _notice(gateway: Gateway, mailbox: MailboxId, entry: Mapping[str, Any]) -> Work:
+async def _notice(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: Mapping[str, Any]) -> Work:
     unverified = jws.parse(str(entry["jws"]).encode(), jws.NOTICE)
     if unverified.kid not in gateway.partnership.books.hub_keys:
         await _refresh(gateway)
     jws.check(unverified, gateway.partnership.books.hub_key(unverified.kid))
     notice = parse_notice(unverified.payload)
-    return lambda tx: _take_notice(gateway, tx, mailbox, notice, int(entry["at"]))
+    return lambda tx: _take_notice(gateway, watch, tx, mailbox, notice, int(entry["at"]))
 
 
-async def _take_notice(gateway: Gateway, tx: Transaction, mailbox: MailboxId, notice: Notice, at: Moment) -> None:
+async def _take_notice(
+    gateway: Gateway, watch: Watch, tx: Transaction, mailbox: MailboxId, notice: Notice, at: Moment
+) -> None:
     details = {
         name: value
         for name, value in msgspec.to_builtins(notice).items()
@@ -303,12 +305,20 @@ async def _take_notice(gateway: Gateway, tx: Transaction, mailbox: MailboxId, no
     if notice.notice == "reseal-needed":
         await tx.run("add_chore", kind="reseal", ref=notice.envelope, details=b"{}")
     elif notice.notice == "withdrawn":
-        await _answer_withdrawal(gateway, tx, mailbox, notice)
+        await _answer_withdrawal(gateway, watch, tx, mailbox, notice)
 
 
-async def _answer_withdrawal(gateway: Gateway, tx: Transaction, mailbox: MailboxId, notice: Notice) -> None:
+async def _answer_withdrawal(
+    gateway: Gateway, watch: Watch, tx: Transaction, mailbox: MailboxId, notice: Notice
+) -> None:
     """Destroy what only the gateway holds and say so; what is in a record system is for a person there to answer."""
     row = await tx.one("find_incoming", envelope=notice.envelope, mailbox=mailbox)
+    if row is not None and row["header"] is not None:
+        # Another of the agency's mailboxes, which never got it, can't get it any more.
+        header, held = header_of(row), await tx.all("find_for_any", envelope=notice.envelope)
+        have = {one["mailbox"] for one in held if one["state"] != "rejected"}
+        gone = frozenset(box for box in header.to if agency_of(box) == agency_of(mailbox)) - have
+        await watch.take_back(tx, header, gone, gateway.clock(), gateway.partnership.books.index)
     if row is None or row["state"] in {"rejected", "destroyed"}:
         return
     if row["state"] == "filed":

@@ -40,7 +40,9 @@ def books() -> Books:
     return books_of(county())
 
 
-def make(value: dict[str, Any] | None = None, *, now: int = START, **changes: Any) -> Composed:
+def make(
+    value: dict[str, Any] | None = None, *, now: int = START, known: Books | None = None, **changes: Any
+) -> Composed:
     """Return full minutes from the council to the nurses, or what *value* and *changes* make of it."""
     full = draft("minutes.full/1", MASH, message=minutes_full([MASH, NURSES]), attachments=["minutes.pdf"])
     parsed = parse_draft(dump((value or full) | changes))
@@ -49,7 +51,7 @@ def make(value: dict[str, Any] | None = None, *, now: int = START, **changes: An
         [PDF] if parsed.attachments else [],
         envelope=new_id(now),
         thread=new_id(now),
-        books=books(),
+        books=known or books(),
         catalogue=CATALOGUE,
         keyring=county().keyrings[COUNCIL],
         now=now,
@@ -274,6 +276,19 @@ def test_without_an_index_a_key_is_judged_by_what_was_said_by_then() -> None:
         True,
         False,
     ]
+
+
+def test_only_urgent_mail_is_sealed_under_an_expired_directory() -> None:
+    """The rest waits for a new one: an old directory may hide that somebody has left, or that a key was stolen."""
+    directory = parse_directory(county().directory(expires=START))
+    old = Books(
+        directory, [books().rules_at(START).agreement], [one for key in books().keys.values() for one in key.stated]
+    )
+    with pytest.raises(NotYetError) as caught:
+        make(known=old)
+    assert caught.value.code == "directory-expired"
+    full = draft("minutes.full/1", MASH, message=minutes_full([MASH, NURSES]) | {"urgent": True})
+    assert make(full, known=old).shown.urgent
 
 
 def test_who_took_over_speaks_for_an_ended_mailbox() -> None:

@@ -57,7 +57,9 @@ async def test_what_lies_uncollected_is_sealed_again_before_its_key_is_destroyed
         assert await town.site.desk.leaves("wraps-replaced") == []
         await town.tick(2 * DAY)
         await settle(council)
-        assert [leaf["envelope"] for leaf in await town.site.desk.leaves("wraps-replaced")] == [sent(town.homes[COUNCIL])]
+        assert [leaf["envelope"] for leaf in await town.site.desk.leaves("wraps-replaced")] == [
+            sent(town.homes[COUNCIL])
+        ]
         assert town.county.now < held.destroy_at - 7 * DAY
         town.county.now = held.destroy_at
         assert await rotation.destroy_keys(health.gateway, [town.county.now]) > 0
@@ -232,7 +234,10 @@ async def test_an_answer_lost_before_the_key_changed_is_found_again(town: Town) 
         await town.tick()
         await council.send_pass()
         (row,) = await council.gateway.spool.all("list_sent")
-        assert (row["state"], row["envelope"]) == ("accepted", (await town.site.desk.leaves("envelope-accepted"))[0]["envelope"])
+        assert (row["state"], row["envelope"]) == (
+            "accepted",
+            (await town.site.desk.leaves("envelope-accepted"))[0]["envelope"],
+        )
 
 
 def test_key_files_of_before_are_still_read() -> None:
