@@ -76,6 +76,7 @@ BROKEN: list[tuple[str, Json, str]] = [
     ("risk.proposed/1", {"override_reason": None}, "lacks `override_reason`"),
     ("risk.assessment/1", {"override_reason": None}, "lacks `override_reason`"),
     ("risk.agreed/1", {"override_reason": None}, "lacks `override_reason`"),
+    *((f"risk.{verb}/1", {"items": []}, "`items` has fewer than 1") for verb in ("proposed", "assessment", "agreed")),
     ("risk.agreed/1", {"items": [{"item": "missing", "present": True}]}, "entry 1 lacks `evidence_date`"),
     ("flag.set/1", {"set_at": None}, "lacks `set_at`"),
     ("flag.set/1", {"review_by": None}, "lacks `review_by`"),
@@ -164,6 +165,8 @@ BROKEN: list[tuple[str, Json, str]] = [
 # What may be said although, or because, another field changed.
 ALLOWED: list[tuple[str, Json]] = [
     ("referral/1", {"parents_aware": True, "parents_aware_reason": None, "origin": "electronic", "recorded_at": None}),
+    ("referral/1", {"immediate_danger": True, "parents_aware_reason": None, "recorded_at": None}),
+    ("risk.agreed/1", {"band": "unknown", "items": [], "overridden": None}),
     ("check.adult.response/1", {"result": "cannot_match", "since": None, "supervising_contact": None}),
     ("check.adult.response/1", {"risk_level": "not_assessed"}),
     ("action.impossible/1", {"accepted_by_chair": False, "decided_by": None}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -174,3 +175,32 @@ def test_each_part_is_in_some_sample() -> None:
     parts = {part["title"] for part in shared.values() if part.get("type") == "object"}
     # Of minutes and reports; test_catalogue holds them.
     assert parts - reached <= {"Missing agency", "Dissent", "Attached document", "Agency", "Redaction"}
+
+
+def test_no_answer_to_the_at_risk_list_tells_who_came() -> None:
+    """Young people are not deterred: attendance at a clinic has no field to flow back in (domain 11, risk 21)."""
+    answer = set(CATALOGUE.schema("risklist.ack/1")["properties"])
+    common = {"recorded_at", "subject_ref", "do_not_disclose_to", "embargo_until", "attachments"}
+    assert answer - common == {"list_id", "version", "loaded_at", "loaded_by"}
+
+
+def test_the_intelligence_part_of_an_interview_has_no_place_in_its_result() -> None:
+    """Plan and intelligence go two ways: what is for police can't be filed with the plan by mistake."""
+    result, intel = (set(CATALOGUE.schema(f"rhi.{verb}/1")["properties"]) for verb in ("result", "intel"))
+    assert "intel_part" in intel - result
+    assert "plan_part" in result - intel
+
+
+def test_the_largest_messages_are_checked_in_good_time() -> None:
+    """A full list and a full chronology, every entry valid, take well under two seconds each."""
+    entry = message("risklist.publish/1")["entries"][0]
+    entries = [entry | {"match_key": f"{number:043d}"} for number in range(2000)]
+    withdrawals = [f"{number:043d}" for number in range(2000, 4000)]
+    rows = message("chronology.response/1")["rows"] * 1000
+    for message_type, changes in (
+        ("risklist.publish/1", {"entries": entries, "withdrawals": withdrawals}),
+        ("chronology.response/1", {"rows": rows}),
+    ):
+        started = time.perf_counter()
+        CATALOGUE.validate(message_type, message(message_type, **changes))
+        assert time.perf_counter() - started < 2
