@@ -8,9 +8,10 @@ Source: protocol 7.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from hub import ledger
+from hub.core.enrolling import Known, judge_statement, usable_from
 from hub.core.events import Event, EventName
 from hub.errors import NotAuthenticError, Refusal, RefusedError
 from hub.intake import in_transaction
@@ -24,16 +25,14 @@ from schemas.directory import KeyStatement, Officers, parse_key_statement
 from schemas.identifiers import KeyId, Moment
 from schemas.statements import parse_key_approval
 
-COOL_OFF: Final = 24 * 3_600_000
-
 
 class Said(NamedTuple):
-    """One authentic statement; ``approved``: an officer's word came with it; ``held``: its agency holds the key."""
+    """One authentic statement; ``approval``: the officer's word that came; ``held``: its agency holds the key."""
 
     statement: KeyStatement
     compact: bytes
     kid: KeyId
-    approved: bool
+    approval: bytes | None
     held: bool
 
 
@@ -56,13 +55,13 @@ async def publish_key(
     said = _open_statement(registry, compact, officer, secret)
 
     def record(tx: Transaction) -> Refusal | None:
-        rows = tx.keys()
+        rows = [_known(row) for row in tx.keys() if said.kid == row.kid or row.agency == said.statement.agency]
         mine = [row for row in rows if row.agency == said.statement.agency]
         known = next((row for row in rows if row.kid == said.kid), None)
         if any(row.statement == compact for row in tx.key_history(said.kid)):
             return None
         at = ledger.moment(tx, now)
-        refusal = _judge_key(said, known) or _judge_order(said, mine)
+        refusal = judge_statement(said.statement, known, mine, approved=said.approval is not None, held=said.held)
         if refusal is not None:
             _log_refusal(tx, said, refusal, at)
             return refusal
@@ -88,12 +87,23 @@ def _open_statement(registry: Registry, compact: bytes, officer: bytes | None, s
         raise NotAuthenticError("key-identity", "not signed by the agency's identity key", "sign it with that key")
     jws.check(signed, identity)
     if officer is not None:
-        _check_officer(officer, compact, directory.directory.officers)
-    kid, approved = jws.thumbprint(public_members(statement.jwk)), officer is not None
-    return Said(statement, compact, kid, approved, _is_held(statement, kid, secret, approved=approved))
+        check_officer(officer, compact, directory.directory.officers)
+    kid = jws.thumbprint(public_members(statement.jwk))
+    return Said(statement, compact, kid, officer, _is_held(statement, kid, secret, approved=officer is not None))
 
 
-def _check_officer(officer: bytes, compact: bytes, officers: Officers) -> None:
+def challenge(secret: bytes, kid: KeyId) -> bytes:
+    """Return the 32 bytes that the hub wraps to a new sealing key; its holder answers with their digest."""
+    return digests.from_b64u(digests.keyed_digest(secret, f"key-challenge {kid}"))
+
+
+def check_officer(officer: bytes, compact: bytes, officers: Officers) -> None:
+    """Return if *officer* is the word of one of *officers* for the statement *compact*.
+
+    Raises:
+        NotAuthenticError: ``key-officer``.
+        KeysError, MalformedError: it is no approval at all.
+    """
     signed = jws.parse(officer, jws.KEY)
     known = {key.kid: key for key in map(public_key, officers.keys)}
     if signed.kid not in known or parse_key_approval(signed.payload).statement_sha256 != digests.sha256_b64u(compact):
@@ -103,9 +113,14 @@ def _check_officer(officer: bytes, compact: bytes, officers: Officers) -> None:
     jws.check(signed, known[signed.kid])
 
 
-def challenge(secret: bytes, kid: KeyId) -> bytes:
-    """Return the 32 bytes that the hub wraps to a new sealing key; its holder answers with their digest."""
-    return digests.from_b64u(digests.keyed_digest(secret, f"key-challenge {kid}"))
+def has_shown_possession(statement: KeyStatement, kid: KeyId) -> bool:
+    """Answer whether *statement* carries the signature of the key to sign or witness that it is about."""
+    message = jws.proof_statement(statement.agency, statement.sequence, kid)
+    try:
+        jws.check_proof(public_key(statement.jwk), message, statement.proof or "")
+    except KeysError:
+        return False
+    return True
 
 
 def _is_held(statement: KeyStatement, kid: KeyId, secret: bytes, *, approved: bool) -> bool:
@@ -116,48 +131,20 @@ def _is_held(statement: KeyStatement, kid: KeyId, secret: bytes, *, approved: bo
     proof = statement.proof or ""
     if statement.use == "seal":
         return digests.same(proof.encode(), digests.sha256_b64u(challenge(secret, kid)).encode())
-    message = jws.proof_statement(statement.agency, statement.sequence, kid)
-    try:
-        jws.check_proof(public_key(statement.jwk), message, proof)
-    except KeysError:
-        return False
-    return True
+    return has_shown_possession(statement, kid)
 
 
-def _judge_key(said: Said, known: KeyRow | None) -> Refusal | None:
-    """Return why *said* may not be said of a key of which *known* was the last word, or ``None``."""
-    if known is not None and known.agency != said.statement.agency:
-        # Giving a key up needs no proof of possession: without this, anyone could give up anybody's.
-        return Refusal("key-foreign", "the key is another agency's", "publish a key of your own")
-    if not said.held:
-        return Refusal(
-            "key-proof",
-            "the statement does not show that its agency holds the key",
-            "sign the proof with the new key, or answer the hub's challenge",
-        )
-    if known is None:
-        return None
-    if known.state == "revoked":
-        return Refusal("key-revoked", "the key was revoked, which is for good", "make a new key and publish that")
-    if (known.use, known.mailbox) != (said.statement.use, said.statement.mailbox):
-        return Refusal(
-            "key-changed", "a known key keeps its use and its mailbox", "make another key for another use or mailbox"
-        )
-    return None
-
-
-def _judge_order(said: Said, mine: list[KeyRow]) -> Refusal | None:
-    newest = max(mine, key=lambda row: row.sequence, default=None)
-    sequence = newest.sequence + 1 if newest else 1
-    previous = digests.sha256_b64u(newest.statement) if newest else None
-    if (said.statement.sequence, said.statement.previous) != (sequence, previous):
-        return Refusal(
-            "key-sequence", f"the agency's next key statement is number {sequence}", "name the last one as `previous`"
-        )
-    first = not any(row.use == said.statement.use for row in mine)
-    if first and not said.approved:
-        return Refusal("key-officer", "an agency's first key needs an officer's word", "have an officer sign for it")
-    return None
+def _known(row: KeyRow) -> Known:
+    return Known(
+        kid=row.kid,
+        agency=row.agency,
+        mailbox=row.mailbox,
+        use=row.use,
+        state=row.state,
+        sequence=row.sequence,
+        usable_from=row.usable_from,
+        digest=digests.sha256_b64u(row.statement),
+    )
 
 
 def _event(name: EventName, said: Said, outcome: str) -> Event:
@@ -180,16 +167,7 @@ def _log_refusal(tx: Transaction, said: Said, refusal: Refusal, at: Moment) -> N
         ledger.append(tx, event, at)
 
 
-def _usable_from(said: Said, known: KeyRow | None, at: Moment) -> Moment:
-    if said.approved:
-        return at
-    if known is not None and (known.state == "active" or said.statement.state != "active"):
-        return known.usable_from
-    # A key that was given up and comes back is as young as a new one: whoever brings it may have stolen it.
-    return at + COOL_OFF
-
-
-def _record_statement(tx: Transaction, said: Said, known: KeyRow | None, at: Moment) -> None:
+def _record_statement(tx: Transaction, said: Said, known: Known | None, at: Moment) -> None:
     statement = said.statement
     index = ledger.append(tx, _event("key-published", said, statement.state), at)
     tx.add_key(
@@ -202,11 +180,12 @@ def _record_statement(tx: Transaction, said: Said, known: KeyRow | None, at: Mom
             state=statement.state,
             not_before=statement.not_before,
             expires=statement.expires,
-            usable_from=_usable_from(said, known, at),
+            usable_from=usable_from(statement, known, at, approved=said.approval is not None),
             compromised_from=statement.compromised_from,
             statement=said.compact,
             at=at,
             index=index,
+            approval=said.approval,
         )
     )
     bump(tx)

@@ -6,7 +6,7 @@ A folder, or a tar archive with the same names:
 * ``checkpoint.txt``: the signed note over exactly ``size`` leaves, the witnesses' lines after the hub's own.
 * ``leaves.jsonl``: one leaf a line, in order; a line without its LF is the leaf's bytes as hashed.
 * ``evidence.jsonl``: one compact JWS a line, as a JSON string: every header, acceptance, receipt, waiver, withdrawal
-  and key statement that a leaf stands for.
+  and key statement that a leaf stands for, with the officer's word that came with it.
 * ``directory-N.json``, ``agreement-N.json``: version N as published: an array of JWS.
 
 Sealed bodies are not in it: their digests are.
@@ -158,4 +158,5 @@ def _registry(tx: Transaction, size: int) -> tuple[list[bytes], dict[str, bytes]
         for row in tx.documents(kind)
         if row.index < size
     }
-    return [row.statement for row in sorted(rows, key=lambda row: row.index)], documents
+    signed = [part for row in sorted(rows, key=lambda row: row.index) for part in (row.statement, row.approval) if part]
+    return signed, documents

@@ -11,7 +11,7 @@ An export is a folder:
 ``agreement-N.json``   version N of the agreement
 ``leaves.jsonl``       the log's leaves, one a line, byte for byte as hashed
 ``evidence.jsonl``     one compact JWS a line, as a JSON string: every header, acceptance, receipt, waiver,
-                       withdrawal and key statement that a leaf names by its digest
+                       withdrawal, key statement that a leaf names by its digest, officer's word for one
 ``checkpoint.txt``     the newest signed checkpoint, cosignature lines after the hub's own
 =====================  =============================================================================
 
@@ -21,7 +21,7 @@ Source: protocol 8; RFC 6962; C2SP signed-note, tlog-checkpoint, tlog-cosignatur
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -29,14 +29,17 @@ from typing import Any, Final
 import msgspec
 
 from hub.core.authenticity import KeyFact, judge_signer
+from hub.core.enrolling import Known, judge_statement, usable_from
 from hub.core.events import MAX_LEAF, Leaf
 from hub.core.replay import Replay
+from hub.core.sharing import judge_header, judge_superseding
+from hub.enrolment import check_officer, has_shown_possession
 from hub.errors import HubError
+from hub.evidence import Evidence, read_agreements, read_directories
 from hub.registry import public_key, public_members, witness_name
 from keys import digests, documents, jws, merkle, notes
 from keys.errors import KeysError
-from schemas.agreement import parse_agreement
-from schemas.directory import DirectoryIndex, Officers, parse_directory, parse_key_statement
+from schemas.directory import DirectoryIndex, Officers, parse_key_statement
 from schemas.envelope import parse_header
 from schemas.identifiers import MailboxId, Moment
 from schemas.receipt import parse_receipt
@@ -78,50 +81,19 @@ class Verifier:
         self.folder = folder
         self.verdict = Verdict()
         self.replay = Replay(digests.obligation_id)
-        self.directories = [DirectoryIndex(one) for one in self._directories(roots)]
-        self.agreements = list(self._agreements())
-        self.evidence, self.acceptances = self._evidence()
-        self.unused = {*self.evidence, *self.acceptances}
+        self.directories = [
+            DirectoryIndex(one) for one in read_directories(folder, roots, _signers, self.verdict.object)
+        ]
+        officers = [one.directory.officers for one in self.directories]
+        self.agreements = list(read_agreements(folder, officers, _signers))
+        self.evidence = Evidence(folder / "evidence.jsonl", self.verdict.object)
+        self.roots: dict[int, str] = {}
         self.index = 0
         self.rules: list[Rules] = []
         self.current: DirectoryIndex | None = None
         self.facts: dict[str, KeyFact] = {}
         self.keys: dict[str, jws.VerifyingKey] = {}
-
-    def _documents(self, kind: str) -> Iterator[bytes]:
-        number = 1
-        while (path := self.folder / f"{kind}-{number}.json").exists():
-            yield path.read_bytes()
-            number += 1
-
-    def _directories(self, officers: Officers) -> Iterator[Any]:
-        previous = None
-        for document in self._documents("directory"):
-            said = parse_directory(documents.parse(document, jws.DIRECTORY)[0].payload)
-            groups = [_signers(officers), _signers(said.officers)]
-            payload = documents.verify(document, jws.DIRECTORY, groups)
-            if said.previous != previous:
-                self.verdict.object(f"directory-{said.version}.json", "does not follow the version before it")
-            previous, officers = digests.sha256_b64u(payload), said.officers
-            yield said
-
-    def _agreements(self) -> Iterator[Rules]:
-        for document in self._documents("agreement"):
-            yield Rules(parse_agreement(_verify_by_any(document, [one.directory.officers for one in self.directories])))
-
-    def _evidence(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
-        evidence, acceptances = dict[str, bytes](), dict[str, bytes]()
-        with (self.folder / "evidence.jsonl").open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                compact = line.removeprefix(b'"').removesuffix(b'"\n')
-                try:
-                    name, kept = parse_acceptance(jws.parse(compact, jws.ACCEPTANCE).payload).id, acceptances
-                except KeysError:
-                    name, kept = digests.sha256_b64u(compact), evidence
-                if name in kept or line != b'"%b"\n' % compact:
-                    self.verdict.object(f"evidence.jsonl line {number}", "not one signed object that is nowhere else")
-                kept[name] = compact
-        return evidence, acceptances
+        self.known: dict[str, Known] = {}
 
     def run(self) -> Verdict:
         """Verify everything and return what was found."""
@@ -131,6 +103,8 @@ class Verifier:
                 body = line.removesuffix(b"\n")
                 if body == line:
                     self._object("it does not end its line")
+                if frontier.size in self.evidence.sizes:
+                    self.roots[frontier.size] = digests.b64u(frontier.root())
                 frontier.append(merkle.leaf_hash(body))
                 try:
                     leaf = parse_as(body, Leaf, max_bytes=MAX_LEAF)
@@ -138,11 +112,13 @@ class Verifier:
                         self._object("its moment is before the one of the leaf before it")
                     self.verdict.at = leaf.at
                     self._take(leaf)
+                    for wrong in self.replay.pass_time(leaf.at):
+                        self._object(wrong)
                 except (MalformedError, KeysError, HubError) as error:
                     self._object(f"{error.code}: {error.message}")
         self._expect_nothing()
-        if self.unused:
-            self.verdict.object("evidence.jsonl", f"{len(self.unused)} signed objects that no leaf stands for")
+        if self.evidence.unused:
+            self.verdict.object("evidence.jsonl", f"{len(self.evidence.unused)} signed objects that no leaf stands for")
         self.verdict.size, self.verdict.root = frontier.size, digests.b64u(frontier.root())
         self._check_checkpoint(frontier)
         return self.verdict
@@ -165,6 +141,7 @@ class Verifier:
             "receipt-accepted": self._take_receipt,
             "waiver-recorded": self._take_waiver,
             "withdrawal-recorded": self._take_withdrawal,
+            "step-taken": self.replay.take_step,
         }.get(leaf.event)
         if take and (wrong := take(leaf)):
             self._object(wrong)
@@ -198,11 +175,7 @@ class Verifier:
         return None if same else "another agreement than the export holds"
 
     def _signed(self, leaf: Leaf) -> bytes:
-        compact = self.evidence.get(leaf.digest or "")
-        if compact is None:
-            raise KeysError("evidence", "the signed object that it stands for is not in the export", "")
-        self.unused.discard(leaf.digest or "")
-        return compact
+        return self.evidence.take(leaf.digest or "")
 
     def _check(self, compact: bytes, typ: str, mailbox: MailboxId, at: Moment) -> bytes:
         signed = jws.parse(compact, typ)
@@ -227,8 +200,25 @@ class Verifier:
         jws.check(signed, public_key(agency.identity))
         self.verdict.signatures += 1
         kid = jws.thumbprint(public_members(said.jwk))
-        if (leaf.kid, leaf.agency, leaf.outcome) != (kid, said.agency, said.state):
+        if (leaf.kid, leaf.agency, leaf.mailbox, leaf.kind, leaf.version, leaf.outcome) != (
+            kid,
+            said.agency,
+            said.mailbox,
+            said.use,
+            said.sequence,
+            said.state,
+        ):
             return "a key other than its statement's"
+        approved = self._check_approval(compact)
+        known = self.known.get(kid)
+        mine = [one for one in self.known.values() if one.agency == said.agency]
+        # Only the hub can know the answer to its own challenge; the statement's order and officer bind it.
+        held = said.use == "seal" or said.state != "active" or has_shown_possession(said, kid)
+        refusal = judge_statement(said, known, mine, approved=approved, held=held)
+        usable = usable_from(said, known, leaf.at, approved=approved)
+        self.known[kid] = Known(
+            kid, said.agency, said.mailbox, said.use, said.state, said.sequence, usable, leaf.digest or ""
+        )
         self.facts[kid] = KeyFact(
             kid=kid,
             agency=said.agency,
@@ -237,13 +227,20 @@ class Verifier:
             state=said.state,
             not_before=said.not_before,
             expires=said.expires,
-            # Whether an officer approved early use is the hub's to enforce; the statement's own dates bind anyway.
-            usable_from=0,
+            usable_from=usable,
             compromised_from=said.compromised_from,
         )
         if said.use != "seal":
             self.keys[kid] = public_key(said.jwk)
-        return None
+        return f"{refusal.code}: {refusal.message}" if refusal else None
+
+    def _check_approval(self, compact: bytes) -> bool:
+        word = self.evidence.take_approval(digests.sha256_b64u(compact))
+        if word is None or self.current is None:
+            return False
+        check_officer(word, compact, self.current.directory.officers)
+        self.verdict.signatures += 1
+        return True
 
     def _take_envelope(self, leaf: Leaf) -> str | None:
         header = parse_header(self._check(self._signed(leaf), jws.ENVELOPE, leaf.mailbox or "", leaf.at))
@@ -253,14 +250,18 @@ class Verifier:
         wrong = self._check_acceptance(leaf)
         rules = next((one for one in reversed(self.rules) if one.agreement.in_force_from <= leaf.at), self.rules[0])
         if self.current is not None:
+            refusal = judge_header(header, self.current, rules, leaf.at)
+            if header.supersedes and not refusal:
+                before = self.replay.before(header.supersedes)
+                refusal = judge_superseding(header, before, self.current, leaf.at)
+            wrong = wrong or (f"{refusal.code}: {refusal.message}" if refusal else None)
             self.replay.envelope(header, rules, self.current, leaf.at)
         return wrong
 
     def _check_acceptance(self, leaf: Leaf) -> str | None:
-        compact = self.acceptances.get(leaf.envelope or "")
+        compact = self.evidence.take_acceptance(leaf.envelope or "")
         if compact is None or self.current is None:
             return "an envelope whose acceptance is not in the export"
-        self.unused.discard(leaf.envelope or "")
         signed = jws.parse(compact, jws.ACCEPTANCE)
         key = next((k for k in map(public_key, self.current.directory.hub.signing) if k.kid == signed.kid), None)
         if key is None:
@@ -286,6 +287,9 @@ class Verifier:
             return "a receipt whose signer had not opened the body"
         if self.current is None:
             return "a receipt before there is a directory"
+        if (seen := receipt.checkpoint) and self.roots.get(seen.size) != seen.root:
+            # The leaf is in by now, but what its signer saw was there before it.
+            self._object("its signer was shown another log than this one: two views")
         return self.replay.receipt(receipt, self.current, leaf.at)
 
     def _take_waiver(self, leaf: Leaf) -> str | None:
@@ -352,16 +356,6 @@ class Verifier:
 
 def _signers(officers: Officers) -> documents.Signers:
     return documents.Signers.of(officers.threshold, map(public_members, officers.keys))
-
-
-def _verify_by_any(document: bytes, officers: list[Officers]) -> bytes:
-    """Return the agreement's payload if the officers of any directory version signed it."""
-    for group in officers[:-1]:
-        try:
-            return documents.verify(document, jws.AGREEMENT, [_signers(group)])
-        except KeysError:
-            continue
-    return documents.verify(document, jws.AGREEMENT, [_signers(officers[-1])])
 
 
 def verify_export(folder: Path, roots_path: Path) -> dict[str, Any]:

@@ -7,13 +7,15 @@ Source: protocol 5 and 8.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import heapq
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hub.core import delivery
 from hub.core.events import Leaf
+from hub.core.sharing import Before
 from hub.errors import Refusal
 from schemas.directory import DirectoryIndex
 from schemas.envelope import Header
@@ -23,7 +25,10 @@ from schemas.rules.compiled import Rules
 from schemas.rules.duty import Duty, DutyParts, State
 from schemas.rules.figures import DutyRow, Taken
 from schemas.rules.planning import Owed, Sent, Settled, plan_envelope, plan_receipt, plan_withdrawal
-from schemas.rules.stepping import has_lapsed
+from schemas.rules.stepping import first_step, has_lapsed, next_moment
+
+# The clock looks each second; an hour of the log going on without it is no hiccup.
+GRACE: Final = 3_600_000
 
 
 class Conclusion(NamedTuple):
@@ -43,6 +48,23 @@ class Row:
     state: State = "open"
     settled_at: Moment | None = None
     settled_by: str | None = None
+    step: int = 0
+
+
+class Alarm(NamedTuple):
+    """When the clock has to look at an open obligation whose steps below ``step`` are taken."""
+
+    at: Moment
+    obligation: ObligationId
+    step: int
+
+
+@dataclass(slots=True)
+class Alarms:
+    """What the clock owes.  ``waiting`` is a heap; ``rung`` has those that are due, and since when the log shows it."""
+
+    waiting: list[Alarm] = field(default_factory=list)
+    rung: deque[tuple[Moment, Alarm]] = field(default_factory=deque)
 
 
 @dataclass(slots=True)
@@ -58,6 +80,8 @@ class Replay:
     withdrawn: set[EnvelopeId] = field(default_factory=set)
     taken: list[Taken] = field(default_factory=list)
     expected: list[Conclusion] = field(default_factory=list)
+    superseded: set[EnvelopeId] = field(default_factory=set)
+    alarms: Alarms = field(default_factory=Alarms)
 
     def envelope(self, header: Header, rules: Rules, index: DirectoryIndex, at: Moment) -> None:
         """Tell that *header* was accepted at *at*."""
@@ -71,11 +95,15 @@ class Replay:
             self.rows[name] = row
             self.threads[thread].append(row)
             self.expected.append(Conclusion("obligation-opened", name, None))
-            if opened.state != "open":
+            if opened.state == "open":
+                self._set_alarm(row)
+            else:
                 self.expected.append(Conclusion("obligation-settled", name, opened.state))
         self._settle(plan.settled, at)
         self.sent[thread].append(Sent(header, at))
         self.headers[header.id] = header
+        if header.supersedes is not None:
+            self.superseded.add(header.supersedes)
         self.states.update({(header.id, mailbox): "owed" for mailbox in header.to})
 
     def receipt(self, receipt: Receipt, index: DirectoryIndex, at: Moment) -> str | None:
@@ -104,6 +132,49 @@ class Replay:
             return "a waiver of no open obligation"
         self._settle((Settled(row.id, row.duty, state, by),), at)
         return None
+
+    def before(self, name: EnvelopeId) -> Before | None:
+        """Return what is known of an envelope that another one may supersede."""
+        header = self.headers.get(name)
+        if header is None:
+            return None
+        variant = header.facts.get("variant", "")
+        return Before(header.from_, header.thread, header.type, variant, name in self.superseded)
+
+    def take_step(self, leaf: Leaf) -> str | None:
+        """Tell that the clock took a step; return what differs from the ladder of the duty, or ``None``."""
+        row = self.rows.get(leaf.obligation or "")
+        if row is None or row.state != "open" or row.step >= len(row.duty.steps):
+            return "a step of no open obligation, or one step too many"
+        step = row.duty.steps[row.step]
+        said = (leaf.step, leaf.outcome, leaf.mailbox, leaf.thread)
+        if said != (row.step, step.notice, row.duty.debtor, row.duty.thread):
+            return "a step that is not the next one of its ladder"
+        if leaf.at < step.at:
+            return "a step before its moment"
+        row.step += 1
+        self._set_alarm(row)
+        return None
+
+    def pass_time(self, at: Moment) -> Iterator[str]:
+        """Tell that the log went on at *at*; yield what the clock should have done by now and has not.
+
+        A hub may be down when a step is due.  But once the log went on after that moment, the hub was up, and what
+        is missing when it has gone on for longer than :data:`GRACE` was left out.
+        """
+        alarms = self.alarms
+        while alarms.waiting and alarms.waiting[0].at <= at:
+            alarms.rung.append((at, heapq.heappop(alarms.waiting)))
+        while alarms.rung and alarms.rung[0][0] + GRACE < at:
+            alarm = alarms.rung.popleft()[1]
+            row = self.rows[alarm.obligation]
+            if row.state == "open" and row.step == alarm.step and next_moment(row.duty, row.step) == alarm.at:
+                yield f"step {alarm.step} of obligation {row.id}, due at {alarm.at}, was not taken"
+
+    def _set_alarm(self, row: Row) -> None:
+        moment = next_moment(row.duty, row.step)
+        if moment is not None:
+            heapq.heappush(self.alarms.waiting, Alarm(moment, row.id, row.step))
 
     def lapse(self, obligation: ObligationId, at: Moment) -> bool:
         """Answer whether *obligation* may lapse at *at*, and let it."""
@@ -134,6 +205,8 @@ class Replay:
         for one in again:
             row = self.rows[one.id]
             row.state, row.settled_at, row.settled_by = "open", None, None
+            row.step = first_step(row.duty, at)
+            self._set_alarm(row)
             self.expected.append(Conclusion("obligation-reopened", row.id, None))
             if one.met_by is not None:
                 self._settle(one.settled, one.met_by.accepted_at)

@@ -21,13 +21,16 @@ from schemas.rules.compiled import Rules, TypeRules
 def judge_envelope(
     header: Header, wraps: Wraps, index: DirectoryIndex, rules: Rules, keys: Mapping[KeyId, KeyFact], now: Moment
 ) -> Refusal | None:
-    """Return the first rule that *header* breaks at *now*, or ``None``."""
-    return next(_objections(header, wraps, index, rules, keys, now), None)
+    """Return the first rule that *header* or *wraps* break at *now*, or ``None``."""
+    return judge_header(header, index, rules, now) or judge_wraps(wraps.wraps, index, keys, now)
 
 
-def _objections(
-    header: Header, wraps: Wraps, index: DirectoryIndex, rules: Rules, keys: Mapping[KeyId, KeyFact], now: Moment
-) -> Iterator[Refusal]:
+def judge_header(header: Header, index: DirectoryIndex, rules: Rules, now: Moment) -> Refusal | None:
+    """Return the first rule that *header* breaks at *now*, or ``None``: all that can be judged without its wraps."""
+    return next(_objections(header, index, rules, now), None)
+
+
+def _objections(header: Header, index: DirectoryIndex, rules: Rules, now: Moment) -> Iterator[Refusal]:
     yield from _judge_moments(header, now)
     if header.agreement != rules.agreement.version or header.directory > index.directory.version:
         yield Refusal(
@@ -47,7 +50,6 @@ def _objections(
         yield from _judge_sender(header, index, allowed, now)
         yield from _judge_retention(header, allowed, rules)
         yield from _judge_recipients(header, index, allowed, now)
-        yield from _judge_wraps(wraps.wraps, index, keys, now)
 
 
 def _judge_moments(header: Header, now: Moment) -> Iterator[Refusal]:

@@ -301,24 +301,23 @@ UPDATE key_statement SET newest = 0 WHERE kid = :kid AND newest = 1
 
 -- name: add_key
 INSERT INTO key_statement (kid, ix, newest, agency, mailbox, purpose, sequence, state, not_before, expires,
-  usable_from, compromised_from, at, statement)
+  usable_from, compromised_from, at, statement, approval)
 VALUES (:kid, :ix, 1, :agency, :mailbox, :purpose, :sequence, :state, :not_before, :expires, :usable_from,
-  :compromised_from, :at,
-  :statement)
+  :compromised_from, :at, :statement, :approval)
 
 -- name: keys
 SELECT kid, agency, mailbox, purpose, sequence, state, not_before, expires, usable_from, compromised_from,
-  statement, at, ix
+  statement, at, ix, approval
 FROM key_statement WHERE newest = 1 ORDER BY ix
 
 -- name: key_statements
 SELECT kid, agency, mailbox, purpose, sequence, state, not_before, expires, usable_from, compromised_from,
-  statement, at, ix
+  statement, at, ix, approval
 FROM key_statement WHERE ix >= :after ORDER BY ix LIMIT :limit
 
 -- name: key_history
 SELECT kid, agency, mailbox, purpose, sequence, state, not_before, expires, usable_from, compromised_from,
-  statement, at, ix
+  statement, at, ix, approval
 FROM key_statement WHERE kid = :kid ORDER BY ix
 
 -- The rest ----------------------------------------------------------------------------------------------------------

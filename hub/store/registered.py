@@ -66,6 +66,7 @@ def add_key(tx: Session, row: KeyRow) -> None:
             "compromised_from": row.compromised_from,
             "at": row.at,
             "statement": row.statement,
+            "approval": row.approval,
         },
     )
 

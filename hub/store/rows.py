@@ -145,7 +145,7 @@ class DocumentRow(Row, frozen=True):
 
 
 class KeyRow(Row, frozen=True):
-    """The newest statement about one key; ``statement`` is its JWS."""
+    """One statement about one key; ``statement`` is its JWS, ``approval`` an officer's word for it."""
 
     kid: str
     agency: str
@@ -160,6 +160,7 @@ class KeyRow(Row, frozen=True):
     statement: bytes
     at: int
     index: int
+    approval: bytes | None = None
 
 
 class WaiverRow(Row, frozen=True):

@@ -83,7 +83,7 @@ async def test_late_minutes_are_late_and_not_lost(desk: Desk) -> None:
     full = minutes(county, held.header.thread, CAIT)
     await desk.send(full)
     assert (await desk.duties(held.header.thread))["full-minutes", MASH, CAIT] == "met_late"
-    county.now += 9 * DAY
+    await desk.tick(9 * DAY)
     await desk.receive(full, CAIT, "collected", "filed")
     assert (await desk.duties(held.header.thread))["full-received", CAIT, MASH] == "met_late"
     figures = await _figures(desk)

@@ -132,8 +132,9 @@ async def test_the_sender_is_asked_once_to_seal_again_before_a_key_is_destroyed(
     await desk.receive(has, NURSES, "collected")
     for _ in range(8):
         await desk.expire(2 * DAY)
+        await desk.tick()
     assert not await _has_body(desk, gone)
-    county.now += 7 * DAY - 1
+    await desk.tick(7 * DAY - 1)
     await desk.rotate(HEALTH)
     assert await _ask(desk, asked) == frozenset()
     county.now += 1

@@ -45,7 +45,7 @@ DAMAGE = {
     "an obligation is settled by nothing": "UPDATE obligation SET settled_by = x'00' WHERE state = 'met'",
     "a version is missing": "INSERT INTO document VALUES ('directory', 2, x'00', 1, 1, x'00')",
     "a key has two newest statements": "INSERT INTO key_statement SELECT x'00', n, 1, 'a', NULL, 'seal', n, 'active',"
-    " 1, 1, 1, NULL, 1, x'00' FROM (SELECT 1 AS n UNION SELECT 2)",
+    " 1, 1, 1, NULL, 1, x'00', NULL FROM (SELECT 1 AS n UNION SELECT 2)",
 }
 
 

@@ -175,6 +175,7 @@ CREATE TABLE key_statement (
   compromised_from BIGINT,
   at BIGINT NOT NULL,
   statement BYTEA NOT NULL,
+  approval BYTEA,
   PRIMARY KEY (kid, ix)
 );
 CREATE INDEX key_newest ON key_statement (newest, ix);

@@ -1,0 +1,133 @@
+"""The signed objects of an export, read once and found again by what they are about.
+
+Nothing is believed because it is here: who signed it is for ``hub.verifier`` to check.
+
+Source: protocol 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from keys import digests, documents, jws
+from keys.errors import KeysError
+from schemas.agreement import parse_agreement
+from schemas.directory import Directory, Officers, parse_directory
+from schemas.identifiers import EnvelopeId, Sha256
+from schemas.receipt import parse_receipt
+from schemas.rules.compiled import Rules
+from schemas.statements import parse_acceptance, parse_key_approval
+from schemas.strict_json import MalformedError
+
+Object = Callable[[str, str], None]
+
+
+class Evidence:
+    """The lines of ``evidence.jsonl``: ``objects`` by digest, ``acceptances`` by envelope, ``approvals`` by statement.
+
+    ``sizes`` are those of the trees that receipts say their signers had seen.
+    """
+
+    def __init__(self, path: Path, object_to: Object) -> None:
+        self.objects: dict[Sha256, bytes] = {}
+        self.acceptances: dict[EnvelopeId, bytes] = {}
+        self.approvals: dict[Sha256, bytes] = {}
+        self.sizes: set[int] = set()
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                compact = line.removeprefix(b'"').removesuffix(b'"\n')
+                name, kept = self._place(compact)
+                if name in kept or line != b'"%b"\n' % compact:
+                    object_to(f"evidence.jsonl line {number}", "not one signed object that is nowhere else")
+                kept[name] = compact
+        self.unused = {*self.objects, *self.acceptances, *map(_approval, self.approvals)}
+
+    def _place(self, compact: bytes) -> tuple[str, dict[str, bytes]]:
+        try:
+            return parse_acceptance(jws.parse(compact, jws.ACCEPTANCE).payload).id, self.acceptances
+        except KeysError:
+            pass
+        try:
+            return parse_key_approval(jws.parse(compact, jws.KEY).payload).statement_sha256, self.approvals
+        except (KeysError, MalformedError):
+            pass
+        try:
+            seen = parse_receipt(jws.parse(compact, jws.RECEIPT).payload).checkpoint
+            self.sizes |= {seen.size} if seen else set()
+        except (KeysError, MalformedError):
+            pass
+        return digests.sha256_b64u(compact), self.objects
+
+    def take(self, digest: Sha256) -> bytes:
+        """Return the signed object with this digest.
+
+        Raises:
+            KeysError: ``evidence``.
+        """
+        compact = self.objects.get(digest)
+        if compact is None:
+            raise KeysError("evidence", "the signed object that it stands for is not in the export", "")
+        self.unused.discard(digest)
+        return compact
+
+    def take_acceptance(self, envelope: EnvelopeId) -> bytes | None:
+        """Return the hub's acceptance of *envelope*."""
+        self.unused.discard(envelope)
+        return self.acceptances.get(envelope)
+
+    def take_approval(self, digest: Sha256) -> bytes | None:
+        """Return the officer's word for the key statement with this digest."""
+        self.unused.discard(_approval(digest))
+        return self.approvals.get(digest)
+
+
+def _approval(digest: Sha256) -> str:
+    return f"approval of {digest}"
+
+
+def read_documents(folder: Path, kind: str) -> Iterator[bytes]:
+    """Yield the versions of *kind* in *folder*, the first one first."""
+    number = 1
+    while (path := folder / f"{kind}-{number}.json").exists():
+        yield path.read_bytes()
+        number += 1
+
+
+def read_directories(
+    folder: Path, officers: Officers, signers: Callable[[Officers], documents.Signers], object_to: Object
+) -> Iterator[Directory]:
+    """Yield each version of the directory, signed by the officers of the one before, the first by *officers*.
+
+    Raises:
+        KeysError, MalformedError: it is not a directory, or not so signed.
+    """
+    previous = None
+    for document in read_documents(folder, "directory"):
+        said = parse_directory(documents.parse(document, jws.DIRECTORY)[0].payload)
+        payload = documents.verify(document, jws.DIRECTORY, [signers(officers), signers(said.officers)])
+        if said.previous != previous:
+            object_to(f"directory-{said.version}.json", "does not follow the version before it")
+        previous, officers = digests.sha256_b64u(payload), said.officers
+        yield said
+
+
+def read_agreements(
+    folder: Path, officers: list[Officers], signers: Callable[[Officers], documents.Signers]
+) -> Iterator[Rules]:
+    """Yield each version of the agreement, signed by the officers of any directory version.
+
+    Raises:
+        KeysError, MalformedError: as :func:`read_directories`.
+    """
+    for document in read_documents(folder, "agreement"):
+        yield Rules(parse_agreement(_verify_by_any(document, [signers(group) for group in officers])))
+
+
+def _verify_by_any(document: bytes, groups: list[documents.Signers]) -> bytes:
+    for group in groups[:-1]:
+        try:
+            return documents.verify(document, jws.AGREEMENT, [group])
+        except KeysError:
+            continue
+    return documents.verify(document, jws.AGREEMENT, [groups[-1]])
