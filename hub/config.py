@@ -52,7 +52,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         int, Meta(ge=1024, description="The longest batch of envelopes, in bytes. One envelope may always be 64 MiB.")
     ] = 64 * 1024 * 1024
     max_connections: Annotated[
-        int, Meta(ge=8, description="Connections served at once; further ones wait in the system's queue.")
+        int, Meta(ge=8, description="Connections served at once; further ones get 503 and Retry-After, and are closed.")
     ] = 4096
     max_in_flight: Annotated[
         int, Meta(ge=1, description="Requests with a body at work at once; further ones get 503 and Retry-After.")

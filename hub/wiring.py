@@ -32,8 +32,10 @@ from hub.web.wakeups import Wakeups
 from hub.worker import Worker
 from keys import notes
 from keys.keyring import HubKeyring
+from schemas.envelope import DAY
 
 POLL_SECONDS: Final = 1.0
+EXPIRY_DAYS: Final = 60
 # Documents, keys and cosignatures that anyone may bring, and assertions: few bytes at once, however many come.
 PUBLIC_MEMORY: Final = 8 * 1024 * 1024
 PUBLIC_IN_FLIGHT: Final = 8
@@ -107,6 +109,28 @@ async def make_doubt(store: Store, clock: Clock) -> Callable[[], bool]:
     return in_doubt
 
 
+def make_watch(clock: Callable[[], int], metrics: Metrics) -> Callable[[int], None]:
+    """Return what is shown the directory's expiry: it warns 60 days ahead, alarms once it is past, once a day each.
+
+    The hub goes on: agencies that stopped sending would be worse off than with a directory that is a day too old.
+    """
+    told = None
+
+    def see(expires: int) -> None:
+        nonlocal told
+        metrics.directory_expires.set(expires / 1000)
+        left = (expires - clock()) // DAY
+        if left >= EXPIRY_DAYS or told == left:
+            return
+        told = left
+        if left < 0:
+            log(_LOGGER, logging.ERROR, "directory expired", days_ago=-left)
+        else:
+            log(_LOGGER, logging.WARNING, "directory expires soon", days_left=left)
+
+    return see
+
+
 def make_hub(config: Config, store: Store, registry: Registry, keyring: HubKeyring, clock: Clock) -> Hub:
     """Return what the web layer works with."""
     limits = config.limits
@@ -145,6 +169,7 @@ def make_worker(hub: Hub, home: Path, in_doubt: Callable[[], bool]) -> Worker:
         wake=hub.wakeups.wake,
         keep_checkpoint=keep,
         in_doubt=in_doubt,
+        see_expiry=make_watch(hub.clock, hub.metrics),
         sweep_seconds=hub.config.sweep_seconds,
         checkpoint_seconds=hub.config.checkpoint_seconds,
     )

@@ -31,7 +31,8 @@ class Worker:
     """The hub's own loops.
 
     ``wake`` is told which feeds grew; ``keep_checkpoint`` puts a signed note beside the hub's keys; ``in_doubt`` says
-    that the clock can't be trusted: the hub then goes on accepting and judges nothing.
+    that the clock can't be trusted: the hub then goes on accepting and judges nothing; ``see_expiry`` is shown, each
+    round, when the directory expires.
     """
 
     store: Store
@@ -43,6 +44,7 @@ class Worker:
     wake: Callable[[Iterable[MailboxId]], None]
     keep_checkpoint: Callable[[str], None]
     in_doubt: Callable[[], bool] = lambda: False
+    see_expiry: Callable[[Moment], None] = lambda _: None
     sweep_seconds: float = 1.0
     checkpoint_seconds: float = 1.0
     resealed: set[KeyId] = field(default_factory=set)
@@ -72,6 +74,7 @@ class Worker:
     async def follow_registry(self) -> None:
         """Read the registry again if another process changed it: a revoked key is refused within a round."""
         await self.registry.refresh(self.store)
+        self.see_expiry(self.registry.snapshot.directory.directory.expires)
 
     async def enforce_deadlines(self) -> None:
         """Take all steps that are due now, in rounds of :data:`SWEEP_LIMIT`."""

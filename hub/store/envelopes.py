@@ -141,9 +141,14 @@ def drop_body(tx: Session, name: str) -> None:
     tx.connection.run("drop_body", {"ix": index})
     bodies = tx.bodies
     if bodies is not None and tx.connection.run("drop_body_file", {"sha256": sealed, "ix": index}):
-        file = unpack(sealed)
-        if not tx.connection.rows("body_file_use", {"sha256": sealed}):
-            tx.after.append(lambda: bodies.drop(file))
+        file, connection = unpack(sealed), tx.connection
+
+        def drop_unused() -> None:
+            # Asked only now: another function of the same commit may have taken in the same bytes.
+            if not connection.rows("body_file_use", {"sha256": sealed}):
+                bodies.drop(file)
+
+        tx.after.append(drop_unused)
 
 
 def replace_wraps(tx: Session, name: str, wraps: bytes) -> None:

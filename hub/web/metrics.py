@@ -29,6 +29,9 @@ class Metrics:
         )
         self.log_size = Gauge("hub_log_size", "Leaves in the audit log", registry=self.registry)
         self.checkpoint_size = Gauge("hub_checkpoint_size", "Leaves under the last checkpoint", registry=self.registry)
+        self.directory_expires = Gauge(
+            "hub_directory_expires_seconds", "When the directory expires, Unix seconds", registry=self.registry
+        )
         self.commits = Gauge("hub_store_commits", "Durable commits since the start", registry=self.registry)
         self.body_bytes = Gauge("hub_body_bytes", "Bytes of request bodies held", registry=self.registry)
         self._counters: dict[tuple[str, str, int], Counter] = {}

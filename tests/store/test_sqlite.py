@@ -117,6 +117,20 @@ async def test_a_reader_is_stopped_after_two_seconds(sqlite_store: Store) -> Non
     assert await sqlite_store.read(lambda tx: tx.log_head().size) == 0
 
 
+async def test_a_file_that_is_taken_up_again_in_the_same_commit_stays(sqlite_store: Store) -> None:
+    """One function lets go of the last use of some bytes, the next one of the batch brings them again."""
+    old, new, body = new_id(), new_id(), b"y" * 300_000
+    await sqlite_store.write(lambda tx: put_envelope(tx, old, body=body))
+
+    def withdraw_and_bring(tx: Transaction) -> None:
+        tx.set_envelope_state(old, "withdrawn")
+        tx.drop_body(old)
+        put_envelope(tx, new, body=body)
+
+    await sqlite_store.write(withdraw_and_bring)
+    assert await sqlite_store.read(lambda tx: tx.body(new)) == body
+
+
 async def test_dropped_bodies_leave_no_files(sqlite_store: Store, path: Path) -> None:
     """The file of a large body goes after the commit that drops it, not before, and not for a work that fails."""
     name, folder = new_id(), path.with_name("hub.db.bodies")

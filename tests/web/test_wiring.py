@@ -14,7 +14,9 @@ from hub.config import load_config
 from hub.errors import HubError
 from hub.home import kept_checkpoint
 from hub.store.base import open_store
-from hub.wiring import check_not_rolled_back, make_clock, make_doubt, run_hub
+from hub.web.metrics import Metrics
+from hub.wiring import check_not_rolled_back, make_clock, make_doubt, make_watch, run_hub
+from schemas.envelope import DAY
 from tests.cli.support import make_hub
 
 
@@ -49,6 +51,26 @@ async def test_the_last_checkpoint_lies_beside_the_keys_and_is_asked_for_at_star
                     await check_not_rolled_back(store, home)
         finally:
             await store.close()
+
+
+def test_an_expiring_directory_is_announced_for_sixty_days(caplog: pytest.LogCaptureFixture) -> None:
+    """Silent before; then once a day, as an alarm once it has expired; the metric says when."""
+    metrics, now = Metrics(), [0]
+    see = make_watch(lambda: now[0], metrics)
+
+    def said(day: float) -> list[str]:
+        caplog.clear()
+        now[0] = int(day * DAY)
+        for _ in range(3):
+            see(100 * DAY)
+        return [record.message for record in caplog.records]
+
+    assert said(39) == []
+    assert said(41) == ["directory expires soon"]
+    assert said(41.5) == ["directory expires soon"]
+    assert said(41.6) == []
+    assert said(100.5) == ["directory expired"]
+    assert f"hub_directory_expires_seconds {100 * DAY / 1000:.3e}".split("e", maxsplit=1)[0] in metrics.text().decode()
 
 
 async def test_a_clock_set_back_while_the_hub_was_down_is_doubted(tmp_path: Path) -> None:
