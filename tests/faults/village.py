@@ -51,7 +51,8 @@ class Place:
         return self.home.with_name(f"{self.agency}.log")
 
     def start(self) -> None:
-        """Start the gateway."""
+        """Start the gateway, after ending the one that runs: a home has one."""
+        self.kill()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*GATEWAY, "run", "--home", str(self.home)], cwd=ROOT, stdout=log, stderr=log, env=environment()
