@@ -86,7 +86,11 @@ def _as_trust() -> Iterator[None]:
         yield
     except KeysError as error:
         if error.code == "document-payloads":
-            raise GatewayError("trust-document", error.message, "ask the partnership for it") from error
+            raise GatewayError(
+                "trust-document",
+                "not a signed document: an array of JWS over one payload",
+                "ask the partnership for it",
+            ) from error
         if error.code == "document-signatures":
             raise GatewayError(
                 "trust-signatures",

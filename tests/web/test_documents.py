@@ -71,6 +71,24 @@ async def test_keys_are_listed_in_pages_with_their_place_in_the_log(site: Site) 
     assert len(seen) == len(set(seen)) == 15
 
 
+async def test_every_statement_about_a_key_is_shown_to_who_asks_for_all(site: Site) -> None:
+    """Who joins late judges old signatures by what was said then; the newest alone would not do."""
+    county = site.county
+    newest = (await site.api.get("/v1/keys")).json
+    retired = county.statement(COUNCIL, "sign", county.keyrings[COUNCIL].signing.public.jwk, state="retired")
+    assert (await site.api.post("/v1/keys", {"statement": retired.decode()})).status == 200
+    now = (await site.api.get("/v1/keys")).json
+    assert len(now["keys"]) == len(newest["keys"]) == 15
+    page = (await site.api.get("/v1/keys?all=true&limit=15")).json
+    rest = (await site.api.get(f"/v1/keys?all=true&after={page['next']}")).json
+    assert set(page["keys"] + rest["keys"]) == {*newest["keys"], retired.decode()}
+    assert rest["indexes"] == [now["indexes"][-1]]
+    for index, at in zip(page["indexes"], page["at"], strict=True):
+        (leaf,) = await site.hub.store.read(lambda tx, at=index: tx.leaves(at, at + 1))
+        assert leaf.at == at
+    assert (await site.api.get("/v1/keys?all=maybe")).status == 400
+
+
 async def test_a_new_sealing_key_is_proved_by_answering_the_challenge(site: Site) -> None:
     """Only its holder can answer, and without an answer it isn't taken."""
     caller, key = await site.as_agency(HEALTH), OpeningKey.generate()
