@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub import ledger, notices, obligations, retention
+from hub import entering, ledger, notices, obligations, retention
 from hub.core import delivery
 from hub.core.events import Event
 from hub.core.sharing import Before, judge_envelope, judge_superseding
@@ -30,7 +30,7 @@ from hub.intake import (
 )
 from hub.registry import Registry, Snapshot
 from hub.store.base import Store
-from hub.store.rows import EnvelopeRow, FeedDelivery, ObligationRow, ReceiptRow
+from hub.store.rows import EnvelopeRow, FeedDelivery, ObligationRow
 from hub.store.transaction import Transaction
 from keys import digests, jws
 from schemas import strict_json
@@ -132,7 +132,7 @@ def _record_envelope(
     if header.supersedes and not refusal:
         refusal = judge_superseding(header, _before(tx, header.supersedes), snapshot.directory, at)
     if refusal:
-        return _refuse(tx, envelope, digest, refusal, at)
+        return entering.refuse_envelope(tx, envelope, digest, refusal, at)
 
     owed = obligations.open_of_thread(tx, header.thread)
     plan = plan_envelope(
@@ -140,22 +140,12 @@ def _record_envelope(
     )
     index = ledger.append(
         tx,
-        Event(
-            event="envelope-accepted",
-            agency=agency_of(header.from_),
-            mailbox=header.from_,
-            kid=envelope.kid,
-            envelope=header.id,
-            thread=header.thread,
-            type=header.type,
-            digest=digest,
-            sealed=header.sealed.sha256,
-        ),
+        entering.envelope_accepted(envelope, digest),
         at,
     )
     said = Acceptance(v=1, id=header.id, header_sha256=digest, sealed_sha256=header.sealed.sha256, at=at, index=index)
     acceptance = signer.sign(strict_json.dump(said), jws.ACCEPTANCE)
-    tx.add_envelope(_row(envelope, digest, acceptance, at, index), parts.body)
+    tx.add_envelope(entering.envelope_row(envelope, digest, acceptance, at, index), parts.body)
     tx.add_deliveries(header.id, index, [(wrap.mailbox, wrap.kid) for wrap in envelope.wraps.wraps], at)
     told = obligations.record_plan(tx, snapshot, plan, at, signer)
     if header.supersedes and (before := tx.find_envelope(header.supersedes)):
@@ -175,57 +165,12 @@ def _answer_repeat(
         "another envelope was accepted under this id",
         "give every envelope an id of its own",
     )
-    return _refuse(tx, envelope, digest, refusal, at)
-
-
-def _refuse(tx: Transaction, envelope: Envelope, digest: str, refusal: Refusal, at: Moment) -> Refusal:
-    # The id stays unused: the same id, made again by the rules in force, may still be accepted.
-    ledger.append(
-        tx,
-        Event(
-            event="envelope-refused",
-            agency=agency_of(envelope.header.from_),
-            mailbox=envelope.header.from_,
-            kid=envelope.kid,
-            envelope=envelope.header.id,
-            thread=envelope.header.thread,
-            digest=digest,
-            outcome=refusal.code,
-        ),
-        at,
-    )
-    return refusal
+    return entering.refuse_envelope(tx, envelope, digest, refusal, at)
 
 
 def _before(tx: Transaction, name: EnvelopeId) -> Before | None:
     row = tx.find_envelope(name)
     return Before(row.sender, row.thread, row.type, row.variant, row.superseded_by is not None) if row else None
-
-
-def _row(envelope: Envelope, digest: str, acceptance: bytes, at: Moment, index: int) -> EnvelopeRow:
-    header = envelope.header
-    return EnvelopeRow(
-        id=header.id,
-        thread=header.thread,
-        type=header.type,
-        sender=header.from_,
-        header=envelope.parts.header,
-        wraps=envelope.parts.wraps,
-        acceptance=acceptance,
-        header_sha256=digest,
-        sealed_sha256=header.sealed.sha256,
-        length=header.sealed.length,
-        opening=header.opening,
-        variant=header.facts.get("variant", ""),
-        at=header.at,
-        accepted_at=at,
-        index=index,
-        keep_until=header.keep_until,
-        supersedes=header.supersedes,
-        superseded_by=None,
-        state="present",
-        expire_at=retention.first_look(at, header.keep_until),
-    )
 
 
 async def hand_over(
@@ -290,10 +235,10 @@ def _record_receipt(
         if stored.jws == compact:
             return Taken(receipt.id, stored.index, repeat=True, wake=frozenset())
         reused = Refusal("receipt-id-reused", "another receipt has this id", "give every receipt an id of its own")
-        return _refuse_receipt(tx, receipt, digest, reused, at)
+        return entering.refuse_receipt(tx, receipt, digest, reused, at)
     found = tx.find_delivered(receipt.envelope, receipt.mailbox)
     if found is None:
-        return _refuse_receipt(tx, receipt, digest, delivery.UNKNOWN, at)
+        return entering.refuse_receipt(tx, receipt, digest, delivery.UNKNOWN, at)
     envelope, before = found
     opening = digests.opening_of(receipt.manifest_sha256) if receipt.manifest_sha256 else None
     known = _earlier_receipts(tx, receipt) if receipt.previous else frozenset()
@@ -301,25 +246,14 @@ def _record_receipt(
     delivered = delivery.Delivered(before, envelope.sealed_sha256, envelope.opening, withdrawn)
     after = delivery.judge_receipt(receipt, delivered, opening, known, at)
     if isinstance(after, Refusal):
-        return _refuse_receipt(tx, receipt, digest, after, at)
+        return entering.refuse_receipt(tx, receipt, digest, after, at)
 
     index = ledger.append(
         tx,
-        Event(
-            event="receipt-accepted",
-            agency=agency_of(receipt.mailbox),
-            mailbox=receipt.mailbox,
-            kid=signed.kid,
-            envelope=receipt.envelope,
-            receipt=receipt.id,
-            thread=envelope.thread,
-            level=receipt.level,
-            digest=digest,
-            outcome=receipt.code,
-        ),
+        entering.receipt_accepted(signed, envelope.thread, digest),
         at,
     )
-    tx.add_receipt(_receipt_row(signed, at, index))
+    tx.add_receipt(entering.receipt_row(signed, at, index))
     if after != before:
         tx.set_delivery_state(receipt.envelope, receipt.mailbox, after)
         if after in delivery.TAKEN and before not in delivery.TAKEN:
@@ -336,42 +270,9 @@ def _record_receipt(
     return Taken(receipt.id, index, repeat=False, wake=frozenset(told))
 
 
-def _receipt_row(signed: SignedReceipt, at: Moment, index: int) -> ReceiptRow:
-    receipt = signed.receipt
-    return ReceiptRow(
-        id=receipt.id,
-        envelope=receipt.envelope,
-        mailbox=receipt.mailbox,
-        level=receipt.level,
-        code=receipt.code,
-        actor=receipt.actor,
-        at=receipt.at,
-        accepted_at=at,
-        jws=signed.compact,
-        index=index,
-    )
-
-
 def _earlier_receipts(tx: Transaction, receipt: Receipt) -> frozenset[str]:
     rows = tx.receipts_of(receipt.envelope)
     return frozenset(digests.sha256_b64u(row.jws) for row in rows if row.mailbox == receipt.mailbox)
-
-
-def _refuse_receipt(tx: Transaction, receipt: Receipt, digest: str, refusal: Refusal, at: Moment) -> Refusal:
-    ledger.append(
-        tx,
-        Event(
-            event="receipt-refused",
-            agency=agency_of(receipt.mailbox),
-            mailbox=receipt.mailbox,
-            receipt=receipt.id,
-            level=receipt.level,
-            digest=digest,
-            outcome=refusal.code,
-        ),
-        at,
-    )
-    return refusal
 
 
 async def enforce_deadlines(store: Store, registry: Registry, now: Moment, signer: jws.SigningKey, limit: int) -> Swept:
