@@ -29,7 +29,7 @@ from schemas.identifiers import KeyId, MailboxId, Moment, agency_of
 LIMIT: Final = 200
 NEAR: Final = 7 * DAY
 NOTICE: Final = 1 * DAY
-# A sealing key is destroyed when it expires, a fortnight after the next one was made: half of that is left to seal again.
+# Once there is another key to seal to.  A gateway that lets a key expire only when it destroys it is left a week.
 RESEAL_BEFORE: Final = 7 * DAY
 
 KEPT: Final = 0

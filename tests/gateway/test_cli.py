@@ -295,6 +295,26 @@ async def test_a_running_gateway_stops_when_it_is_told_to(town: Town) -> None:
         assert await asyncio.to_thread(process.wait, 20) == 0
 
 
+async def test_keys_are_listed_and_given_up(town: Town) -> None:
+    """By their kids; a moment that is none is refused before anything is published."""
+    home = write_home(town, HEALTH)
+    await command(home, "run", "--once")
+    kid = next(row["kid"] for row in await command(home, "keys", "list") if row["use"] == "seal")
+    code, _, complaint = await asyncio.to_thread(
+        run, "keys", "revoke", kid, "--compromised-from", "yesterday", "--home", str(home)
+    )
+    assert (code, "2026-07-06T08:00:00Z" in complaint) == (1, True)
+    await command(home, "keys", "revoke", kid, "--compromised-from", "2026-07-05T08:00:00Z")
+    listed = {row["kid"]: (row["state"], row["held"]) for row in await command(home, "keys", "list")}
+    assert listed[kid] == ("revoked", True)
+    published = town.site.hub.registry.snapshot.keys[kid]
+    assert (published.state, published.compromised_from) == ("revoked", 1_783_238_400_000)
+    answer = await command(home, "keys", "rotate", "--signing")
+    assert answer["next"] in {row["kid"] for row in await command(home, "keys", "list")}
+    sealing = await command(home, "keys", "rotate", "--now")
+    assert sealing["published"] == 1
+
+
 def test_every_command_has_help() -> None:
     """Each says in one line what it does."""
     text = make_parser().format_help()
