@@ -8,7 +8,7 @@ import pytest
 
 from hub.core.authenticity import is_usable, judge_signer
 from tests.county import CAIT, COUNCIL, HEALTH, NURSES, PAEDIATRICS, POLICE
-from tests.hub.support import facts, key_fact
+from tests.hub.support import as_caller, facts, key_fact
 
 NOW = 1_000
 
@@ -52,3 +52,10 @@ def test_a_key_is_usable_from_its_first_moment_until_before_its_last() -> None:
     """The later of its own date and its cool-off begins it; its expiry ends it."""
     key = key_fact("k", HEALTH, not_before=5, usable_from=10, expires=20)
     assert [is_usable(key, "sign", now) for now in (9, 10, 19, 20)] == [False, True, True, False]
+
+
+def test_a_caller_speaks_for_its_agency_or_for_one_mailbox_alone() -> None:
+    """A token of a mailbox's own key is that mailbox's, also within the agency."""
+    whole, one = as_caller(HEALTH), as_caller(HEALTH, NURSES)
+    assert [whole.speaks_for(box) for box in (NURSES, PAEDIATRICS, CAIT)] == [True, True, False]
+    assert [one.speaks_for(box) for box in (NURSES, PAEDIATRICS, CAIT)] == [True, False, False]

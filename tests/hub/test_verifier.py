@@ -133,3 +133,15 @@ async def test_an_envelope_that_the_rules_forbid_is_found(
     await liar.send(sent)
     (problem,) = await _problems(liar, tmp_path)
     assert "basis-not-allowed" in problem
+
+
+async def test_superseding_what_nobody_sent_is_found(
+    liar: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer version of an envelope that the log does not have."""
+    county = liar.county
+    sent = minutes(county, hold(county).header.thread, CAIT, supersedes=digests.new_id(county.now))
+    monkeypatch.setattr(exchange, "judge_superseding", lambda *_: None)
+    await liar.send(sent)
+    (problem,) = await _problems(liar, tmp_path)
+    assert "supersedes-mismatch" in problem
