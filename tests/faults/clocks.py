@@ -157,7 +157,9 @@ async def be_down(folder: Path, tally: Tally) -> None:
                 missing = expected - told.keys()
                 await asyncio.sleep(0.1)
             seconds = time.monotonic() - ready
-            tally.hold_all("an alarm that fell due while the hub was down does not ring", len(expected), len(missing), missing)
+            tally.hold_all(
+                "an alarm that fell due while the hub was down does not ring", len(expected), len(missing), missing
+            )
             await asyncio.sleep(2.5)
             told = await rings(api)
             doubled = [ring for ring, count in told.items() if count > 1]

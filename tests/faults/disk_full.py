@@ -152,7 +152,9 @@ async def _fill_one(disk: Disk, export: Path, tally: Tally) -> None:
             await read_all(health, council, tally, accepted)
             await sign_in_full(api, tally)
             answer = await council.post("/v1/envelopes", batch(one.raw for one in refused), BATCH_MEDIA_TYPE)
-            tally.hold("part of a batch was kept on a full disk", answer.status == 507, (answer.status, answer.body[:200]))
+            tally.hold(
+                "part of a batch was kept on a full disk", answer.status == 507, (answer.status, answer.body[:200])
+            )
             alive = (await api.get("/healthz")).status
             tally.hold("a full disk ends the hub", alive == 200 and house.process.poll() is None, alive)  # type: ignore[union-attr]
         # Killed on a full disk, it must come up again, with room at the latest.
@@ -166,7 +168,9 @@ async def _fill_one(disk: Disk, export: Path, tally: Tally) -> None:
             await read_all(health, council, tally, accepted)
             for sent in refused:
                 answer = await council.send(sent)
-                tally.hold("what was refused isn't accepted once there is room", answer.status == 201, answer.body[:200])
+                tally.hold(
+                    "what was refused isn't accepted once there is room", answer.status == 201, answer.body[:200]
+                )
                 accepted[sent.id] = (sent, answer.json.get("acceptance", ""))
             for sent, acceptance in accepted.values():
                 answer = await council.send(sent)

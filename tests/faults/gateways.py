@@ -118,9 +118,15 @@ class Story:
             await store.close()
         await house.start()
         await self.all_filed("an outage with a new agreement")
-        refused = {leaf["envelope"] for leaf in await village.leaves("envelope-refused") if leaf["outcome"] == "agreement-outdated"}
+        refused = {
+            leaf["envelope"]
+            for leaf in await village.leaves("envelope-refused")
+            if leaf["outcome"] == "agreement-outdated"
+        }
         made_again = {self.ids[name] for name in names} & refused
-        self.tally.hold_all("what was sealed under the old agreement was not made again", 3, 3 - len(made_again), refused)
+        self.tally.hold_all(
+            "what was sealed under the old agreement was not made again", 3, 3 - len(made_again), refused
+        )
 
     async def withdraw(self) -> None:
         """Take back one before its collection and one after it was filed."""
@@ -141,7 +147,10 @@ class Story:
         identity = self.ids[late]
         await council.command("withdraw", identity, "--reason", "misdirected")
         told = await until(
-            lambda: {"destruction-asked"} <= {note["notice"] for note in health.notices() if note.get("envelope") == identity}
+            lambda: (
+                {"destruction-asked"}
+                <= {note["notice"] for note in health.notices() if note.get("envelope") == identity}
+            )
         )
         self.tally.hold("who has filed is not asked to destroy what was withdrawn", told, health.notices()[-3:])
 
@@ -191,7 +200,9 @@ class Story:
         accepted = Counter(leaf["envelope"] for leaf in await self.village.leaves("envelope-accepted"))
         wanted = set(self.ids.values())
         self.tally.hold_all("a draft is not accepted exactly once", len(wanted), len(wanted ^ set(accepted)))
-        self.tally.hold_all("an envelope is accepted twice", len(accepted), sum(count > 1 for count in accepted.values()))
+        self.tally.hold_all(
+            "an envelope is accepted twice", len(accepted), sum(count > 1 for count in accepted.values())
+        )
         refused = [leaf["outcome"] for leaf in await self.village.leaves("receipt-refused")]
         levels = Counter((leaf["envelope"], leaf["level"]) for leaf in await self.village.leaves("receipt-accepted"))
         reached = {name for name, level in levels if level == "filed"}

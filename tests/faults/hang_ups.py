@@ -270,7 +270,9 @@ async def program(folder: Path, tally: Tally, n: int) -> None:
             await settle(crowd)
         said = await house.audit(folder / "export")
         tally.hold("the log does not verify", said["verified"], said["problems"])
-        errors = [line for line in house.log.read_text().splitlines() if '"level":"error"' in line or "Traceback" in line]
+        errors = [
+            line for line in house.log.read_text().splitlines() if '"level":"error"' in line or "Traceback" in line
+        ]
         tally.hold("somebody's hanging up is an error of the hub's", not errors, errors[:2])
     await house.check_store()
     tally.figures["hang-ups"] = n

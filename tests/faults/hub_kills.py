@@ -130,7 +130,7 @@ async def kill_once(load: Load) -> float:
         load.callers = {}
         await load.keep_signed_in(api)
         lines = [asyncio.create_task(load.work()) for _ in range(LINES)]
-        await asyncio.sleep(chance.uniform(0.01, 0.3))
+        await asyncio.sleep(chance.uniform(0.01, 0.2))
         house.kill()
         await asyncio.gather(*lines)
     return seconds

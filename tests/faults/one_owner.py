@@ -109,7 +109,9 @@ async def share_postgres(folder: Path, tally: Tally, n: int, url: str) -> None:
         tally.hold("two hubs show two feeds", feeds[0] == feeds[1])
         names = sorted(entry["envelope"] for entry in feeds[0] if entry["kind"] == "delivery")
         tally.hold("a delivery is missing or doubled", names == sorted(one.id for one in sent), len(names))
-        waits = [await _wake(one, nurses[0], councils[1], len(numbers) + i, tally) for i in range(min(POLLS, max(2, n // 4)))]
+        waits = [
+            await _wake(one, nurses[0], councils[1], len(numbers) + i, tally) for i in range(min(POLLS, max(2, n // 4)))
+        ]
         tally.figures["woken by the other hub, median s"] = round(statistics.median(waits), 2)
         tally.figures["woken by the other hub, longest s"] = round(max(waits), 2)
         await one.covered(apis[0])

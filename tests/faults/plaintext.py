@@ -28,6 +28,7 @@ TITLE: Final = "Words planted in messages"
 LETTERS: Final = "bcdfghjklmnpqrstvwxz"
 PROBE: Final = 8
 MEMORY_MOST: Final = 400_000_000
+MEMBER: Final = 1 << 22
 
 
 def make_words(chance: Random, count: int) -> list[str]:
@@ -101,11 +102,12 @@ class Search:
 
 def _unpacked(content: bytes) -> Iterator[bytes]:
     """Yield what every gzip or zlib member in *content* holds."""
-    for magic, bits in ((b"\x1f\x8b\x08", 31), (b"\x78\x9c", 15), (b"\x78\xda", 15), (b"\x78\x01", 15)):
+    view = memoryview(content)
+    for magic, bits in ((b"\x1f\x8b\x08", 31), (b"\x78\x9c", 15)):
         place = content.find(magic)
         while place >= 0:
             with contextlib.suppress(zlib.error):
-                yield zlib.decompressobj(bits).decompress(content[place : place + (1 << 22)], 1 << 22)
+                yield zlib.decompressobj(bits).decompress(view[place : place + MEMBER], MEMBER)
             place = content.find(magic, place + 1)
 
 
@@ -151,7 +153,9 @@ async def live(village: Village, words: Sequence[str], tally: Tally) -> None:
     tally.hold("the planted words do not arrive", arrived, village.council.log.read_text()[-1500:])
     there = Search(words).look_in(village.health.home / "in")
     missing = set(words) - {word for word, form, _ in there if form.endswith("UTF-8")}
-    tally.hold_all("a planted word is not in the message as it was filed", len(words), len(missing), sorted(missing)[:5])
+    tally.hold_all(
+        "a planted word is not in the message as it was filed", len(words), len(missing), sorted(missing)[:5]
+    )
     identity = (village.council.sent("minutes") or {})["id"]
     who = ("--actor", words[0], "--role", "named_nurse")
     await village.health.command("inbox", "open", identity, *who)
@@ -214,7 +218,9 @@ async def program(folder: Path, tally: Tally, n: int) -> None:
     prove(folder / "dump", words[:5], tally)
     if not memory:
         tally.notes.append("The hub's memory was not searched: the system does not let us read it.")
-    tally.notes.append("Forms: UTF-8, lower case, UTF-16, hexadecimal, base64 at each alignment, each also inside gzip and zlib.")
+    tally.notes.append(
+        "Forms: UTF-8, lower case, UTF-16, hexadecimal, base64 at each alignment, each also inside gzip and zlib."
+    )
     tally.figures |= {
         "words": len(words), "files searched": search.files, "bytes searched": search.bytes,
         "of these, the process's memory": memory, "packed members opened": search.packed,

@@ -137,7 +137,10 @@ async def live(desk: Desk) -> None:
     (owed,) = [
         row
         for row in (await desk.rows(thread)).values()
-        if row.state == "open" and row.duty.kind == "send" and row.duty.creditor == NURSES and "minutes.full" in row.duty.types
+        if row.state == "open"
+        and row.duty.kind == "send"
+        and row.duty.creditor == NURSES
+        and "minutes.full" in row.duty.types
     ]
     await desk.waive(owed.id, MASH)
     await desk.tick(9 * DAY)
@@ -196,7 +199,9 @@ def hold_figures(export: Path, trust: Path, report: dict[str, Any], tally: Tally
     figures = msgspec.to_builtins(verifier.figures(frozenset(report["by_type"]), report["at"]))
     for name in ("total", "by_agency", "by_sector", "by_type", "missing", "untaken"):
         same = figures.get(name) == report.get(name)
-        tally.hold("a figure from the export differs from the hub's report", same, (name, figures.get(name), report.get(name)))
+        tally.hold(
+            "a figure from the export differs from the hub's report", same, (name, figures.get(name), report.get(name))
+        )
 
 
 async def program(folder: Path, tally: Tally, n: int) -> None:

@@ -63,13 +63,13 @@ async def test_no_clock_makes_late_timely_or_rings_twice(tmp_path: Path) -> None
 @pytest.mark.slow
 async def test_gateways_lose_nothing_and_file_nothing_twice(tmp_path: Path) -> None:
     """Killed around each receipt, restored from a backup, cut off, overtaken by an agreement and by a key's end."""
-    await _hold(gateways.program, tmp_path, 3)
+    await _hold(gateways.program, tmp_path, 2)
 
 
 @pytest.mark.slow
 async def test_no_planted_word_is_at_the_hub(tmp_path: Path) -> None:
     """Home, database, write-ahead log, logs, export, backup and memory, in every form; and the search finds planted ones."""
-    await _hold(plaintext.program, tmp_path, 9)
+    await _hold(plaintext.program, tmp_path, 6)
 
 
 @pytest.mark.slow

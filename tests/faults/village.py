@@ -22,8 +22,8 @@ from tests.gateway.support import PASSPHRASE, drop, make_home
 GATEWAY: Final = (sys.executable, "-m", "adapters.gateway.cli")
 PATIENCE: Final = 60.0
 SETTINGS: Final = (
-    "training = true", 'passphrase_file = "passphrase"', "poll_seconds = 0.1", "wait_seconds = 1",
-    "watch_seconds = 0.2", "witness_seconds = 0.5", "retry_seconds = 0.5", 'log_level = "info"',
+    "training = true", 'passphrase_file = "passphrase"', "poll_seconds = 0.2", "wait_seconds = 5",
+    "watch_seconds = 0.5", "witness_seconds = 1", "retry_seconds = 0.5", 'log_level = "info"',
 )  # fmt: skip
 
 
@@ -157,7 +157,13 @@ class Trap:
     ) -> None:
         while data := await reader.read(1 << 16):
             first = data.split(b"\r\n", 1)[0]
-            if asks and self.victim is not None and first.endswith(b"HTTP/1.1") and self.match in first and self.holds():
+            if (
+                asks
+                and self.victim is not None
+                and first.endswith(b"HTTP/1.1")
+                and self.match in first
+                and self.holds()
+            ):
                 if not self.answered:
                     self._spring()
                     return
