@@ -1,0 +1,225 @@
+"""What an agreement that is sound still can't do: duties never opened or never settled, and who is never asked.
+
+``soundness`` refuses an agreement on its own words.  Here it is held against the message types, which decide what a
+header can say, against a directory, which decides who there is, and against the time.
+
+Source: domain 1 (absence is visible) and 4 (warn when a deadline falls beyond the calendar).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from schemas.agreement import Agreement, ReceiptRule, Rule, SendRule, Terms
+from schemas.identifiers import Moment, agency_of, family_of
+from schemas.rules import clocks
+from schemas.rules.compiled import Rules, is_per_item
+from schemas.rules.selectors import ITEM_OWNER
+from schemas.rules.soundness import EVERYONE
+
+if TYPE_CHECKING:
+    from schemas.catalogue import Catalogue
+    from schemas.directory import DirectoryIndex
+
+YEAR: Final = 365 * clocks.DAY
+Level = Literal["error", "note"]
+FINDINGS: Final[Mapping[str, Level]] = {
+    "never-settled": "error",
+    "never-opened": "error",
+    "moment-never-named": "error",
+    "beyond-calendar": "error",
+    "never-asked": "error",
+    "type-unknown": "error",
+    "asked-as-everyone": "note",
+    "several-of-one-agency": "note",
+    "role-unfilled": "note",
+    "type-not-agreed": "note",
+}
+
+
+class Finding(NamedTuple):
+    """One thing found: a code of :data:`FINDINGS`, where, and what is the matter in a sentence."""
+
+    code: str
+    where: str
+    message: str
+
+    @property
+    def level(self) -> Level:
+        """Return ``error`` where somebody would wait for nothing or not be asked, ``note`` where it may be meant."""
+        return FINDINGS[self.code]
+
+
+class Shape(NamedTuple):
+    """What the header of a type can say: the codes of each fact, which moments, and whether it has the others."""
+
+    facts: Mapping[str, frozenset[str]]
+    moments: frozenset[str]
+    urgent: bool
+    parties: bool
+    items: bool
+
+
+def find_shapes(catalogue: Catalogue) -> dict[str, Shape]:
+    """Return the shape of each family of *catalogue*, that of its newest version."""
+    shapes = {}
+    for name in sorted(catalogue.types(), key=lambda name: int(name.partition("/")[2])):
+        clear = catalogue.schema(name)["x-clear"]
+        shapes[family_of(name)] = Shape(
+            facts={fact: frozenset(codes) for fact, codes in catalogue.fact_values(name).items()},
+            moments=frozenset(clear["moments"]),
+            urgent=bool(clear["urgent"]),
+            parties=bool(clear["parties"]),
+            items="items" in clear,
+        )
+    return shapes
+
+
+def check_agreement(
+    agreement: Agreement, shapes: Mapping[str, Shape], index: DirectoryIndex | None, now: Moment
+) -> tuple[Finding, ...]:
+    """Return everything found, errors and notes, in the agreement's order; without *index* nothing about mailboxes."""
+    return tuple(_find(agreement, shapes, index, now))
+
+
+def _find(
+    agreement: Agreement, shapes: Mapping[str, Shape], index: DirectoryIndex | None, now: Moment
+) -> Iterator[Finding]:
+    rules = Rules(agreement)
+    for family, terms in agreement.types.items():
+        shape = shapes.get(family)
+        if shape is None:
+            yield Finding("type-unknown", family, "no message type of this release has this name")
+            continue
+        for rule in _rules(terms):
+            where = f"{family}: {rule.name}"
+            yield from (Finding("never-opened", where, text) for text in _never_opens(rule, shape))
+            yield from _check_moments(rule, where, shape)
+            if isinstance(rule, SendRule):
+                yield from (Finding("never-settled", where, text) for text in _never_settles(rule, shapes))
+                if index is not None:
+                    yield from _check_people(rules, rule, where, index, now)
+    yield from (
+        Finding("type-not-agreed", family, "nobody may send it") for family in sorted(shapes.keys() - agreement.types)
+    )
+    yield from _check_calendars(agreement, now)
+    yield from _check_asked(agreement, index, now)
+
+
+def _rules(terms: Terms) -> tuple[SendRule | ReceiptRule, ...]:
+    return (*terms.opens, *terms.receipts)
+
+
+def _never_opens(rule: SendRule | ReceiptRule, shape: Shape) -> Iterator[str]:
+    for fact, codes in rule.when.facts.items() if rule.when else ():
+        if fact not in shape.facts:
+            yield f"no message of this type says `{fact}`"
+        elif shape.facts[fact].isdisjoint(codes):
+            yield f"`{fact}` is never {' or '.join(codes)}"
+    if rule.when and rule.when.urgent and not shape.urgent:
+        yield "no message of this type is urgent"
+    if isinstance(rule, SendRule):
+        names = {rule.by, *rule.to}
+        if is_per_item(rule) and not shape.items:
+            yield "no message of this type has items"
+        if not shape.parties and (_is_party(rule.by) or all(map(_is_party, rule.to))):
+            yield "no message of this type names parties"
+        if names in ({"sender"}, {ITEM_OWNER}):
+            yield "nobody owes themselves"
+
+
+def _is_party(selector: str) -> bool:
+    return selector == "each-party" or selector.startswith("party:")
+
+
+def _check_moments(rule: Rule, where: str, shape: Shape) -> Iterator[Finding]:
+    word, _, since = rule.since.partition(":")
+    named = {rule.within.code if rule.within.kind == "moment" else None, since if word == "moment" else None} - {None}
+    for code in sorted(str(name) for name in named if name not in shape.moments):
+        yield Finding("moment-never-named", where, f"no message of this type names the moment `{code}`")
+
+
+def _never_settles(rule: SendRule, shapes: Mapping[str, Shape]) -> Iterator[str]:
+    awaited = [(family, shapes[family]) for family in rule.types if family in shapes]
+    if rule.variants and all(shape.facts.get("variant", frozenset()).isdisjoint(rule.variants) for _, shape in awaited):
+        yield f"no message that it awaits has variant {' or '.join(rule.variants)}"
+    if is_per_item(rule) and not any(shape.items for _, shape in awaited):
+        yield "it is owed for an item, and no message that it awaits names one"
+
+
+def _check_people(rules: Rules, rule: SendRule, where: str, index: DirectoryIndex, now: Moment) -> Iterator[Finding]:
+    awaited = [found for family in rule.types if (found := rules.find_type(family))]
+    for selector, is_debtor in ((rule.by, True), *((name, False) for name in rule.to)):
+        word, _, name = selector.partition(":")
+        if word not in {"role", "mailbox"}:
+            continue
+        boxes = index.mailboxes_with(name, now) if word == "role" else (name,)
+        known = [box for box in boxes if index.is_open(box, now)]
+        if not known:
+            yield Finding("never-opened", where, f"`{selector}` means no open mailbox of the directory")
+            continue
+        for box in known:
+            able = any(one.may_send(box, index) if is_debtor else one.may_receive(box, index) for one in awaited)
+            if not able:
+                does = "send" if is_debtor else "receive"
+                yield Finding("never-settled", where, f"`{box}` may never {does} what it awaits")
+        if len({agency_of(box) for box in known}) < len(known):
+            yield Finding(
+                "several-of-one-agency",
+                where,
+                f"`{selector}` means {len(known)} mailboxes, some of one agency: a duty each",
+            )
+
+
+def _check_calendars(agreement: Agreement, now: Moment) -> Iterator[Finding]:
+    calendars = {name: clocks.OpenDays(calendar) for name, calendar in agreement.calendars.items()}
+    for family, terms in agreement.types.items():
+        for rule in _rules(terms):
+            limits = [clock for clock in (rule.within, rule.otherwise) if clock is not None and clock.calendar]
+            for clock in limits:
+                calendar = calendars[clock.calendar or ""]
+                when = [at for at in (now, now + YEAR) if clocks.due(clock, calendar, at).beyond_calendar]
+                if when:
+                    soon = "now" if when[0] == now else "within a year"
+                    last = agreement.calendars[clock.calendar or ""].last
+                    yield Finding(
+                        "beyond-calendar",
+                        f"{family}: {rule.name}",
+                        f"its deadlines lie beyond calendar `{clock.calendar}` (to {last}) {soon}",
+                    )
+
+
+def _check_asked(agreement: Agreement, index: DirectoryIndex | None, now: Moment) -> Iterator[Finding]:
+    named = frozenset(name for terms in agreement.types.values() for name in _addressed(terms))
+    for role in agreement.roles:
+        if role not in named:
+            yield _unasked(f"role {role}", EVERYONE in named)
+        elif index is not None and not index.mailboxes_with(role, now):
+            yield Finding("role-unfilled", f"role {role}", "no open mailbox of the directory has it")
+    if index is not None:
+        for box in index.open_mailboxes(now):
+            if named.isdisjoint({box, *index.roles_of(box)}):
+                yield _unasked(f"mailbox {box}", EVERYONE in named)
+
+
+def _unasked(who: str, is_everyone_asked: bool) -> Finding:
+    if is_everyone_asked:
+        return Finding("asked-as-everyone", who, "no rule names it: it owes and is owed only what everyone is")
+    return Finding("never-asked", who, "no rule ever addresses it")
+
+
+def _addressed(terms: Terms) -> Iterator[str]:
+    """Yield every role and mailbox that a rule of the type makes owe, be owed or be told."""
+    groups = {
+        "sender": terms.senders,
+        "recipients": terms.recipients,
+        "each-party": (EVERYONE,),
+        ITEM_OWNER: (EVERYONE,),
+    }
+    for rule in _rules(terms):
+        names = (rule.by, *rule.to) if isinstance(rule, SendRule) else ("sender", "recipients")
+        targets = (*rule.tell, *(target for rung in (*rule.warn, *rule.ladder) for target in rung.to))
+        for name in (*names, *targets):
+            word, _, rest = name.partition(":")
+            yield from groups.get(word, (rest,) if rest else ())
