@@ -10,6 +10,7 @@ from schemas.rules.compiled import Rules
 from schemas.rules.duty import Duty
 from schemas.rules.settling import settles_by_envelope, superseded_by
 from tests.rules.support import (
+    AREA,
     CHAIR,
     EXPLOITATION,
     GP,
@@ -19,6 +20,7 @@ from tests.rules.support import (
     directory,
     example,
     header,
+    item,
     local,
     ms,
     new_id,
@@ -148,6 +150,124 @@ def test_every_rule_names_its_source() -> None:
             [("outcome-received", NURSES, EXPLOITATION, "2026-07-07 17:00")],
         ),
         ("info.report.identity", NURSES, (POLICE,), {}, [("identity-received", POLICE, NURSES, "2026-07-07 17:00")]),
+        (
+            "referral",
+            NURSES,
+            (CHAIR,),
+            {"urgent": True},
+            [
+                ("referral-collected-at-once", CHAIR, NURSES, "2026-07-06 10:05"),
+                ("referral-decided", CHAIR, NURSES, "2026-07-07 17:00"),
+            ],
+        ),
+        (
+            "missing.return",
+            POLICE,
+            (CHAIR,),
+            {},
+            [
+                ("interview-assigned", CHAIR, POLICE, "2026-07-07 10:00"),
+                ("missing-return-taken", CHAIR, POLICE, "2026-07-06 14:00"),
+            ],
+        ),
+        (
+            "rhi.assign",
+            CHAIR,
+            (NURSES,),
+            # From the return on Saturday noon across the end of summer time: 72 hours elapsed, 11:00 by the clock.
+            {
+                "moments": {"returned": ms("2026-10-24 12:00")},
+                "parties": (NURSES, AREA),
+                "items": (item(NURSES, ms("2026-10-27 11:00")),),
+            },
+            [
+                ("interview-held", NURSES, AREA, "2026-10-27 11:00"),
+                ("interview-held", NURSES, CHAIR, "2026-10-27 11:00"),
+            ],
+        ),
+        (
+            "closure.intent",
+            CHAIR,
+            (HEALTH,),
+            {"moments": {"window_ends": ms("2026-07-08 12:00")}},
+            [
+                ("closure-decided", CHAIR, HEALTH, "2026-07-15 17:00"),
+                ("closure-window", HEALTH, CHAIR, "2026-07-08 12:00"),
+            ],
+        ),
+        (
+            "action.assign",
+            CHAIR,
+            (GP,),
+            {"items": (item(GP, ms("2026-07-20 12:00")),)},
+            [
+                ("action-answered", GP, CHAIR, "2026-07-08 17:00"),
+                ("action-done", GP, CHAIR, "2026-07-20 12:00"),
+            ],
+        ),
+        (
+            "risk.agreed",
+            CHAIR,
+            (HEALTH,),
+            {"facts": {"band": "moderate"}},
+            [
+                ("flag-requested", CHAIR, EXPLOITATION, "2026-07-06 17:00"),
+                ("risk-received", HEALTH, CHAIR, "2026-07-07 17:00"),
+            ],
+        ),
+        (
+            "risk.agreed",
+            CHAIR,
+            (HEALTH,),
+            {"facts": {"band": "mild"}},
+            [("risk-received", HEALTH, CHAIR, "2026-07-07 17:00")],
+        ),
+        (
+            "incident.notice",
+            POLICE,
+            (CHAIR,),
+            {"facts": {"grade": "red"}},
+            [("incident-red-taken", CHAIR, POLICE, "2026-07-06 14:00")],
+        ),
+        ("school.notice", POLICE, (CHAIR,), {}, [("school-knows", CHAIR, POLICE, "2026-07-07 08:30")]),
+        (
+            "escalation.raise",
+            GP,
+            (CHAIR,),
+            {"moments": {"respond_by": ms("2026-07-07 09:00")}},
+            [
+                ("escalation-received", CHAIR, GP, "2026-07-07 17:00"),
+                ("escalation-resolved", CHAIR, GP, "2026-07-07 09:00"),
+            ],
+        ),
+        (
+            "chronology.request",
+            CHAIR,
+            (GP,),
+            {},
+            [("chronology-answered", GP, CHAIR, "2026-07-20 17:00")],
+        ),
+        (
+            "intel.item",
+            NURSES,
+            (EXPLOITATION,),
+            {},
+            [
+                ("intelligence-acted-on", EXPLOITATION, NURSES, "2026-08-03 17:00"),
+                ("intelligence-analysed", EXPLOITATION, NURSES, "2026-07-13 17:00"),
+                ("intelligence-shared", EXPLOITATION, NURSES, "2026-07-08 17:00"),
+            ],
+        ),
+        (
+            "risklist.publish",
+            EXPLOITATION,
+            (GP,),
+            {},
+            [
+                ("list-loaded", GP, EXPLOITATION, "2026-07-07 17:00"),
+                ("list-replaced", EXPLOITATION, GP, "2026-08-10 17:00"),
+            ],
+        ),
     ],
 )
 def test_each_type_opens_what_the_procedures_ask(
@@ -204,3 +324,23 @@ def test_who_reported_stays_with_those_who_must_know() -> None:
     """Neither a manager nor the partnership hears of an identity, however late it is taken."""
     (rule,) = example().types["info.report.identity"].receipts
     assert {target for rung in (*rule.warn, *rule.ladder) for target in rung.to} == {"debtor", "creditor"}
+
+
+def test_what_clears_is_what_the_procedures_say() -> None:
+    """A refused flag, an open escalation, an interim stage and an answer to another request settle nothing."""
+    for type_, sender, to, rule, answer, settles in (
+        ("flag.request", CHAIR, POLICE, "flag-set", ("flag.set/1", {"variant": "set"}), True),
+        ("flag.request", CHAIR, POLICE, "flag-set", ("flag.set/1", {"variant": "declined"}), False),
+        ("escalation.raise", GP, CHAIR, "escalation-resolved", ("escalation.resolve/1", {"variant": "yes"}), True),
+        ("escalation.raise", GP, CHAIR, "escalation-resolved", ("escalation.resolve/1", {"variant": "no"}), False),
+        ("escalation.raise", GP, CHAIR, "escalation-resolved", ("escalation.respond/1", {}), False),
+        ("referral", GP, CHAIR, "referral-decided", ("referral.ack/1", {}), False),
+        ("intel.item", GP, EXPLOITATION, "intelligence-acted-on", ("intel.action/1", {"variant": "analysed"}), False),
+        ("intel.item", GP, EXPLOITATION, "intelligence-analysed", ("intel.action/1", {"variant": "no_action"}), True),
+    ):
+        asked = header(type=f"{type_}/1", from_=sender, to=(to,), facts={})
+        duty = _only(RULES.open_duties(asked, INDEX, MONDAY), rule)
+        name, facts = answer
+        reply = {"type": name, "facts": facts, "thread": asked.thread, "from_": to, "to": (sender,)}
+        assert settles_by_envelope(duty, header(re=asked.id, **reply), _same) is settles
+        assert not settles_by_envelope(duty, header(re=new_id(), **reply), _same)
