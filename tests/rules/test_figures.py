@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.rules.compiled import Rules
 from schemas.rules.duty import State
 from schemas.rules.figures import DutyRow, Figures, Row, Taken, tally
-from tests.rules.support import CHAIR, GP, HEALTH, NURSES, POLICE
+from tests.rules.support import CHAIR, GP, HEALTH, NURSES, POLICE, directory, example, header
 
 SECTORS = {"northmere": "health", "millfield": "health", "constabulary": "police"}
 DUE, DAY = 1_000, 100
@@ -309,3 +310,13 @@ def test_the_parts_add_up(cases: list[tuple[str, str, State, int, State | None]]
     assert row.missing + row.pending + row.received <= row.owed
     assert len(found.missing) == row.missing
     assert len(found.untaken) == row.untaken
+
+
+def test_a_row_is_the_duty_as_it_stands() -> None:
+    """What is counted is what was opened: same parties, type and due moment, with what became of it."""
+    duty = next(duty for duty in Rules(example()).open_duties(header(), directory(), 0) if duty.rule == "full-minutes")
+    row = DutyRow.of("one", duty, "met", duty.due, "v1")
+    assert (row.id, row.family, row.debtor, row.creditor) == ("one", "minutes.full", CHAIR, duty.creditor)
+    assert (row.state, row.due, row.settled_at, row.settled_by, row.envelope) == (
+        "met", duty.due, duty.due, "v1", duty.envelope,
+    )  # fmt: skip
