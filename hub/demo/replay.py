@@ -24,7 +24,7 @@ FAMILY: Final = "minutes.full"
 DAY: Final = 24 * HOUR
 # Gateways make new sealing keys when theirs are 30 days old; these are used a day later, and the old ones end after 14.
 KEY_AGE: Final = 30 * DAY
-LONGEST_STEP: Final = 7 * DAY
+LONGEST_STEP: Final = 12 * HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +69,12 @@ class Replay:
             self.handle(moment.handles)
 
     def go_to(self, at: int) -> None:
-        """Let the time pass until *at*, stopping where something falls due on the way, and at least once a week."""
+        """Let the time pass until *at*, stopping where something falls due on the way, and at least twice a day."""
         while self.stage.now < at:
-            week = self.stage.now + LONGEST_STEP
-            stop = min([*self._stops(self.stage.now, at), week, at])
+            step = self.stage.now + LONGEST_STEP
+            stop = min([*self._stops(self.stage.now, at), step, at])
             self.stage.set_clock(stop)
-            if stop not in (week, at):
+            if stop not in (step, at):
                 self.tell(stop, "something falls due")
                 self.pause()
             self._wait_for_keys()
