@@ -15,7 +15,18 @@ from rich.table import Table
 from hub.demo.quarter import show_local
 
 BANNER: Final = "FICTIONAL DATA: Exampleshire, its agencies and its people don't exist"
-COLUMNS: Final = ("owed", "sent", "collected", "filed", "opened", "acknowledged", "late", "missing", "received", "in the end")
+COLUMNS: Final = (
+    "owed",
+    "sent",
+    "collected",
+    "filed",
+    "opened",
+    "acknowledged",
+    "late",
+    "missing",
+    "received",
+    "in the end",
+)
 PIPE_WIDTH: Final = 140
 
 
