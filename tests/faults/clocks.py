@@ -146,7 +146,7 @@ async def be_down(folder: Path, tally: Tally) -> None:
                 SWEEPS,
             )
             tally.hold("a gateway stays silent while the hub is down", rang, (place.agency, before, place.notices()))
-        expected = await _expected(village)
+        expected = await _expected(house)
         started = time.monotonic()
         await house.start()
         ready = time.monotonic()
@@ -177,9 +177,9 @@ async def be_down(folder: Path, tally: Tally) -> None:
         tally.figures["start after 48 h down, s"] = round(ready - started, 2)
 
 
-async def _expected(village: Village) -> set[Ring]:
+async def _expected(house: House) -> set[Ring]:
     """Return what the stored duties alone say must have rung by now, to debtor and creditor."""
-    store = await asyncio.to_thread(lambda: open_store(village.house.url, read_only=True))
+    store = await asyncio.to_thread(lambda: open_store(house.url, read_only=True))
     try:
         rows = await store.read(lambda tx: tx.list_obligations(limit=1000))
     finally:
@@ -188,17 +188,52 @@ async def _expected(village: Village) -> set[Ring]:
     for row in rows:
         duty = row.duty
         for number, one in enumerate(duty.steps):
-            if row.state != "open" or one.at > village.county.now:
+            if row.state != "open" or one.at > house.county.now:
                 continue
             boxes = {"debtor": duty.debtor, "creditor": duty.creditor}
             found |= {(obligation_id(duty.parts), one.notice, number, boxes[to]) for to in one.to if to in boxes}
     return found
 
 
+async def be_down_with_many(folder: Path, tally: Tally, n: int) -> None:
+    """Kill a hub to which *n* discussions were told, for two days of the clock."""
+    county = County()
+    hands = Hands(folder / "clock", county)
+    house = House(folder / "hub", county, clock=hands.path)
+    await house.found()
+    async with house.running(), house.caller() as api:
+        council = await api.sign_in(COUNCIL)
+        for _ in range(n):
+            answer = await council.send(hold(county))
+            tally.hold("an envelope is not accepted", answer.status == 201, answer.body[:300])
+        house.kill()
+        county.now += DOWN
+        hands.set(county.now)
+        expected = await _expected(house)
+        await house.start()
+        ready, missing = time.monotonic(), set(expected)
+        while missing and time.monotonic() < ready + SWEEPS:
+            missing = expected - (await rings(api)).keys()
+        tally.figures["alarms due at a hub of many after 48 h down"] = len(expected)
+        tally.figures["all of these rang, s after ready"] = round(time.monotonic() - ready, 2)
+        _hold_rings(tally, await rings(api), expected)
+        await asyncio.sleep(1.5)
+        _hold_rings(tally, await rings(api), expected)
+
+
+def _hold_rings(tally: Tally, told: Counter[Ring], expected: set[Ring]) -> None:
+    missing = expected - told.keys()
+    what = "an alarm that fell due while the hub was down does not ring"
+    tally.hold_all(what, len(expected), len(missing), sorted(missing, key=str)[:5])
+    doubled = [ring for ring, count in told.items() if count > 1]
+    tally.hold_all("an alarm rings twice", len(told), len(doubled), doubled)
+
+
 async def program(folder: Path, tally: Tally, n: int) -> None:
-    """Step *n* times; be down once."""
+    """Step *n* times; be down once with gateways, and once with 25 discussions for each step."""
     await step(folder / "steps", tally, n)
-    await be_down(folder, tally)
+    await be_down(folder / "village", tally)
+    await be_down_with_many(folder / "many", tally, 25 * n)
 
 
 if __name__ == "__main__":

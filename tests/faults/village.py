@@ -224,6 +224,7 @@ def _write_gateway(folder: Path, county: County, agency: str, base: str, clock: 
 async def open_village(folder: Path) -> AsyncIterator[Village]:
     """Give a hub and two gateways, all running; whatever runs at the end is ended."""
     county, clock = AgingCounty(), folder / "clock"
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     clock.write_text(str(START))
     house = House(folder / "hub", county, clock=clock)
     await house.found()
