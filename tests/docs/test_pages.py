@@ -19,7 +19,7 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 # Spelt so that this file isn't found by its own search.
 FORBIDDEN = ("com" + "pliant", "Dor" + "set", "/work" + "/", "/t" + "mp/plan", "Bourne" + "mouth")
 # The domain's own list of local risk schemes names their places; they are identifiers of real code lists.
-ALLOWED = re.compile(r"seraf-|ce-pandorset|pandorset|Write .supports.", re.IGNORECASE)
+ALLOWED = re.compile(r"seraf-|Write .supports.", re.IGNORECASE)
 NHS = re.compile(r"(?<![0-9A-Za-z.,])[0-9]{10}(?![0-9A-Za-z])")
 NUMBERS = {"9990000018", "9990000026", "9990000034", "9990000042", "9990000107", "9990000115"}
 
