@@ -138,11 +138,7 @@ def _record_envelope(
     plan = plan_envelope(
         header, rules, snapshot.directory, owed, lambda: obligations.sent_in_thread(tx, header.thread, header.id), at
     )
-    index = ledger.append(
-        tx,
-        entering.envelope_accepted(envelope, digest),
-        at,
-    )
+    index = ledger.append(tx, entering.envelope_accepted(envelope, digest), at)
     said = Acceptance(v=1, id=header.id, header_sha256=digest, sealed_sha256=header.sealed.sha256, at=at, index=index)
     acceptance = signer.sign(strict_json.dump(said), jws.ACCEPTANCE)
     tx.add_envelope(entering.envelope_row(envelope, digest, acceptance, at, index), parts.body)
