@@ -244,11 +244,7 @@ def _record_receipt(
     if isinstance(after, Refusal):
         return entering.refuse_receipt(tx, receipt, digest, after, at)
 
-    index = ledger.append(
-        tx,
-        entering.receipt_accepted(signed, envelope.thread, digest),
-        at,
-    )
+    index = ledger.append(tx, entering.receipt_accepted(signed, envelope.thread, digest), at)
     tx.add_receipt(entering.receipt_row(signed, at, index))
     if after != before:
         tx.set_delivery_state(receipt.envelope, receipt.mailbox, after)
