@@ -49,8 +49,30 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
+class Killable:
+    """One process of the project, ended as a power cut would end it, or as an operator does."""
+
+    process: subprocess.Popen[bytes] | None = None
+
+    def kill(self) -> None:
+        """End the process as a power cut would."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    async def stop(self) -> None:
+        """Ask the process to end, and wait until it has."""
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                await asyncio.to_thread(self.process.wait, 20)
+            finally:
+                self.kill()
+
+
 @dataclass
-class House:
+class House(Killable):
     """A hub's home in ``folder`` on a port of its own; ``clock`` is a training clock's file, else the system's."""
 
     folder: Path
@@ -130,22 +152,6 @@ class House:
                             return
                 await asyncio.sleep(0.01)
         raise RuntimeError(f"the hub did not start: {self.log.read_text()[-2000:]}")
-
-    def kill(self) -> None:
-        """End the process as a power cut would."""
-        if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
-            self.process = None
-
-    async def stop(self) -> None:
-        """Ask the process to end, and wait until it has."""
-        if self.process is not None:
-            self.process.terminate()
-            try:
-                await asyncio.to_thread(self.process.wait, 20)
-            finally:
-                self.kill()
 
     async def serve_until_it_ends(self) -> tuple[int, str]:
         """Start a hub that must not come up; return its exit status and what it said."""

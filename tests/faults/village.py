@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -16,7 +15,7 @@ from typing import Any, Final
 from adapters.gateway.keystore import save_keyring
 from adapters.gateway.statements import KEY_LIFE
 from tests.county import AGENCIES, COUNCIL, HEALTH, PARTNERSHIP, START, County
-from tests.faults.house import ROOT, House, environment
+from tests.faults.house import ROOT, House, Killable, environment
 from tests.gateway.support import PASSPHRASE, drop, make_home
 
 GATEWAY: Final = (sys.executable, "-m", "adapters.gateway.cli")
@@ -38,7 +37,7 @@ class AgingCounty(County):
 
 
 @dataclass
-class Place:
+class Place(Killable):
     """One agency's gateway: its home, its record system (``in/``), and its process."""
 
     agency: str
@@ -57,22 +56,6 @@ class Place:
             self.process = subprocess.Popen(
                 [*GATEWAY, "run", "--home", str(self.home)], cwd=ROOT, stdout=log, stderr=log, env=environment()
             )
-
-    def kill(self) -> None:
-        """End the process as a power cut would."""
-        if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
-            self.process = None
-
-    async def stop(self) -> None:
-        """Ask the process to end, and wait until it has."""
-        if self.process is not None:
-            self.process.terminate()
-            try:
-                await asyncio.to_thread(self.process.wait, 20)
-            finally:
-                self.kill()
 
     async def command(self, *words: str) -> Any:
         """Run one `gateway` command that must work; return what it printed as JSON."""
