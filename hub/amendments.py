@@ -83,14 +83,17 @@ async def replace_wraps(
 def _record_wraps(
     tx: Transaction, snapshot: Snapshot, stored: EnvelopeRow, wraps: Wraps, raw: bytes, at: Moment
 ) -> Replaced | Refusal:
-    rows = tx.deliveries_of(stored.id)
+    rows, before = tx.deliveries_of(stored.id), _wraps_of(stored)
     again = {row.mailbox for row in rows if not isinstance(delivery.advance(row.state, "resealed"), Refusal)}
     if not again or stored.state != "present":
         return Refusal(
             "wraps-not-needed", "every recipient has opened it, or it is gone", "nothing is left to seal again"
         )
-    # Who has opened it may have ended since, and have no key any more; that keeps it from nobody else.
-    needed = tuple(wrap for wrap in wraps.wraps if wrap.mailbox in again)
+    # Who has opened it may have ended since, and have no key any more; nor may an heir that nobody has chosen yet.
+    # That keeps it from nobody else: a wrap that stays as it was is neither judged nor delivered again.
+    needed = tuple(wrap for wrap in wraps.wraps if wrap.mailbox in again and wrap not in before.wraps)
+    if not needed:
+        return Refusal("wraps-not-needed", "nobody's wrap is another one", "nothing is left to seal again")
     if refusal := judge_wraps(needed, snapshot.directory, snapshot.keys, at):
         return refusal
     ledger.append(
@@ -108,7 +111,11 @@ def _record_wraps(
     tx.replace_wraps(stored.id, raw)
     for wrap in needed:
         tx.redeliver(stored.id, wrap.mailbox, wrap.kid, at)
-    return Replaced(frozenset(again))
+    return Replaced(frozenset(wrap.mailbox for wrap in needed))
+
+
+def _wraps_of(stored: EnvelopeRow) -> Wraps:
+    return parse_wraps(jws.parse(stored.wraps, jws.WRAPS).payload, obligations.header_of(stored))
 
 
 async def withdraw_envelope(
@@ -230,8 +237,8 @@ def _record_waiver(
 ) -> Waived | Refusal:
     if tx.find_waiver(said.id) is not None:
         return Refusal("waiver-id-reused", "another waiver has this id", "give every waiver an id of its own")
-    roles, agreement = snapshot.directory.roles_of(said.mailbox), snapshot.rules_at(at).agreement
-    if refusal := judge_waiver(said, row.duty, row.state, roles, agreement):
+    roles = snapshot.directory.roles_of(said.mailbox)
+    if refusal := judge_waiver(said, row.duty, row.state, roles, snapshot.rules_at(at)):
         return refusal
     index = ledger.append(
         tx,

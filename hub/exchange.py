@@ -134,7 +134,7 @@ def _record_envelope(
     if refusal:
         return entering.refuse_envelope(tx, envelope, digest, refusal, at)
 
-    owed = obligations.open_of_thread(tx, header.thread)
+    owed = obligations.owed_for(tx, rules, header)
     plan = plan_envelope(
         header, rules, snapshot.directory, owed, lambda: obligations.sent_in_thread(tx, header.thread, header.id), at
     )
@@ -271,15 +271,15 @@ async def enforce_deadlines(store: Store, registry: Registry, now: Moment, signe
     """Take the steps that are due at *now* of at most *limit* open obligations, the longest due first.
 
     Each step is a leaf and a notice to whom it names.  Steps that passed while the hub was down are all taken,
-    in order; an objection window that ended is recorded as lapsed.
+    in order; an objection window that ended is recorded as lapsed.  What is owed by the calendar alone is opened first.
 
     Source: protocol 5 and 6.
     """
 
     def record(tx: Transaction) -> Swept:
         at = ledger.moment(tx, now)
+        told = obligations.open_recurring(tx, registry.snapshot, at, signer)
         rows = tx.due_obligations(at, limit)
-        told: set[MailboxId] = set()
         for row in rows:
             told |= _take_steps(tx, registry.snapshot, row, at, signer)
         return Swept(len(rows), frozenset(told))

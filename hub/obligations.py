@@ -15,6 +15,8 @@ from hub.store.transaction import Transaction
 from keys import digests, jws
 from schemas.envelope import Header, parse_header
 from schemas.identifiers import EnvelopeId, MailboxId, Moment, ThreadId, agency_of
+from schemas.rules import recurring
+from schemas.rules.compiled import Rules
 from schemas.rules.duty import Duty, State
 from schemas.rules.planning import (
     Again,
@@ -25,12 +27,19 @@ from schemas.rules.planning import (
     Settled,
     plan_withdrawal,
 )
+from schemas.rules.recurring import next_recurrence
 from schemas.rules.stepping import first_step, next_moment, resolve_targets
 
 
 def open_of_thread(tx: Transaction, thread: ThreadId) -> list[Owed]:
     """Return the open obligations of *thread*."""
     return [Owed(row.id, row.duty) for row in tx.thread_obligations(thread, only_open=True)]
+
+
+def owed_for(tx: Transaction, rules: Rules, header: Header) -> list[Owed]:
+    """Return the open obligations that *header* may settle: its thread's, and the recurring ones of its type."""
+    threads = (header.thread, *rules.recurring_threads(header.type))
+    return [row for thread in threads for row in open_of_thread(tx, thread)]
 
 
 def header_of(stored: EnvelopeRow) -> Header:
@@ -46,9 +55,10 @@ def sent_in_thread(tx: Transaction, thread: ThreadId, but: EnvelopeId) -> list[S
 
 def record_plan(tx: Transaction, snapshot: Snapshot, plan: Plan, at: Moment, signer: jws.SigningKey) -> set[MailboxId]:
     """Record what *plan* opens and settles, with a leaf each, and return the mailboxes that were told."""
+    settle(tx, plan.settled, at)
     told: set[MailboxId] = set()
     rows = {row.id: row for row in (_row(opened, at) for opened in plan.opened)}
-    # The same duty found again, by either party, is one obligation: only what is new is opened.
+    # The same duty found again, by either party, is one obligation: only what is new, or had been superseded, is opened.
     for name in tx.add_obligations(list(rows.values())):
         row = rows[name]
         index = ledger.append(tx, _opened_event(row), at)
@@ -57,8 +67,19 @@ def record_plan(tx: Transaction, snapshot: Snapshot, plan: Plan, at: Moment, sig
         elif row.duty.tell:
             targets = resolve_targets(row.duty, row.duty.tell, snapshot.directory, at)
             told |= notices.tell_duty(tx, "owed", name, row.duty, targets, index, at, signer)
-    settle(tx, plan.settled, at)
     return told
+
+
+def open_recurring(tx: Transaction, snapshot: Snapshot, at: Moment, signer: jws.SigningKey) -> set[MailboxId]:
+    """Open what is owed by the calendar alone, up to *at*, and return the mailboxes that were told."""
+    after = tx.recurred()
+    begins = next_recurrence(snapshot.rules, after)
+    if begins is None or begins > at:
+        return set()
+    tx.set_recurred(at)
+    duties = recurring.open_recurring(snapshot.rules, snapshot.directory, after, at)
+    plan = Plan(tuple(Opened(duty, "open", None, None) for duty in duties), ())
+    return record_plan(tx, snapshot, plan, at, signer)
 
 
 def settle(tx: Transaction, settled: Iterable[Settled], at: Moment, met_at: Moment | None = None) -> None:
@@ -77,9 +98,11 @@ def take_back(
     signer: jws.SigningKey,
 ) -> set[MailboxId]:
     """Record what it means for the duties of a thread that *gone* can't have *stored*; return who was told."""
-    rows = tx.thread_obligations(stored.thread)
+    header = header_of(stored)
+    threads = (stored.thread, *snapshot.rules_at(at).recurring_threads(stored.type))
+    rows = [row for thread in threads for row in tx.thread_obligations(thread)]
     ended, again = plan_withdrawal(
-        header_of(stored),
+        header,
         gone,
         [Owed(row.id, row.duty) for row in rows if row.state == "open"],
         [Owed(row.id, row.duty) for row in rows if row.settled_by == stored.id and row.state in {"met", "met_late"}],

@@ -114,6 +114,10 @@ class Verifier:
                     self._take(leaf)
                     for wrong in self.replay.pass_time(leaf.at):
                         self._object(wrong)
+                    if self.replay.misses_period(tuple(self.rules), leaf.at):
+                        self._object("what is owed by the calendar was not opened")
+                        self._recur(leaf.at)
+                        self.replay.expected.clear()
                 except (MalformedError, KeysError, HubError) as error:
                     self._object(f"{error.code}: {error.message}")
         self._expect_nothing()
@@ -128,6 +132,8 @@ class Verifier:
 
     def _take(self, leaf: Leaf) -> None:
         if leaf.event in CONCLUSIONS:
+            if leaf.event == "obligation-opened" and leaf.envelope is None and not self.replay.expected:
+                self._recur(leaf.at)
             wrong = self.replay.conclude(leaf)
             if wrong:
                 self._object(wrong)
@@ -145,6 +151,13 @@ class Verifier:
         }.get(leaf.event)
         if take and (wrong := take(leaf)):
             self._object(wrong)
+
+    def _recur(self, at: Moment) -> None:
+        if self.current is not None:
+            self.replay.recur(tuple(self.rules), self.current, at)
+
+    def _rules_at(self, at: Moment) -> Rules:
+        return next((one for one in reversed(self.rules) if one.agreement.in_force_from <= at), self.rules[0])
 
     def _expect_nothing(self) -> None:
         for expected in self.replay.expected:
@@ -248,7 +261,7 @@ class Verifier:
         if said != (leaf.envelope, leaf.mailbox, leaf.thread, leaf.type, leaf.sealed):
             return "an envelope other than its header's"
         wrong = self._check_acceptance(leaf)
-        rules = next((one for one in reversed(self.rules) if one.agreement.in_force_from <= leaf.at), self.rules[0])
+        rules = self._rules_at(leaf.at)
         if self.current is not None:
             refusal = judge_header(header, self.current, rules, leaf.at)
             if header.supersedes and not refusal:
@@ -290,7 +303,7 @@ class Verifier:
         if (seen := receipt.checkpoint) and self.roots.get(seen.size) != seen.root:
             # The leaf is in by now, but what its signer saw was there before it.
             self._object("its signer was shown another log than this one: two views")
-        return self.replay.receipt(receipt, self.current, leaf.at)
+        return self.replay.receipt(receipt, self._rules_at(leaf.at), self.current, leaf.at)
 
     def _take_waiver(self, leaf: Leaf) -> str | None:
         said = parse_waiver(self._check(self._signed(leaf), jws.WAIVER, leaf.mailbox or "", leaf.at))
@@ -303,7 +316,7 @@ class Verifier:
         if said.envelope != leaf.envelope or said.envelope not in self.replay.headers:
             return "a withdrawal of another envelope"
         if self.current is not None:
-            self.replay.withdraw(said.envelope, self.current, leaf.at)
+            self.replay.withdraw(said.envelope, self._rules_at(leaf.at), self.current, leaf.at)
         return None
 
     def _check_checkpoint(self, frontier: merkle.Frontier) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from schemas.envelope import Struct
-from schemas.identifiers import AgencyId, Code, Moment, Sha256
+from schemas.identifiers import AgencyId, Code, Moment, Sha256, ThreadId
 from schemas.receipt import Level
 from schemas.strict_json import parse_as
 
@@ -30,8 +30,12 @@ Sentence = Annotated[str, Meta(max_length=400)]
 Version = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 # Clock changes may lie before 1970.
 Instant = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
+Major = Annotated[str, Meta(pattern=r"\A[1-9][0-9]{0,2}\Z")]
 Minutes = Annotated[int, Meta(ge=0, le=24 * 60 - 1)]
 BasisClass = Literal["safeguarding", "care", "law_enforcement", "other"]
+# The codes that a fact may have.
+Codes = Annotated[tuple[Code, ...], Meta(min_length=1, max_length=64)]
+RuleNames = Annotated[tuple[Code, ...], Meta(max_length=32)]
 
 
 class Calendar(Struct, frozen=True, kw_only=True):
@@ -79,11 +83,18 @@ class Clock(Struct, frozen=True, kw_only=True):
 
 
 class When(Struct, frozen=True, kw_only=True):
-    """What must be so for a rule to apply: every named fact has one of its codes, and the rest as they say."""
+    """What must be so for a rule to apply: every named fact has one of its codes, and the rest as they say.
 
-    facts: Mapping[Code, Annotated[tuple[Code, ...], Meta(min_length=1, max_length=64)]] = {}
+    ``owed``: a duty of one of these rules is open in the thread, once the envelope has settled what it settles;
+    ``not_owed``: none is; ``settles``: the envelope settles one itself.
+    """
+
+    facts: Mapping[Code, Codes] = {}
     urgent: bool | None = None
     sender: Annotated[tuple[Code, ...], Meta(max_length=64)] = ()
+    owed: RuleNames = ()
+    not_owed: RuleNames = ()
+    settles: RuleNames = ()
 
 
 class Rung(Struct, frozen=True, kw_only=True):
@@ -93,33 +104,63 @@ class Rung(Struct, frozen=True, kw_only=True):
     to: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=16)]
 
 
-class Rule(Struct, frozen=True, kw_only=True):
-    """What both kinds of rule have.
+class Answer(Struct, frozen=True, kw_only=True):
+    """One way to meet a duty: a message of ``types`` with ``facts`` from ``by`` to the other party.
 
-    ``since``: ``at``, ``accepted`` or ``moment:<code>``.  ``otherwise``: the limit where the envelope lacks the moment
-    that ``within`` names; without it the duty is due at once.  ``because``: the procedure that it comes from.
+    ``unless_owed``: it counts only while no duty of these rules is open in the thread: a gate.
+    """
+
+    types: Annotated[tuple[Family, ...], Meta(min_length=1, max_length=16)]
+    facts: Mapping[Code, Codes] = {}
+    by: Literal["debtor", "creditor"] = "debtor"
+    unless_owed: RuleNames = ()
+
+
+Answers = Annotated[tuple[Answer, ...], Meta(min_length=1, max_length=16)]
+
+
+class Alarm(Struct, frozen=True, kw_only=True):
+    """What every rule has: its name, where it comes from, and who hears of its duties.
+
+    ``because``: the procedure that it comes from; ``owner``: who may change it, if not the agreement's owner.
+    ``waived_by`` and ``waiver_reasons``: roles and codes that may end its duties, if not the agreement's.
     """
 
     name: Code
     because: Sentence = ""
+    owner: Sentence = ""
+    tell: Annotated[tuple[Name, ...], Meta(max_length=16)] = ()
+    warn: Annotated[tuple[Rung, ...], Meta(max_length=16)] = ()
+    ladder: Annotated[tuple[Rung, ...], Meta(max_length=16)] = ()
+    waived_by: Annotated[tuple[Code, ...], Meta(max_length=16)] = ()
+    waiver_reasons: Annotated[tuple[Code, ...], Meta(max_length=64)] = ()
+
+
+class Rule(Alarm, frozen=True, kw_only=True):
+    """What both kinds of rule about an envelope have.
+
+    ``since``: ``at``, ``accepted`` or ``moment:<code>``.  ``otherwise``: the limit where the envelope lacks the moment
+    that ``within`` names; without it the duty is due at once.  ``effective_from`` and ``effective_to``: for events
+    (``at``) from then on, and before then.
+    """
+
     when: When | None = None
     within: Clock
     otherwise: Clock | None = None
     since: Name
-    tell: Annotated[tuple[Name, ...], Meta(max_length=16)] = ()
-    warn: Annotated[tuple[Rung, ...], Meta(max_length=16)] = ()
-    ladder: Annotated[tuple[Rung, ...], Meta(max_length=16)] = ()
+    effective_from: Instant | None = None
+    effective_to: Instant | None = None
 
 
 class SendRule(Rule, frozen=True, kw_only=True):
-    """An envelope of this type makes ``by`` owe ``to`` one of ``types``.
+    """An envelope of this type makes ``by`` owe ``to`` one of ``answers``, or where ``every`` says so all of them.
 
     ``per``: one duty for each ``thread``, for each such ``envelope``, or for each envelope that it is about (``re``).
     ``lapses``: an objection window, which ends without being overdue.
     """
 
-    types: Annotated[tuple[Family, ...], Meta(min_length=1, max_length=16)]
-    variants: Annotated[tuple[Code, ...], Meta(max_length=16)] = ()
+    answers: Answers
+    every: bool = False
     by: Name
     to: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=16)]
     per: Literal["thread", "envelope", "re"] = "thread"
@@ -132,8 +173,53 @@ class ReceiptRule(Rule, frozen=True, kw_only=True):
     levels: Annotated[tuple[Level, ...], Meta(min_length=1, max_length=4)]
 
 
+class Ending(Struct, frozen=True, kw_only=True):
+    """An envelope of this type ends open duties of ``rules`` in its thread to which its sender is a party.
+
+    ``about``: only those about an item or envelope that it names.  A rule of the type may open the same duty anew.
+    """
+
+    because: Sentence = ""
+    when: When | None = None
+    rules: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=32)]
+    about: bool = False
+
+
+class Rehoming(Struct, frozen=True, kw_only=True):
+    """An envelope of this type moves what ``giver`` owes and is owed in its thread over to ``taker``, clocks unchanged.
+
+    ``rules``: of these rules only; empty: of all.
+    """
+
+    because: Sentence = ""
+    when: When | None = None
+    giver: Name
+    taker: Name
+    rules: RuleNames = ()
+
+
+class Recurring(Alarm, frozen=True, kw_only=True):
+    """In every period ``by`` owes ``to`` one of ``answers``, whether or not anything happens, in whatever thread.
+
+    The first period begins on the date ``starting`` in the zone of ``calendar``, each later one ``period`` after the
+    one before.  ``within``: by when after its beginning; absent: by its end.  ``thread``: under which the duties are kept.
+    """
+
+    answers: Answers
+    by: Name
+    to: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=16)]
+    thread: ThreadId
+    calendar: Code
+    starting: Date
+    period: Clock
+    within: Clock | None = None
+
+
 class Terms(Struct, frozen=True, kw_only=True):
-    """What is agreed about one type.  ``senders`` and ``recipients``: roles, mailboxes by id, or ``*`` for everyone."""
+    """What is agreed about one type.  ``senders`` and ``recipients``: roles, mailboxes by id, or ``*`` for everyone.
+
+    ``schemas``: the digest of each major version's schema, so that the officers' signatures cover what a message is.
+    """
 
     title: Sentence = ""
     senders: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=256)]
@@ -142,11 +228,51 @@ class Terms(Struct, frozen=True, kw_only=True):
     retention: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=16)]
     opens: Annotated[tuple[SendRule, ...], Meta(max_length=512)] = ()
     receipts: Annotated[tuple[ReceiptRule, ...], Meta(max_length=512)] = ()
+    ends: Annotated[tuple[Ending, ...], Meta(max_length=64)] = ()
+    rehomes: Annotated[tuple[Rehoming, ...], Meta(max_length=16)] = ()
+    schemas: Mapping[Major, Sha256] = {}
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """Entries of an agency's register about one child: at least ``least`` of ``kind``.
+
+    ``states`` and ``facts`` narrow them; ``overdue``: past their own due moment; ``within``: entered no longer ago.
+    """
+
+    kind: Code
+    states: Annotated[tuple[Code, ...], Meta(max_length=8)] = ()
+    facts: Mapping[Code, Codes] = {}
+    overdue: bool = False
+    least: Annotated[int, Meta(ge=1, le=100)] = 1
+    within: Clock | None = None
+
+
+class Pattern(Struct, frozen=True, kw_only=True):
+    """What crosses a child's threads, and so is watched for in the registers of agencies with a role of ``at``.
+
+    Looked at when a message of ``on`` that fits ``when`` concerns the child (``on`` empty: whenever an entry of the
+    child changes or falls due).  It holds where everything of ``seen`` is there and nothing of ``unless``.  ``send``:
+    it becomes a message of that family to ``to``; without it, a notice inside the agency.  ``must_be_empty``: a list,
+    of the children for whom it holds, that must have nobody on it.
+    """
+
+    name: Code
+    because: Sentence = ""
+    at: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=16)]
+    on: Annotated[tuple[Family, ...], Meta(max_length=16)] = ()
+    when: When | None = None
+    seen: Annotated[tuple[Seen, ...], Meta(min_length=1, max_length=8)]
+    unless: Annotated[tuple[Seen, ...], Meta(max_length=8)] = ()
+    send: Family | None = None
+    to: Annotated[tuple[Name, ...], Meta(max_length=16)] = ()
+    must_be_empty: bool = False
 
 
 class Agreement(Struct, frozen=True, kw_only=True):
     """One version of the agreement.  ``roles``: every role that it may speak of, so that a misspelt one is found.
 
+    ``owner``: who answers for its numbers.  ``recurring``: what is owed by the calendar alone.  ``patterns``: what the
+    agencies' own registers watch for.  ``suppress_below``: counts under it are not shown outside the parties.
     ``waived_by``: roles that may waive a duty besides its creditor; ``waiver_reasons``: the codes that may say why.
     """
 
@@ -162,6 +288,10 @@ class Agreement(Struct, frozen=True, kw_only=True):
     types: Annotated[Mapping[Family, Terms], Meta(min_length=1, max_length=512)]
     waived_by: Annotated[tuple[Code, ...], Meta(max_length=16)] = ()
     waiver_reasons: Annotated[tuple[Code, ...], Meta(max_length=64)] = ()
+    owner: Sentence = ""
+    suppress_below: Annotated[int, Meta(ge=1, le=100)] = 5
+    recurring: Annotated[tuple[Recurring, ...], Meta(max_length=128)] = ()
+    patterns: Annotated[tuple[Pattern, ...], Meta(max_length=64)] = ()
 
 
 def parse_agreement(payload: bytes) -> Agreement:

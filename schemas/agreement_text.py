@@ -8,229 +8,279 @@ Source: design 6 (time limits in words); domain 4.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from schemas.agreement import (
     Agreement,
+    Answer,
     Calendar,
+    Ending,
+    Pattern,
     ReceiptRule,
-    Retention,
+    Recurring,
+    Rehoming,
     Rung,
+    Seen,
     SendRule,
     Terms,
     When,
     parse_agreement,
 )
-from schemas.identifiers import Moment
-from schemas.rules.clocks import DAY
-from schemas.rules.compiled import BOTH
+from schemas.agreement_calendars import expand, find_zone
+from schemas.agreement_tables import (
+    AgreementTable,
+    AlarmTable,
+    AnswerTable,
+    AwaitedTable,
+    OpensTable,
+    PatternTable,
+    ReceiptTable,
+    RecurringTable,
+    RuleTable,
+    SeenTable,
+    TypeTable,
+    WarningTable,
+    WhenTable,
+    Words,
+)
+from schemas.identifiers import MessageType, Moment, Sha256, family_of
+from schemas.rules.duty import BOTH
 from schemas.rules.explained import explain
+from schemas.rules.recurring import thread_of
 from schemas.rules.words import parse_clock, parse_span
 from schemas.strict_json import MalformedError, dump
 
 __all__ = ["compile_agreement", "explain"]
 
-_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-Period = tuple[date, date]
-Words = str | tuple[str, ...]
-Wall = Annotated[str, Meta(pattern=r"\A(?:[01][0-9]|2[0-3]):[0-5][0-9]\Z")]
 
-
-class _Text(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the TOML text."""
-
-
-class _Calendar(_Text, frozen=True, kw_only=True):
-    zone: str
-    years: tuple[int, int]
-    country: str | None = None
-    subdivision: str | None = None
-    add: tuple[date, ...] = ()
-    remove: tuple[date, ...] = ()
-    closed: tuple[Period, ...] = ()
-    terms: tuple[Period, ...] = ()
-    weekend: tuple[Weekday, ...] = ("saturday", "sunday")
-    day_starts: Wall = "09:00"
-    day_ends: Wall = "17:00"
-    after_hours: Literal["same day", "next day"] = "same day"
-
-
-class _Rung(_Text, frozen=True, kw_only=True):
-    after: str
-    to: Words
-
-
-class _Warning(_Text, frozen=True, kw_only=True):
-    before: str
-    to: Words
-
-
-class _Send(_Text, frozen=True, kw_only=True):
-    type: Words
-    by: str
-    to: Words
-    within: str
-    otherwise: str | None = None
-    variants: Words = ()
-    since: str = "at"
-    per: Literal["thread", "envelope", "re"] = "thread"
-
-
-class _Rule(_Text, frozen=True, kw_only=True):
-    name: str
-    because: str = ""
-    when: Mapping[str, bool | str | tuple[str, ...]] | None = None
-    calendar: str | None = None
-    warn: tuple[str | _Warning, ...] = ()
-    ladder: tuple[_Rung, ...] = ()
-
-
-class _Opens(_Rule, frozen=True, kw_only=True):
-    send: _Send
-    lapses: bool = False
-    tell: Words = BOTH
-
-
-class _Receipt(_Rule, frozen=True, kw_only=True):
-    level: Words
-    within: str
-    otherwise: str | None = None
-    since: str = "accepted"
-    tell: Words = ()
-
-
-class _Type(_Text, frozen=True, kw_only=True):
-    senders: Words
-    recipients: Words
-    basis_classes: Words
-    retention: Words
-    title: str = ""
-    opens: tuple[_Opens, ...] = ()
-    receipts: tuple[_Receipt, ...] = ()
-
-
-class _Agreement(_Text, frozen=True, kw_only=True):
-    partnership: str
-    in_force_from: Any
-    roles: tuple[str, ...]
-    calendars: Mapping[str, _Calendar]
-    retention: Mapping[str, Retention]
-    types: Mapping[str, _Type]
-    calendar: str | None = None
-    waived_by: tuple[str, ...] = ()
-    waiver_reasons: tuple[str, ...] = ()
-
-
-def compile_agreement(toml_text: str, *, version: int, previous: str | None, issued: Moment) -> Agreement:
+def compile_agreement(
+    toml_text: str,
+    *,
+    version: int,
+    previous: str | None,
+    issued: Moment,
+    schemas: Mapping[MessageType, Sha256] | None = None,
+) -> Agreement:
     """Return the agreement that *toml_text* says, ready to be signed as version *version*.
 
-    *previous* is the digest of the version before; *issued* the moment of issue, UTC milliseconds.
+    *previous* is the digest of the version before; *issued* the moment of issue, UTC milliseconds; *schemas* the
+    digest of each message type's schema, which the officers sign with it.
 
     Raises:
         MalformedError: ``agreement-text`` (no TOML; a key unknown, missing or ill-typed), or as ``parse_agreement``.
     """
     try:
-        text = msgspec.convert(tomllib.loads(toml_text), _Agreement, strict=True)
+        text = msgspec.convert(tomllib.loads(toml_text), AgreementTable, strict=True)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise MalformedError("agreement-text", f"agreement: {error}", "see docs/agreement.md") from error
-    calendars = {name: _expand(name, calendar, version) for name, calendar in text.calendars.items()}
+    compiler = _Compiler(text, version, schemas or {})
     agreement = Agreement(
         v=1,
         partnership=text.partnership,
         version=version,
         previous=previous,
         issued=issued,
-        in_force_from=_in_force(text),
+        in_force_from=compiler.moment(text.in_force_from),
         roles=text.roles,
-        calendars=calendars,
+        calendars=compiler.calendars,
         retention=text.retention,
-        types={family: _terms(terms, text.calendar) for family, terms in text.types.items()},
+        types={family: compiler.terms(family, terms) for family, terms in text.types.items()},
+        owner=text.owner,
+        suppress_below=text.suppress_below,
         waived_by=text.waived_by,
         waiver_reasons=text.waiver_reasons,
+        recurring=tuple(map(compiler.recurring, text.recurring)),
+        patterns=tuple(map(compiler.pattern, text.patterns)),
     )
     return parse_agreement(dump(agreement))
-
-
-def _in_force(text: _Agreement) -> Moment:
-    """The moment, or the first of the date, in the zone of the agreement's own calendar where the text names none."""
-    start = text.in_force_from
-    if not isinstance(start, date):
-        raise MalformedError("agreement-text", "agreement: `in_force_from` is no date", "say for example 2026-07-01")
-    if not isinstance(start, datetime):
-        start = datetime.combine(start, time())
-    if start.tzinfo is None:
-        calendar = text.calendars.get(text.calendar or "")
-        start = start.replace(tzinfo=_zone(text.calendar or "", calendar.zone) if calendar else UTC)
-    return int(start.timestamp() * 1000)
 
 
 def _words(words: Words) -> tuple[str, ...]:
     return (words,) if isinstance(words, str) else words
 
 
-def _terms(text: _Type, calendar: str | None) -> Terms:
-    return Terms(
-        title=text.title,
-        senders=_words(text.senders),
-        recipients=_words(text.recipients),
-        basis_classes=_words(text.basis_classes),  # type: ignore[arg-type]  # judged when it is parsed again
-        retention=_words(text.retention),
-        opens=tuple(_send_rule(rule, calendar) for rule in text.opens),
-        receipts=tuple(_receipt_rule(rule, calendar) for rule in text.receipts),
+def _facts(facts: Mapping[str, Words]) -> dict[str, tuple[str, ...]]:
+    return {name: _words(codes) for name, codes in facts.items()}
+
+
+class _Compiler:
+    """One text on its way: the calendars that it names are at hand for every rule."""
+
+    def __init__(self, text: AgreementTable, version: int, schemas: Mapping[MessageType, Sha256]) -> None:
+        self.text, self.schemas = text, schemas
+        self.calendars: dict[str, Calendar] = {
+            name: expand(name, calendar, version) for name, calendar in text.calendars.items()
+        }
+
+    def moment(self, start: Any) -> Moment:
+        """The moment, or the first of the date, in the zone of the agreement's own calendar where the text names none."""
+        if not isinstance(start, date):
+            raise MalformedError(
+                "agreement-text", "agreement: `in_force_from` is no date", "say for example 2026-07-01"
+            )
+        if not isinstance(start, datetime):
+            start = datetime.combine(start, time())
+        if start.tzinfo is None:
+            name = self.text.calendar or ""
+            calendar = self.text.calendars.get(name)
+            start = start.replace(tzinfo=find_zone(name, calendar.zone) if calendar else UTC)
+        return int(start.timestamp() * 1000)
+
+    def terms(self, family: str, text: TypeTable) -> Terms:
+        return Terms(
+            title=text.title,
+            senders=_words(text.senders),
+            recipients=_words(text.recipients),
+            basis_classes=_words(text.basis_classes),  # type: ignore[arg-type]  # judged when it is parsed again
+            retention=_words(text.retention),
+            opens=tuple(map(self.send_rule, text.opens)),
+            receipts=tuple(map(self.receipt_rule, text.receipts)),
+            ends=tuple(
+                Ending(because=one.because, when=_when(one.when), rules=_words(one.rules), about=one.about)
+                for one in text.ends
+            ),
+            rehomes=tuple(
+                Rehoming(
+                    because=one.because,
+                    when=_when(one.when),
+                    giver=one.giver,
+                    taker=one.taker,
+                    rules=_words(one.rules),
+                )
+                for one in text.rehomes
+            ),
+            schemas={
+                name.partition("/")[2]: digest for name, digest in self.schemas.items() if family_of(name) == family
+            },
+        )
+
+    def send_rule(self, text: OpensTable) -> SendRule:
+        return SendRule(
+            **self.shared(text),
+            **self.limits(text, text.send.within, text.send.otherwise),
+            answers=_answers(text.name, text.send),
+            every=bool(text.send.all),
+            since=text.send.since,
+            by=text.send.by,
+            to=_words(text.send.to),
+            per=text.send.per,
+            lapses=text.lapses,
+        )
+
+    def receipt_rule(self, text: ReceiptTable) -> ReceiptRule:
+        return ReceiptRule(
+            **self.shared(text),
+            **self.limits(text, text.within, text.otherwise),
+            since=text.since,
+            levels=_words(text.level),  # type: ignore[arg-type]  # judged when it is parsed again
+        )
+
+    def recurring(self, text: RecurringTable) -> Recurring:
+        calendar = text.calendar or self.text.calendar or ""
+        within = text.send.within
+        if text.send.all:
+            raise MalformedError(
+                "agreement-text", f"agreement: recurring `{text.name}` awaits all of several", "make a rule for each"
+            )
+        return Recurring(
+            **self.shared(text),
+            answers=_answers(text.name, text.send),
+            by=text.send.by,
+            to=_words(text.send.to),
+            thread=thread_of(text.name),
+            calendar=calendar,
+            starting=text.starting.isoformat(),
+            period=parse_clock(text.every, working=calendar),
+            within=parse_clock(within, working=calendar) if within is not None else None,
+        )
+
+    def pattern(self, text: PatternTable) -> Pattern:
+        return Pattern(
+            name=text.name,
+            because=text.because,
+            at=_words(text.at),
+            on=_words(text.on),
+            when=_when(text.when),
+            seen=tuple(map(self.seen, text.seen)),
+            unless=tuple(map(self.seen, text.unless)),
+            send=text.send,
+            to=_words(text.to),
+            must_be_empty=text.must_be_empty,
+        )
+
+    def seen(self, text: SeenTable) -> Seen:
+        return Seen(
+            kind=text.kind,
+            states=_words(text.states),
+            facts=_facts(text.facts),
+            overdue=text.overdue,
+            least=text.least,
+            within=parse_clock(text.within, working=self.text.calendar) if text.within is not None else None,
+        )
+
+    def limits(self, text: RuleTable, within: str, otherwise: str | None) -> dict[str, Any]:
+        working = text.calendar or self.text.calendar
+        return {
+            "when": _when(text.when),
+            "within": parse_clock(within, working=working),
+            "otherwise": parse_clock(otherwise, working=working) if otherwise is not None else None,
+            "effective_from": self.moment(text.effective_from) if text.effective_from else None,
+            "effective_to": self.moment(text.effective_to) if text.effective_to else None,
+        }
+
+    def shared(self, text: AlarmTable) -> dict[str, Any]:
+        working = text.calendar or self.text.calendar
+        return {
+            "name": text.name,
+            "because": text.because,
+            "owner": text.owner,
+            "tell": _words(text.tell),
+            "warn": tuple(_warning(warning, working) for warning in text.warn),
+            "ladder": tuple(
+                Rung(span=parse_span(rung.after, "", working=working), to=_words(rung.to)) for rung in text.ladder
+            ),
+            "waived_by": _words(text.waived_by),
+            "waiver_reasons": _words(text.waiver_reasons),
+        }
+
+
+def _answers(rule: str, text: AwaitedTable) -> tuple[Answer, ...]:
+    """Return the ways to meet a duty: of ``type``, of ``any``, or of ``all``, of which one alone is given."""
+    if sum(map(bool, (text.type, text.any, text.all))) != 1:
+        raise MalformedError(
+            "agreement-text", f"agreement: rule `{rule}` awaits nothing, or in two ways", "give `type`, `any` or `all`"
+        )
+    if text.type:
+        return (_answer(text, "debtor"),)
+    if text.variants or text.facts or text.unless_owed:
+        raise MalformedError(
+            "agreement-text",
+            f"agreement: rule `{rule}` narrows nothing by its facts",
+            "say it in each of `any` or `all`",
+        )
+    return tuple(_answer(one, one.by) for one in text.any or text.all)
+
+
+def _answer(text: AnswerTable | AwaitedTable, by: Any) -> Answer:
+    variants = {"variant": _words(text.variants)} if text.variants else {}
+    return Answer(
+        types=_words(text.type), facts=_facts(text.facts) | variants, by=by, unless_owed=_words(text.unless_owed)
     )
 
 
-def _send_rule(text: _Opens, calendar: str | None) -> SendRule:
-    return SendRule(
-        **_shared(text, text.send.within, text.send.otherwise, calendar),
-        since=text.send.since,
-        tell=_words(text.tell),
-        types=_words(text.send.type),
-        variants=_words(text.send.variants),
-        by=text.send.by,
-        to=_words(text.send.to),
-        per=text.send.per,
-        lapses=text.lapses,
-    )
-
-
-def _receipt_rule(text: _Receipt, calendar: str | None) -> ReceiptRule:
-    return ReceiptRule(
-        **_shared(text, text.within, text.otherwise, calendar),
-        since=text.since,
-        tell=_words(text.tell),
-        levels=_words(text.level),  # type: ignore[arg-type]  # judged when it is parsed again
-    )
-
-
-def _shared(text: _Rule, within: str, otherwise: str | None, calendar: str | None) -> dict[str, Any]:
-    working = text.calendar or calendar
-    return {
-        "name": text.name,
-        "because": text.because,
-        "when": _when(text.when) if text.when is not None else None,
-        "within": parse_clock(within, working=working),
-        "otherwise": parse_clock(otherwise, working=working) if otherwise is not None else None,
-        "warn": tuple(_warning(warning, working) for warning in text.warn),
-        "ladder": tuple(
-            Rung(span=parse_span(rung.after, "", working=working), to=_words(rung.to)) for rung in text.ladder
-        ),
-    }
-
-
-def _warning(text: str | _Warning, working: str | None) -> Rung:
+def _warning(text: str | WarningTable, working: str | None) -> Rung:
     if isinstance(text, str):
         return Rung(span=parse_span(text, "before", working=working), to=BOTH)
     return Rung(span=parse_span(text.before, "", working=working), to=_words(text.to))
 
 
-def _when(text: Mapping[str, bool | str | tuple[str, ...]]) -> When:
+def _when(text: WhenTable | None) -> When | None:
+    if text is None:
+        return None
     facts: dict[str, tuple[str, ...]] = {}
     for name, value in text.items():
         if isinstance(value, bool) != (name == "urgent"):
@@ -241,82 +291,6 @@ def _when(text: Mapping[str, bool | str | tuple[str, ...]]) -> When:
             )
         if not isinstance(value, bool):
             facts[name] = _words(value)
-    sender, urgent = facts.pop("sender", ()), text.get("urgent")
-    return When(facts=facts, urgent=urgent if isinstance(urgent, bool) else None, sender=sender)
-
-
-def _expand(name: str, text: _Calendar, version: int) -> Calendar:
-    """Write out the dates and clock changes of the calendar's years."""
-    if not 1970 <= text.years[0] <= text.years[1] <= 2200:
-        raise MalformedError("agreement-date", f"calendar `{name}`: its years are out of order", "say [first, last]")
-    first, last = date(text.years[0], 1, 1), date(text.years[1], 12, 31)
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    closed = set(_holidays(name, text, range(first.year, last.year + 1))) | set(text.add)
-    for start, end in text.closed:
-        closed.update(day for day in days if start <= day <= end)
-    if text.terms:
-        closed.update(day for day in days if not any(start <= day <= end for start, end in text.terms))
-    weekend = {_WEEKDAYS.index(day) + 1 for day in text.weekend}
-    closed = {day for day in closed - set(text.remove) if day.isoweekday() not in weekend}
-    hours, minutes = ([int(part) for part in wall.split(":")] for wall in (text.day_starts, text.day_ends))
-    return Calendar(
-        version=version,
-        zone=text.zone,
-        first=first.isoformat(),
-        last=last.isoformat(),
-        weekend=tuple(sorted(weekend)),
-        closed=tuple(sorted(day.isoformat() for day in closed)),
-        offsets=tuple(_offsets(name, text.zone, first, last)),
-        day_starts=hours[0] * 60 + hours[1],
-        day_ends=minutes[0] * 60 + minutes[1],
-        after_hours="next_day" if text.after_hours == "next day" else "same_day",
-    )
-
-
-def _holidays(name: str, text: _Calendar, years: range) -> set[date]:
-    if text.country is None:
-        return set()
-    import holidays  # 60 ms, and needed only when an agreement is made
-
-    try:
-        return set(holidays.country_holidays(text.country, subdiv=text.subdivision, years=years))
-    except NotImplementedError as error:
-        raise MalformedError(
-            "agreement-calendar",
-            f"calendar `{name}`: its country or subdivision is unknown",
-            "say for example GB and ENG",
-        ) from error
-
-
-def _zone(name: str, key: str) -> Any:
-    from zoneinfo import ZoneInfo
-
-    try:
-        return ZoneInfo(key)
-    except (KeyError, OSError, ValueError) as error:
-        raise MalformedError(
-            "agreement-calendar", f"calendar `{name}`: its zone is unknown", "say for example Europe/London"
-        ) from error
-
-
-def _offsets(name: str, key: str, first: date, last: date) -> Iterator[tuple[Moment, int]]:
-    """Yield each clock change of the years and a day around them, the first offset from its first moment."""
-    zone = _zone(name, key)
-
-    def offset(at: Moment) -> int:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)
-        return (moment.astimezone(zone).replace(tzinfo=UTC) - moment) // timedelta(milliseconds=1)
-
-    start, end = (int(datetime.combine(day, time(), tzinfo=UTC).timestamp()) * 1000 for day in (first, last))
-    at, known = start - DAY, offset(start - DAY)
-    yield at, known
-    while at < end + 2 * DAY:
-        low, at = at, at + DAY
-        if offset(at) == known:
-            continue
-        high = at
-        while high - low > 1000:
-            middle = (low + high) // 2000 * 1000
-            low, high = (middle, high) if offset(middle) == known else (low, middle)
-        known = offset(high)
-        yield high, known
+    urgent = text.get("urgent")
+    named = {name: facts.pop(name, ()) for name in ("sender", "owed", "not_owed", "settles")}
+    return When(facts=facts, urgent=urgent if isinstance(urgent, bool) else None, **named)

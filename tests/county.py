@@ -46,10 +46,10 @@ AGENCIES: Mapping[str, tuple[tuple[str, ...], tuple[tuple[str, tuple[str, ...], 
     COUNCIL: (("social_care",), ((MASH, ("mash",), MANAGERS), (MANAGERS, ("manager",), None))),
     POLICE: (
         ("police",),
-        ((CAIT, (), None), (EXPLOITATION, ("exploitation_team",), None), (SOURCES, ("source_protection",), None)),
+        ((CAIT, ("police_single_point",), None), (EXPLOITATION, ("exploitation_team",), None), (SOURCES, ("source_protection",), None)),
     ),
-    HEALTH: (("health",), ((NURSES, (), None), (PAEDIATRICS, (), None))),
-    PROBATION: (("probation",), ((OFFICERS, (), None),)),
+    HEALTH: (("health",), ((NURSES, ("health_single_point",), None), (PAEDIATRICS, (), None))),
+    PROBATION: (("probation",), ((OFFICERS, ("probation_single_point",), None),)),
 }
 
 

@@ -65,7 +65,7 @@ class Books:
     def __init__(self, directory: Directory, agreements: Sequence[Agreement], stated: Iterable[Stated]) -> None:
         self.directory = directory
         self.index = DirectoryIndex(directory)
-        self._rules = [Rules(agreement) for agreement in agreements]
+        self.rules = tuple(Rules(agreement) for agreement in agreements)
         self.keys: dict[KeyId, KeyHistory] = {}
         self._sealing: dict[KeyId, SealingKey] = {}
         self._last: dict[AgencyId, Stated] = {}
@@ -82,11 +82,11 @@ class Books:
         Raises:
             NotYetError: ``agreement-missing``.
         """
-        if not self._rules:
+        if not self.rules:
             raise NotYetError(
                 "agreement-missing", "no sharing agreement is known yet", "wait until the hub is reachable"
             )
-        return next((rules for rules in reversed(self._rules) if rules.agreement.in_force_from <= now), self._rules[0])
+        return next((rules for rules in reversed(self.rules) if rules.agreement.in_force_from <= now), self.rules[0])
 
     def find_signer(
         self, kid: KeyId, mailbox: MailboxId, at: Moment, *, index: int | None = None, heirs: bool = False

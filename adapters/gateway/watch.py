@@ -22,6 +22,7 @@ from schemas.identifiers import AgencyId, MailboxId, Moment, ThreadId, agency_of
 from schemas.receipt import Receipt
 from schemas.rules.duty import Duty, State
 from schemas.rules.planning import Owed, Sent, plan_envelope, plan_receipt, plan_withdrawal
+from schemas.rules.recurring import next_recurrence, open_recurring
 from schemas.rules.stepping import first_step, has_lapsed, next_moment, resolve_targets
 from schemas.statements import Notice, Waiver, parse_acceptance
 from schemas.strict_json import dump
@@ -37,22 +38,40 @@ class Watch:
 
     async def see_envelope(self, tx: Transaction, header: Header, accepted_at: Moment, books: Books) -> None:
         """Open and settle what *header*, accepted by the hub at *accepted_at*, opens and settles for this agency."""
-        owed = await _open_in(tx, header.thread)
+        rules = books.rules_at(accepted_at)
+        threads = (header.thread, *rules.recurring_threads(header.type))
+        owed = [row for thread in threads for row in await _open_in(tx, thread)]
         earlier = await _sent_besides(tx, header)
-        plan = plan_envelope(header, books.rules_at(accepted_at), books.index, owed, lambda: earlier, accepted_at)
+        plan = plan_envelope(header, rules, books.index, owed, lambda: earlier, accepted_at)
         for end in plan.settled:
             await _settle(tx, end.id, end.state, accepted_at, header.id)
         for opened in plan.opened:
-            duty = opened.duty
-            if self._agency not in (agency_of(duty.debtor), agency_of(duty.creditor)):
-                continue
-            name = obligation_id(duty.parts)
-            added = await tx.run(
-                "add_obligation", id=name, thread=duty.thread, envelope=duty.envelope, duty=dump(duty),
-                next_at=next_moment(duty, 0),
-            )  # fmt: skip
+            name = obligation_id(opened.duty.parts)
+            added = await self._open(tx, opened.duty, books.index, accepted_at)
             if added and opened.settled_at is not None:
                 await _settle(tx, name, opened.state, opened.settled_at, opened.settled_by or "")
+
+    async def _open(self, tx: Transaction, duty: Duty, index: DirectoryIndex, at: Moment) -> bool:
+        """Keep *duty* if it is this agency's business, or one's that it took over from; answer whether it begins."""
+        parties = (duty.debtor, duty.creditor)
+        if not any(index.is_same_or_successor(self._agency, agency_of(box), at) for box in parties):
+            return False
+        added = await tx.run(
+            "add_obligation", id=obligation_id(duty.parts), thread=duty.thread, envelope=duty.envelope or "",
+            duty=dump(duty), next_at=next_moment(duty, 0),
+        )  # fmt: skip
+        return added > 0
+
+    async def recur(self, tx: Transaction, books: Books, now: Moment) -> None:
+        """Open what this agency owes and is owed by the calendar alone, up to *now*."""
+        known = await tx.one("find_fact", name="recurred")
+        after = int(known["value"]) if known else 0
+        begins = next_recurrence(books.rules, after)
+        if begins is None or begins > now:
+            return
+        for duty in open_recurring(books.rules, books.index, after, now):
+            await self._open(tx, duty, books.index, now)
+        await tx.run("set_fact", name="recurred", value=str(now).encode())
 
     async def see_receipt(self, tx: Transaction, receipt: Receipt, at: Moment, thread: str) -> None:
         """Settle what *receipt*, taken by the hub at *at*, settles in *thread*."""
@@ -73,8 +92,7 @@ class Watch:
         for end in ended:
             await _settle(tx, end.id, end.state, now, header.id)
         for one in again:
-            step = first_step(one.duty, now)
-            await tx.run("reopen_obligation", id=one.id, step=step, next_at=next_moment(one.duty, step))
+            await _reopen(tx, one.id, one.duty, now)
             for end in one.settled:
                 at = one.met_by.accepted_at if one.met_by else now
                 await _settle(tx, end.id, end.state, at, str(end.by))
@@ -125,6 +143,11 @@ async def _add_alarm(tx: Transaction, name: str, duty: Duty, number: int, mailbo
 
 async def _settle(tx: Transaction, name: str, state: State, at: Moment, by: str) -> None:
     await tx.run("settle_obligation", id=name, state=state, settled_at=at, settled_by=by)
+
+
+async def _reopen(tx: Transaction, name: str, duty: Duty, now: Moment) -> None:
+    step = first_step(duty, now)
+    await tx.run("reopen_obligation", id=name, step=step, next_at=next_moment(duty, step))
 
 
 async def _sent_besides(tx: Transaction, header: Header) -> list[Sent]:

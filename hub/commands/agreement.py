@@ -88,14 +88,14 @@ def run_explain(args: argparse.Namespace) -> int:
     """Print what the agreement says."""
     from schemas.rules.explained import explain
 
-    print(explain(_compile(args.file) if args.file else asyncio.run(_in_force(args))))
+    print(explain(_compile(args.file, _now()) if args.file else asyncio.run(_in_force(args))))
     return 0
 
 
-def _compile(file: str) -> Agreement:
+def _compile(file: str, issued: int = 0) -> Agreement:
     from schemas.agreement_text import compile_agreement
 
-    return compile_agreement(_read(file), version=1, previous=None, issued=_now())
+    return compile_agreement(_read(file), version=1, previous=None, issued=issued)
 
 
 def _now() -> int:

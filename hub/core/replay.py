@@ -23,9 +23,10 @@ from schemas.identifiers import EnvelopeId, MailboxId, Moment, ObligationId, Thr
 from schemas.receipt import Receipt
 from schemas.rules.compiled import Rules
 from schemas.rules.duty import Duty, DutyParts, State
-from schemas.rules.figures import DutyRow, Taken
-from schemas.rules.planning import Owed, Sent, Settled, plan_envelope, plan_receipt, plan_withdrawal
+from schemas.rules.planning import Opened, Owed, Sent, Settled, plan_envelope, plan_receipt, plan_withdrawal
+from schemas.rules.recurring import next_recurrence, open_recurring
 from schemas.rules.stepping import first_step, has_lapsed, next_moment
+from schemas.rules.units import DutyRow, Taken
 
 # The clock looks each second; an hour of the log going on without it is no hiccup.
 GRACE: Final = 3_600_000
@@ -82,31 +83,56 @@ class Replay:
     expected: list[Conclusion] = field(default_factory=list)
     superseded: set[EnvelopeId] = field(default_factory=set)
     alarms: Alarms = field(default_factory=Alarms)
+    recurred: Moment = 0
 
     def envelope(self, header: Header, rules: Rules, index: DirectoryIndex, at: Moment) -> None:
         """Tell that *header* was accepted at *at*."""
         thread = header.thread
-        plan = plan_envelope(header, rules, index, self._open(thread), lambda: self.sent[thread], at)
-        for opened in plan.opened:
-            name = self.name_of(opened.duty.parts)
-            if name in self.rows:
-                continue
-            row = Row(name, opened.duty, opened.state, opened.settled_at, opened.settled_by)
-            self.rows[name] = row
-            self.threads[thread].append(row)
-            self.expected.append(Conclusion("obligation-opened", name, None))
-            if opened.state == "open":
-                self._set_alarm(row)
-            else:
-                self.expected.append(Conclusion("obligation-settled", name, opened.state))
+        owed = [row for one in (thread, *rules.recurring_threads(header.type)) for row in self._open(one)]
+        plan = plan_envelope(header, rules, index, owed, lambda: self.sent[thread], at)
         self._settle(plan.settled, at)
+        for opened in plan.opened:
+            self._begin(opened)
         self.sent[thread].append(Sent(header, at))
         self.headers[header.id] = header
         if header.supersedes is not None:
             self.superseded.add(header.supersedes)
         self.states.update({(header.id, mailbox): "owed" for mailbox in header.to})
 
-    def receipt(self, receipt: Receipt, index: DirectoryIndex, at: Moment) -> str | None:
+    def recur(self, versions: tuple[Rules, ...], index: DirectoryIndex, at: Moment) -> None:
+        """Tell that the clock opened what is owed by the calendar alone, up to *at*."""
+        for duty in open_recurring(versions, index, self.recurred, at):
+            self._begin(Opened(duty, "open", None, None))
+        self.recurred = at
+
+    def misses_period(self, versions: tuple[Rules, ...], at: Moment) -> bool:
+        """Answer whether a period began so long before *at* that the clock must have opened what it makes owed."""
+        begins = next_recurrence(versions, self.recurred)
+        return begins is not None and begins + GRACE < at
+
+    def _begin(self, opened: Opened) -> None:
+        name = self.name_of(opened.duty.parts)
+        row = self.rows.get(name)
+        if row is None:
+            row = self.rows[name] = Row(name, opened.duty)
+            self.threads[opened.duty.thread].append(row)
+        elif row.state != "superseded":
+            return
+        row.duty, row.step = opened.duty, 0
+        row.state, row.settled_at, row.settled_by = opened.state, opened.settled_at, opened.settled_by
+        self.expected.append(Conclusion("obligation-opened", name, None))
+        if opened.state == "open":
+            self._set_alarm(row)
+        else:
+            self.expected.append(Conclusion("obligation-settled", name, opened.state))
+
+    def _begin_again(self, row: Row, at: Moment) -> None:
+        row.state, row.settled_at, row.settled_by = "open", None, None
+        row.step = first_step(row.duty, at)
+        self._set_alarm(row)
+        self.expected.append(Conclusion("obligation-reopened", row.id, None))
+
+    def receipt(self, receipt: Receipt, rules: Rules, index: DirectoryIndex, at: Moment) -> str | None:
         """Tell that *receipt* was accepted at *at*; return what is wrong with that, or ``None``."""
         header = self.headers.get(receipt.envelope)
         state = self.states.get((receipt.envelope, receipt.mailbox))
@@ -120,7 +146,7 @@ class Replay:
         self.states[receipt.envelope, receipt.mailbox] = after
         self.taken.append(Taken(receipt.envelope, receipt.mailbox, receipt.level, at))
         if after == "gone":
-            self._take_back(header, frozenset({receipt.mailbox}), index, at)
+            self._take_back(header, frozenset({receipt.mailbox}), rules, index, at)
         else:
             self._settle(plan_receipt(receipt, self._open(header.thread), at), at)
         return None
@@ -184,30 +210,29 @@ class Replay:
         row.state, row.settled_at, row.settled_by = "lapsed", at, None
         return True
 
-    def withdraw(self, envelope: EnvelopeId, index: DirectoryIndex, at: Moment) -> None:
+    def withdraw(self, envelope: EnvelopeId, rules: Rules, index: DirectoryIndex, at: Moment) -> None:
         """Tell that *envelope* was taken back: gone for whoever had not collected it."""
         header = self.headers[envelope]
         gone = frozenset(box for box in header.to if self._is_withdrawable(envelope, box))
         self.states.update({(envelope, box): "gone" for box in gone})
         self.withdrawn.add(envelope)
         self.sent[header.thread] = [sent for sent in self.sent[header.thread] if sent.header.id != envelope]
-        self._take_back(header, gone, index, at)
+        self._take_back(header, gone, rules, index, at)
 
-    def _take_back(self, header: Header, gone: frozenset[MailboxId], index: DirectoryIndex, at: Moment) -> None:
+    def _take_back(
+        self, header: Header, gone: frozenset[MailboxId], rules: Rules, index: DirectoryIndex, at: Moment
+    ) -> None:
         met = [
             Owed(row.id, row.duty)
-            for row in self.threads[header.thread]
+            for thread in (header.thread, *rules.recurring_threads(header.type))
+            for row in self.threads[thread]
             if row.settled_by == header.id and row.state in {"met", "met_late"}
         ]
         owed, besides = self._open(header.thread), self.sent[header.thread]
         ended, again = plan_withdrawal(header, gone, owed, met, besides, index, at)
         self._settle(ended, at)
         for one in again:
-            row = self.rows[one.id]
-            row.state, row.settled_at, row.settled_by = "open", None, None
-            row.step = first_step(row.duty, at)
-            self._set_alarm(row)
-            self.expected.append(Conclusion("obligation-reopened", row.id, None))
+            self._begin_again(self.rows[one.id], at)
             if one.met_by is not None:
                 self._settle(one.settled, one.met_by.accepted_at)
 

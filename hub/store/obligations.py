@@ -53,7 +53,10 @@ def find_obligation(tx: Session, name: str) -> ObligationRow | None:
 
 
 def add_obligations(tx: Session, rows: Iterable[ObligationRow]) -> list[str]:
-    """Add what is new of *rows* and return the ids of that; an id that is there already stays as it is."""
+    """Add what is new of *rows* and return the ids of that.
+
+    An id that is there already stays as it is, but where its obligation was superseded: then it begins anew.
+    """
     return [row.id for row in rows if tx.connection.run("add_obligation", _values(row))]
 
 
@@ -97,6 +100,16 @@ def advance_obligation(tx: Session, name: str, step: int, next_at: int | None) -
 def due_obligations(tx: Session, now: int, limit: int) -> list[ObligationRow]:
     """Return up to *limit* open obligations whose next moment is not after *now*, the earliest first."""
     return list(map(_obligation, tx.connection.rows("due_obligations", {"now": now, "limit": limit})))
+
+
+def recurred(tx: Session) -> int:
+    """Return up to which moment the periods of recurring rules have begun; 0: none has yet."""
+    return next((at for (at,) in tx.connection.rows("recurred")), 0)
+
+
+def set_recurred(tx: Session, at: int) -> None:
+    """Record that every period up to *at* has begun."""
+    tx.connection.run("set_recurred", {"at": at})
 
 
 def list_obligations(

@@ -249,7 +249,10 @@ INSERT INTO obligation (id, kind, rule, family, thread, debtor, creditor, due, s
   settled_at, settled_by, step, next_at, duty)
 VALUES (:id, :kind, :rule, :family, :thread, :debtor, :creditor, :due, :state, :opened_at,
   :settled_at, :settled_by, :step, :next_at, :duty)
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (id) DO UPDATE SET due = excluded.due, state = excluded.state, opened_at = excluded.opened_at,
+  settled_at = excluded.settled_at, settled_by = excluded.settled_by, step = excluded.step,
+  next_at = excluded.next_at, duty = excluded.duty
+WHERE obligation.state = 'superseded'
 
 -- name: settle_obligation
 UPDATE obligation SET state = :state, settled_at = :at, settled_by = :by, next_at = NULL WHERE id = :id
@@ -265,6 +268,12 @@ UPDATE obligation SET step = :step, next_at = :next_at WHERE id = :id
 -- name: due_obligations
 SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation
 WHERE next_at <= :now ORDER BY next_at LIMIT :limit
+
+-- name: recurred
+SELECT at FROM recurrence WHERE one = 1
+
+-- name: set_recurred
+INSERT INTO recurrence (one, at) VALUES (1, :at) ON CONFLICT (one) DO UPDATE SET at = excluded.at
 
 -- name: obligations_by_state
 SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation

@@ -68,6 +68,8 @@ class Transaction(Session):
     reopen_obligation = obligations.reopen_obligation
     advance_obligation = obligations.advance_obligation
     due_obligations = obligations.due_obligations
+    recurred = obligations.recurred
+    set_recurred = obligations.set_recurred
     list_obligations = obligations.list_obligations
     obligations_between = obligations.obligations_between
     add_waiver = obligations.add_waiver

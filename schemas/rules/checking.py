@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from schemas.agreement import Agreement, ReceiptRule, Rule, SendRule, Terms
-from schemas.identifiers import Moment, agency_of, family_of
+from schemas.agreement import Agreement, ReceiptRule, Recurring, Rule, SendRule, Terms
+from schemas.identifiers import MailboxId, Moment, agency_of, family_of
 from schemas.rules import clocks
+from schemas.rules.answerable import EVERYONE
 from schemas.rules.compiled import Rules, is_per_item
-from schemas.rules.selectors import ITEM_OWNER
-from schemas.rules.soundness import EVERYONE
+from schemas.rules.selectors import ITEM_OWNER, split_unnamed
+from schemas.rules.timing import Timetable
 
 if TYPE_CHECKING:
     from schemas.catalogue import Catalogue
@@ -96,15 +97,25 @@ def _find(
             where = f"{family}: {rule.name}"
             yield from (Finding("never-opened", where, text) for text in _never_opens(rule, shape))
             yield from _check_moments(rule, where, shape)
-            if isinstance(rule, SendRule):
-                yield from (Finding("never-settled", where, text) for text in _never_settles(rule, shapes))
-                if index is not None:
-                    yield from _check_people(rules, rule, where, index, now)
+    for where, one in _places(agreement):
+        if not isinstance(one, ReceiptRule):
+            yield from (Finding("never-settled", where, text) for text in _never_settles(one, shapes))
+            if index is not None:
+                yield from _check_people(rules, one, where, index, now)
     yield from (
         Finding("type-not-agreed", family, "nobody may send it") for family in sorted(shapes.keys() - agreement.types)
     )
     yield from _check_calendars(agreement, now)
     yield from _check_asked(agreement, index, now)
+
+
+def _places(agreement: Agreement) -> Iterator[tuple[str, SendRule | ReceiptRule | Recurring]]:
+    """Yield every rule with where it stands."""
+    for family, terms in agreement.types.items():
+        for rule in _rules(terms):
+            yield f"{family}: {rule.name}", rule
+    for recurring in agreement.recurring:
+        yield f"recurring: {recurring.name}", recurring
 
 
 def _rules(terms: Terms) -> tuple[SendRule | ReceiptRule, ...]:
@@ -140,30 +151,31 @@ def _check_moments(rule: Rule, where: str, shape: Shape) -> Iterator[Finding]:
         yield Finding("moment-never-named", where, f"no message of this type names the moment `{code}`")
 
 
-def _never_settles(rule: SendRule, shapes: Mapping[str, Shape]) -> Iterator[str]:
-    awaited = [(family, shapes[family]) for family in rule.types if family in shapes]
-    if rule.variants and all(shape.facts.get("variant", frozenset()).isdisjoint(rule.variants) for _, shape in awaited):
-        yield f"no message that it awaits has variant {' or '.join(rule.variants)}"
-    if is_per_item(rule) and not any(shape.items for _, shape in awaited):
-        yield "it is owed for an item, and no message that it awaits names one"
+def _never_settles(rule: SendRule | Recurring, shapes: Mapping[str, Shape]) -> Iterator[str]:
+    for answer in rule.answers:
+        awaited = [shapes[family] for family in answer.types if family in shapes]
+        for fact, codes in answer.facts.items():
+            if all(shape.facts.get(fact, frozenset()).isdisjoint(codes) for shape in awaited):
+                yield f"no message that it awaits says that `{fact}` is {' or '.join(codes)}"
+        if isinstance(rule, SendRule) and is_per_item(rule) and not any(shape.items for shape in awaited):
+            yield "it is owed for an item, and no message that it awaits names one"
 
 
-def _check_people(rules: Rules, rule: SendRule, where: str, index: DirectoryIndex, now: Moment) -> Iterator[Finding]:
-    awaited = [found for family in rule.types if (found := rules.find_type(family))]
+def _check_people(
+    rules: Rules, rule: SendRule | Recurring, where: str, index: DirectoryIndex, now: Moment
+) -> Iterator[Finding]:
     for selector, is_debtor in ((rule.by, True), *((name, False) for name in rule.to)):
         word, _, name = selector.partition(":")
-        if word not in {"role", "mailbox"}:
+        if word not in {"role", "mailbox", "unnamed"}:
             continue
-        boxes = index.mailboxes_with(name, now) if word == "role" else (name,)
+        post = split_unnamed(name)[1] if word == "unnamed" else name
+        boxes = (name,) if word == "mailbox" else index.mailboxes_with(post, now)
         known = [box for box in boxes if index.is_open(box, now)]
         if not known:
             yield Finding("never-opened", where, f"`{selector}` means no open mailbox of the directory")
             continue
         for box in known:
-            able = any(one.may_send(box, index) if is_debtor else one.may_receive(box, index) for one in awaited)
-            if not able:
-                does = "send" if is_debtor else "receive"
-                yield Finding("never-settled", where, f"`{box}` may never {does} what it awaits")
+            yield from (Finding("never-settled", where, text) for text in _unable(rules, rule, box, is_debtor, index))
         if len({agency_of(box) for box in known}) < len(known):
             yield Finding(
                 "several-of-one-agency",
@@ -172,26 +184,42 @@ def _check_people(rules: Rules, rule: SendRule, where: str, index: DirectoryInde
             )
 
 
+def _unable(
+    rules: Rules, rule: SendRule | Recurring, box: MailboxId, is_debtor: bool, index: DirectoryIndex
+) -> Iterator[str]:
+    """Yield what *box*, a party of *rule*, may not do of what each answer asks of it."""
+    for answer in rule.answers:
+        awaited = [found for family in answer.types if (found := rules.find_type(family))]
+        sends = is_debtor == (answer.by == "debtor")
+        if not any(one.may_send(box, index) if sends else one.may_receive(box, index) for one in awaited):
+            yield f"`{box}` may never {'send' if sends else 'receive'} what it awaits"
+
+
 def _check_calendars(agreement: Agreement, now: Moment) -> Iterator[Finding]:
-    calendars = {name: clocks.OpenDays(calendar) for name, calendar in agreement.calendars.items()}
-    for family, terms in agreement.types.items():
-        for rule in _rules(terms):
-            limits = [clock for clock in (rule.within, rule.otherwise) if clock is not None and clock.calendar]
-            for clock in limits:
-                calendar = calendars[clock.calendar or ""]
-                when = [at for at in (now, now + YEAR) if clocks.due(clock, calendar, at).beyond_calendar]
-                if when:
-                    soon = "now" if when[0] == now else "within a year"
-                    last = agreement.calendars[clock.calendar or ""].last
-                    yield Finding(
-                        "beyond-calendar",
-                        f"{family}: {rule.name}",
-                        f"its deadlines lie beyond calendar `{clock.calendar}` (to {last}) {soon}",
-                    )
+    timetable = Timetable(agreement.calendars)
+    for where, rule in _places(agreement):
+        limits = (rule.period, rule.within) if isinstance(rule, Recurring) else (rule.within, rule.otherwise)
+        for clock in limits:
+            if clock is None or not clock.calendar:
+                continue
+            when = [at for at in (now, now + YEAR) if clocks.due(clock, timetable[clock.calendar], at).beyond_calendar]
+            if when:
+                soon = "now" if when[0] == now else "within a year"
+                last = agreement.calendars[clock.calendar].last
+                yield Finding(
+                    "beyond-calendar",
+                    where,
+                    f"its deadlines lie beyond calendar `{clock.calendar}` (to {last}) {soon}",
+                )
 
 
 def _check_asked(agreement: Agreement, index: DirectoryIndex | None, now: Moment) -> Iterator[Finding]:
-    named = frozenset(name for terms in agreement.types.values() for name in _addressed(terms))
+    named = frozenset(
+        (
+            *(name for terms in agreement.types.values() for name in _addressed(terms)),
+            *(name.partition(":")[2] for rule in agreement.recurring for name in (rule.by, *rule.to)),
+        )
+    )
     for role in agreement.roles:
         if role not in named:
             yield _unasked(f"role {role}", EVERYONE in named)
@@ -222,4 +250,5 @@ def _addressed(terms: Terms) -> Iterator[str]:
         targets = (*rule.tell, *(target for rung in (*rule.warn, *rule.ladder) for target in rung.to))
         for name in (*names, *targets):
             word, _, rest = name.partition(":")
-            yield from groups.get(word, (rest,) if rest else ())
+            means = split_unnamed(rest) if word == "unnamed" else (rest,) if rest else ()
+            yield from groups.get(word, means)

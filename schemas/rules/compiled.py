@@ -11,15 +11,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from schemas.agreement import Agreement, Clock, ReceiptRule, Retention, Rule, SendRule, When
+from schemas.agreement import (
+    Agreement,
+    Alarm,
+    Answer,
+    Ending,
+    ReceiptRule,
+    Rehoming,
+    Retention,
+    Rule,
+    SendRule,
+)
 from schemas.directory import DirectoryIndex
-from schemas.envelope import Header, Item
-from schemas.identifiers import MailboxId, Moment, family_of
-from schemas.rules import clocks
-from schemas.rules.duty import Duty, DutyParts, Step
+from schemas.envelope import Header
+from schemas.identifiers import MailboxId, Moment, ThreadId, family_of
+from schemas.rules.conditions import NEW, Thread, applies
+from schemas.rules.duty import Duty, DutyParts
 from schemas.rules.selectors import ITEM_OWNER, resolve
-
-BOTH = ("debtor", "creditor")
+from schemas.rules.timing import Timetable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +42,8 @@ class TypeRules:
     retention: frozenset[str]
     opens: tuple[SendRule, ...]
     receipts: tuple[ReceiptRule, ...]
+    ends: tuple[Ending, ...]
+    rehomes: tuple[Rehoming, ...]
 
     def may_send(self, mailbox: MailboxId, index: DirectoryIndex) -> bool:
         """Answer whether *mailbox* may send this type, by its id or by a role that it or its agency has."""
@@ -43,22 +54,13 @@ class TypeRules:
         return _is_named(mailbox, self.recipients, index)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Timing:
-    moment: Moment
-    due: Moment
-    beyond_calendar: bool
-    calendar: str
-    steps: tuple[Step, ...]
-
-
 class Rules:
     """One :class:`Agreement`, indexed by type, its calendars ready."""
 
     def __init__(self, agreement: Agreement) -> None:
         self.agreement = agreement
         self.version = agreement.version
-        self._calendars = {name: clocks.OpenDays(calendar) for name, calendar in agreement.calendars.items()}
+        self.timetable = Timetable(agreement.calendars)
         self._types: Mapping[str, TypeRules] = {
             family: TypeRules(
                 family=family,
@@ -68,13 +70,30 @@ class Rules:
                 retention=frozenset(terms.retention),
                 opens=terms.opens,
                 receipts=terms.receipts,
+                ends=terms.ends,
+                rehomes=terms.rehomes,
             )
             for family, terms in agreement.types.items()
         }
+        self._alarms: dict[str, Alarm] = {rule.name: rule for rule in agreement.recurring}
+        for terms in agreement.types.values():
+            self._alarms.update({rule.name: rule for rule in (*terms.opens, *terms.receipts)})
+        self._recurring: dict[str, tuple[ThreadId, ...]] = {}
+        for rule in agreement.recurring:
+            for family in {name for answer in rule.answers for name in answer.types}:
+                self._recurring[family] = (*self._recurring.get(family, ()), rule.thread)
 
     def find_type(self, family: str) -> TypeRules | None:
         """Return what is agreed about *family* (``minutes.full``), or ``None``: it may not be sent at all."""
         return self._types.get(family_of(family))
+
+    def find_rule(self, name: str) -> Alarm | None:
+        """Return a rule of that name, or ``None``: the agreement has it no more."""
+        return self._alarms.get(name)
+
+    def recurring_threads(self, family: str) -> tuple[ThreadId, ...]:
+        """Return under which threads the recurring duties are kept that a message of *family* may meet."""
+        return self._recurring.get(family_of(family), ())
 
     def retention(self, label: str) -> Retention:
         """Return how long bodies with *label* are kept.
@@ -84,28 +103,30 @@ class Rules:
         """
         return self.agreement.retention[label]
 
-    def open_duties(self, header: Header, index: DirectoryIndex, accepted_at: Moment) -> tuple[Duty, ...]:
+    def open_duties(
+        self, header: Header, index: DirectoryIndex, accepted_at: Moment, thread: Thread = NEW
+    ) -> tuple[Duty, ...]:
         """Return every duty that accepting *header* at *accepted_at* opens, each once, in the agreement's order.
 
-        A duty that was opened before has the same parts; whoever keeps them keeps the first.
+        A duty that was opened before has the same parts; whoever keeps them keeps the first, unless that was superseded.
         """
         terms = self.find_type(header.type)
         if terms is None:
             return ()
         found: dict[DutyParts, Duty] = {}
         for rule in terms.opens:
-            if _applies(rule.when, header, index):
+            if _is_effective(rule, header) and applies(rule.when, header, index, thread):
                 for duty in self._send_duties(rule, header, index, accepted_at):
                     found.setdefault(duty.parts, duty)
         for receipt_rule in terms.receipts:
-            if _applies(receipt_rule.when, header, index):
+            if _is_effective(receipt_rule, header) and applies(receipt_rule.when, header, index, thread):
                 for duty in self._receipt_duties(receipt_rule, terms.family, header, accepted_at):
                     found.setdefault(duty.parts, duty)
         return tuple(found.values())
 
     def _send_duties(self, rule: SendRule, header: Header, index: DirectoryIndex, now: Moment) -> Iterator[Duty]:
         for item in header.items if is_per_item(rule) else (None,):
-            timing = self._timing(rule, header, item, now)
+            timing = self.timetable.of_rule(rule, header, item, now, lapses=rule.lapses)
             about = item.ref if item else {"thread": "", "envelope": header.id, "re": header.re or ""}[rule.per]
             creditors = [box for selector in rule.to for box in resolve(selector, header, item, index, now)]
             for debtor in resolve(rule.by, header, item, index, now):
@@ -120,8 +141,8 @@ class Rules:
                         creditor=creditor,
                         item=about,
                         kind="send",
-                        types=rule.types,
-                        variants=rule.variants,
+                        answers=rule.answers,
+                        every=rule.every,
                         envelope=header.id,
                         moment=timing.moment,
                         due=timing.due,
@@ -135,7 +156,7 @@ class Rules:
                     )
 
     def _receipt_duties(self, rule: ReceiptRule, family: str, header: Header, now: Moment) -> Iterator[Duty]:
-        timing = self._timing(rule, header, None, now)
+        timing = self.timetable.of_rule(rule, header, None, now, lapses=False)
         for recipient in header.to:
             if recipient != header.from_:
                 yield Duty(
@@ -145,7 +166,7 @@ class Rules:
                     creditor=header.from_,
                     item=header.id,
                     kind="receipt",
-                    types=(family,),
+                    answers=(Answer(types=(family,)),),
                     levels=rule.levels,
                     envelope=header.id,
                     moment=timing.moment,
@@ -157,50 +178,6 @@ class Rules:
                     beyond_calendar=timing.beyond_calendar,
                 )
 
-    def _timing(self, rule: Rule, header: Header, item: Item | None, now: Moment) -> _Timing:
-        word, _, code = rule.since.partition(":")
-        start = now if word == "accepted" else header.moments.get(code, header.at)
-        clock, fixed = rule.within, None
-        if clock.kind == "item" and item is not None:
-            fixed = item.due
-        elif clock.kind == "moment" and clock.code is not None:
-            fixed = header.moments.get(clock.code)
-            if fixed is None and rule.otherwise is not None:
-                clock = rule.otherwise
-        # A moment that the envelope lacks has amount 0: due at once, so that the lack can't hide the duty.
-        counted = clocks.due(clock, self._calendar(clock), start)
-        end = counted if fixed is None else clocks.Due(fixed, False)
-        return _Timing(
-            moment=start,
-            due=end.at,
-            beyond_calendar=end.beyond_calendar,
-            calendar=f"{clock.calendar}@{self._calendars[clock.calendar].version}" if clock.calendar else "",
-            steps=self._steps(rule, end.at, now),
-        )
-
-    def _steps(self, rule: Rule, due: Moment, now: Moment) -> tuple[Step, ...]:
-        """Warnings that still lie ahead, then what happens once it is late, which stays however late it is opened."""
-        warnings = [
-            Step(at=at, notice="due-soon", to=rung.to)
-            for rung in rule.warn
-            if now < (at := clocks.shift(rung.span, self._calendar(rung.span), due, way=-1)) < due
-        ]
-        # What comes at the due moment itself is in time, so nobody is late before the next millisecond.
-        late = [
-            Step(
-                at=max(due + 1, clocks.shift(rung.span, self._calendar(rung.span), due, way=1)),
-                notice="overdue",
-                to=rung.to,
-            )
-            for rung in rule.ladder
-        ]
-        if not late and not (isinstance(rule, SendRule) and rule.lapses):
-            late = [Step(at=due + 1, notice="overdue", to=BOTH)]
-        return tuple(sorted(warnings + late, key=lambda step: step.at))
-
-    def _calendar(self, clock: Clock) -> clocks.OpenDays | None:
-        return self._calendars[clock.calendar] if clock.calendar else None
-
 
 def is_per_item(rule: SendRule) -> bool:
     """Answer whether *rule* opens a duty for each of the header's items."""
@@ -211,11 +188,7 @@ def _is_named(mailbox: MailboxId, names: frozenset[str], index: DirectoryIndex) 
     return "*" in names or mailbox in names or not names.isdisjoint(index.roles_of(mailbox))
 
 
-def _applies(when: When | None, header: Header, index: DirectoryIndex) -> bool:
-    if when is None:
-        return True
-    return (
-        when.urgent in (None, header.urgent)
-        and all(header.facts.get(fact) in codes for fact, codes in when.facts.items())
-        and (not when.sender or not index.roles_of(header.from_).isdisjoint(when.sender))
+def _is_effective(rule: Rule, header: Header) -> bool:
+    return (rule.effective_from is None or rule.effective_from <= header.at) and (
+        rule.effective_to is None or header.at < rule.effective_to
     )

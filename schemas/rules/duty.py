@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
+from schemas.agreement import Answer
 from schemas.envelope import Struct
 from schemas.identifiers import EnvelopeId, MailboxId, Moment, ThreadId
 from schemas.statements import NoticeCode
 
 State = Literal["open", "met", "met_late", "met_elsewhere", "waived", "lapsed", "superseded"]
 Kind = Literal["send", "receipt"]
+BOTH: Final = ("debtor", "creditor")
 SETTLED: Final = frozenset({"met", "met_late", "met_elsewhere", "waived", "lapsed", "superseded"})
 
 
@@ -42,11 +44,11 @@ class Step(Struct, frozen=True, kw_only=True):
 class Duty(Struct, frozen=True, kw_only=True):
     """A duty as opened.
 
-    ``kind`` ``send``: the debtor must send the creditor one of ``types`` (families such as ``minutes.full``), in one
-    of ``variants`` where any are named; ``envelope`` is what opened it.
-    ``kind`` ``receipt``: the debtor must take receipt of ``envelope`` at one of ``levels``; ``types`` has its family.
+    ``kind`` ``send``: one of ``answers`` must come (where ``every``: all of them); ``envelope`` is what opened it.
+    ``kind`` ``receipt``: the debtor must take receipt of ``envelope`` at one of ``levels``; ``answers`` has its family.
     ``moment`` is what the clock counted from, ``due`` the last moment in time; ``lapses``: an objection window, so
     that passing ``due`` unanswered is recorded as ``lapsed`` and not as overdue.
+    ``period_end``: a recurring duty, which no envelope opened, and which what happened from ``moment`` until then meets.
     ``steps`` are in order of ``at``.  ``tell``: who is told when it opens, as in :class:`Step`.
     ``calendar`` is ``id@version``; ``beyond_calendar``: ``due`` lies outside the calendar's dates.
     """
@@ -57,12 +59,13 @@ class Duty(Struct, frozen=True, kw_only=True):
     creditor: MailboxId
     item: str = ""
     kind: Kind
-    types: tuple[str, ...]
-    variants: tuple[str, ...] = ()
+    answers: tuple[Answer, ...]
+    every: bool = False
     levels: tuple[str, ...] = ()
-    envelope: EnvelopeId
+    envelope: EnvelopeId | None = None
     moment: Moment
     due: Moment
+    period_end: Moment | None = None
     lapses: bool = False
     steps: tuple[Step, ...] = ()
     tell: tuple[str, ...] = ()
@@ -74,3 +77,8 @@ class Duty(Struct, frozen=True, kw_only=True):
     def parts(self) -> DutyParts:
         """Return the five parts whose digest is the obligation's id."""
         return DutyParts(self.rule, self.thread, self.debtor, self.creditor, self.item)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Return the families that are awaited, or whose receipt is, the one that the rule names first before all."""
+        return tuple(dict.fromkeys(family for answer in self.answers for family in answer.types))

@@ -1,26 +1,41 @@
-"""What one accepted envelope or receipt does to the obligations of its thread.
+"""What one envelope, receipt or withdrawal does to the duties of its thread: a plan, before anything is recorded.
 
-The same at the hub and in each gateway's own watch; whoever asks gives the rows that it holds.
+The same at the hub, in a gateway's own watch, in the simulator and in the offline verifier: each hands in what it has
+stored, gets values back, and records them as it does.
 
-Source: protocol 5.
+Source: protocol 5 and 6; taste 2 (4, 7).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
+import msgspec
+
+from schemas.agreement import Rehoming
 from schemas.directory import DirectoryIndex
 from schemas.envelope import Header
-from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, ObligationId, ReceiptId
+from schemas.identifiers import EnvelopeId, MailboxId, Moment, ObligationId, ReceiptId, agency_of
 from schemas.receipt import Receipt
 from schemas.rules.compiled import Rules
-from schemas.rules.duty import Duty, State
-from schemas.rules.settling import settled_state, settles_by_envelope, settles_by_receipt, superseded_by
+from schemas.rules.conditions import Thread, applies
+from schemas.rules.duty import BOTH, Duty, State
+from schemas.rules.selectors import resolve
+from schemas.rules.settling import (
+    Standing,
+    is_about,
+    settled_state,
+    settles_by_envelope,
+    settles_by_receipt,
+    superseded_by,
+)
 
 
 class Owed(NamedTuple):
-    """An obligation of the thread as the store holds it: its id and duty, all of them open."""
+    """An obligation of the thread, or a recurring one, as the store holds it: its id and duty, all of them open."""
 
     id: ObligationId
     duty: Duty
@@ -68,41 +83,138 @@ class Again(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What to record of the duties of one envelope."""
+    """What to record of the duties of one envelope: what ends first, then what begins.
+
+    A duty that is there already stays as it is, but where it was superseded: then it begins anew, with its new clock.
+    """
 
     opened: tuple[Opened, ...]
     settled: tuple[Settled, ...]
-
-
-SameAgency = Callable[[AgencyId, AgencyId], bool]
 
 
 def plan_envelope(
     header: Header,
     rules: Rules,
     index: DirectoryIndex,
-    owed: Iterable[Owed],
+    owed: Sequence[Owed],
     sent_before: Callable[[], Sequence[Sent]],
     now: Moment,
 ) -> Plan:
     """Return what *header*, accepted at *now*, opens and settles.
 
-    *owed* are the thread's open obligations.  *sent_before* is asked only where a duty to send begins: minutes may
-    come before the meeting is registered, and the duty is then met as it opens.
+    *owed* are the thread's open obligations, and those of the recurring rules that such a type may meet.
+    *sent_before* is asked only where a duty to send begins, since minutes may come before the meeting is registered
+    and the duty is then met as it opens, and where a duty needs several messages.
     """
-    same = _same_agency(index, now)
-    settled = tuple(
-        Settled(row.id, row.duty, settled_state(row.duty, now) if met else "superseded", header.id)
-        for row in owed
-        if (met := settles_by_envelope(row.duty, header, same)) or superseded_by(row.duty, header)
-    )
-    opened = rules.open_duties(header, index, now)
+    standing = Standing(index, now)
+    settled = _settle(header, owed, standing, sent_before, now)
+    left = _without(owed, settled)
+    thread = Thread(frozenset(row.duty.rule for row in left), frozenset(end.duty.rule for end in settled))
+    ended = _end(header, rules, left, thread, standing)
+    moved = list(_rehome(header, rules, _without(left, ended), thread, standing))
+    opened = rules.open_duties(header, index, now, thread)
     earlier = sent_before() if any(duty.kind == "send" for duty in opened) else ()
-    return Plan(tuple(_open(duty, _first_that_meets(duty, earlier, same)) for duty in opened), settled)
+    return Plan(
+        (
+            *(_open(duty, _first_that_meets(duty, earlier, standing)) for duty in opened),
+            *(Opened(duty, "open", None, None) for _, duty in moved if duty is not None),
+        ),
+        (*settled, *ended, *(Settled(row.id, row.duty, "superseded", header.id) for row, _ in moved)),
+    )
 
 
-def _first_that_meets(duty: Duty, sent: Iterable[Sent], same: SameAgency) -> Sent | None:
-    return next((one for one in sent if settles_by_envelope(duty, one.header, same)), None)
+def _without(owed: Sequence[Owed], ended: Iterable[Settled]) -> list[Owed]:
+    gone = {end.id for end in ended}
+    return [row for row in owed if row.id not in gone]
+
+
+def _settle(
+    header: Header,
+    owed: Sequence[Owed],
+    standing: Standing,
+    sent_before: Callable[[], Sequence[Sent]],
+    now: Moment,
+) -> tuple[Settled, ...]:
+    """Return what *header* settles, whatever the order of *owed*."""
+    found: dict[ObligationId, Settled] = {}
+
+    def is_owed(rule: str) -> bool:
+        return any(row.duty.rule == rule and row.id not in found for row in owed)
+
+    def earlier() -> list[Header]:
+        return [sent.header for sent in sent_before()]
+
+    waiting, count = list(owed), -1
+    # What it settles itself no longer holds a gate, so that whatever is behind one is asked again.
+    while len(found) > count:
+        count = len(found)
+        for row in waiting:
+            if settles_by_envelope(row.duty, header, standing, is_owed, earlier):
+                found[row.id] = Settled(row.id, row.duty, settled_state(row.duty, now), header.id)
+            elif superseded_by(row.duty, header):
+                found[row.id] = Settled(row.id, row.duty, "superseded", header.id)
+        waiting = [row for row in waiting if row.id not in found and any(one.unless_owed for one in row.duty.answers)]
+    return tuple(found[row.id] for row in owed if row.id in found)
+
+
+def _end(header: Header, rules: Rules, owed: Iterable[Owed], thread: Thread, standing: Standing) -> tuple[Settled, ...]:
+    """Return the duties that *header* ends by the agreement's word, among those to which its sender is a party."""
+    terms, sender = rules.find_type(header.type), agency_of(header.from_)
+    endings = [
+        ending for ending in (terms.ends if terms else ()) if applies(ending.when, header, standing.directory, thread)
+    ]
+    return tuple(
+        Settled(row.id, row.duty, "superseded", header.id)
+        for row in owed
+        if any(
+            row.duty.rule in ending.rules and (not ending.about or is_about(header, row.duty.item))
+            for ending in endings
+        )
+        and any(standing.speaks_for(sender, agency_of(box)) for box in (row.duty.debtor, row.duty.creditor))
+    )
+
+
+def _rehome(
+    header: Header, rules: Rules, owed: Iterable[Owed], thread: Thread, standing: Standing
+) -> Iterator[tuple[Owed, Duty | None]]:
+    """Yield each duty to send that *header* moves, with what it becomes; nobody owes themselves, so perhaps nothing."""
+    terms = rules.find_type(header.type)
+    moves = [
+        move for move in (terms.rehomes if terms else ()) if applies(move.when, header, standing.directory, thread)
+    ]
+    for row in owed:
+        for move in moves:
+            if row.duty.kind == "send" and row.duty.period_end is None and row.duty.rule in (move.rules or thread.owed):
+                moved = _move(row.duty, move, header, standing)
+                if moved is not row.duty:
+                    yield row, moved
+                    break
+
+
+def _move(duty: Duty, move: Rehoming, header: Header, standing: Standing) -> Duty | None:
+    givers, takers = (resolve(name, header, None, *standing) for name in (move.giver, move.taker))
+    debtor, creditor = (takers[0] if takers and box in givers else box for box in (duty.debtor, duty.creditor))
+    if (debtor, creditor) == (duty.debtor, duty.creditor):
+        return duty
+    if debtor == creditor:
+        return None
+    # Steps that were taken are not taken again; whoever has the duty now hears of it, however late it is.
+    steps = tuple(step for step in duty.steps if step.at > standing.at)
+    return msgspec.structs.replace(duty, debtor=debtor, creditor=creditor, steps=steps, tell=BOTH)
+
+
+def _first_that_meets(duty: Duty, sent: Sequence[Sent], standing: Standing) -> Sent | None:
+    """Return the message that met *duty* before it was known to be owed; where all are needed, the last of them."""
+    headers = [one.header for one in sent]
+    for place, one in enumerate(sent):
+        # Whether a gate was shut then isn't known any more, so what it guards counts only from now on.
+        if settles_by_envelope(duty, one.header, standing, lambda _: True, partial(islice, headers, place)):
+            return one
+    return None
+
+
+def _is_part(duty: Duty, header: Header, standing: Standing) -> bool:
+    return any(answers_by_envelope(duty, answer, header, standing, lambda _: False) for answer in duty.answers)
 
 
 def _open(duty: Duty, met_by: Sent | None) -> Opened:
@@ -124,7 +236,7 @@ def plan_withdrawal(
     header: Header,
     gone: frozenset[MailboxId],
     owed: Iterable[Owed],
-    met_by_it: Iterable[Owed],
+    met: Iterable[Owed],
     sent_besides: Sequence[Sent],
     index: DirectoryIndex,
     now: Moment,
@@ -132,21 +244,20 @@ def plan_withdrawal(
     """Return the receipts no longer owed, and the duties to send that are open again, once *gone* can't have *header*.
 
     What was sent and taken back was not sent: whoever should have had it is owed it as before, unless something of
-    *sent_besides*, such as the version that replaced it, meets the duty too.
+    *sent_besides*, such as the version that replaced it, meets the duty too.  *met* are the duties that it met, and those
+    of its thread that were met by several messages, of which it may be one.
     """
-    same = _same_agency(index, now)
+    standing = Standing(index, now)
     ended = tuple(
         Settled(row.id, row.duty, "superseded", header.id)
         for row in owed
         if row.duty.kind == "receipt" and row.duty.envelope == header.id and row.duty.debtor in gone
     )
     again = tuple(
-        Again(row.id, row.duty, _first_that_meets(row.duty, sent_besides, same))
-        for row in met_by_it
-        if row.duty.kind == "send" and row.duty.creditor in gone
+        Again(row.id, row.duty, _first_that_meets(row.duty, sent_besides, standing))
+        for row in met
+        if row.duty.kind == "send"
+        and any(standing.reaches(box, gone) for box in (row.duty.debtor, row.duty.creditor))
+        and (not row.duty.every or _is_part(row.duty, header, standing))
     )
     return ended, again
-
-
-def _same_agency(index: DirectoryIndex, now: Moment) -> SameAgency:
-    return lambda debtor, sender: debtor == sender or index.is_same_or_successor(sender, debtor, now)

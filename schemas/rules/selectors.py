@@ -12,7 +12,7 @@ from schemas.envelope import Header, Item
 from schemas.identifiers import MailboxId, Moment
 
 PLAIN: Final = frozenset({"sender", "recipients", "each-party", "item-owner"})
-NAMED: Final = frozenset({"party", "role", "mailbox"})
+NAMED: Final = frozenset({"party", "role", "mailbox", "unnamed"})
 TARGETS: Final = frozenset(
     {"debtor", "creditor", "debtor/manager", "creditor/manager", "debtor/deputy", "creditor/deputy"}
 )
@@ -25,7 +25,8 @@ def resolve(
     """Return the mailboxes that *selector* means for this envelope; none where nobody fits.
 
     ``sender`` · ``recipients`` · ``each-party`` (but the sender) · ``party:<role>`` · ``role:<role>`` (every open
-    mailbox that has the role itself or through its agency) · ``mailbox:<id>`` · ``item-owner`` (of *item*).
+    mailbox that has the role itself or through its agency) · ``unnamed:<role>/<post>`` (as ``role:<post>``, where neither
+    a recipient nor a party nor the sender has the role) · ``mailbox:<id>`` · ``item-owner`` (of *item*).
     """
     word, _, name = selector.partition(":")
     match word:
@@ -37,9 +38,23 @@ def resolve(
             return tuple(party for party in header.parties if party != header.from_)
         case "party":
             return tuple(party for party in header.parties if name in index.roles_of(party))
-        case "role":
-            return index.mailboxes_with(name, at)
-        case "mailbox":
-            return (name,)
+        case "role" | "mailbox":
+            return resolve_role(selector, index, at)
+        case "unnamed":
+            role, post = split_unnamed(name)
+            named = {header.from_, *header.to, *header.parties}
+            return () if any(role in index.roles_of(box) for box in named) else index.mailboxes_with(post, at)
         case _:
             return (item.owner,) if item else ()
+
+
+def resolve_role(selector: str, index: DirectoryIndex, at: Moment) -> tuple[MailboxId, ...]:
+    """Return the mailboxes that ``role:<role>`` or ``mailbox:<id>`` means at *at*, whatever the envelope."""
+    word, _, name = selector.partition(":")
+    return index.mailboxes_with(name, at) if word == "role" else (name,)
+
+
+def split_unnamed(name: str) -> tuple[str, str]:
+    """Return role and post of ``<role>/<post>``: who should be named, and who is meant where nobody is."""
+    role, _, post = name.partition("/")
+    return role, post or role

@@ -6,34 +6,87 @@ Source: protocol 5; domain 8 (what clears, and what doesn't).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple
 
+from schemas.agreement import Answer
+from schemas.directory import DirectoryIndex
 from schemas.envelope import Header
-from schemas.identifiers import AgencyId, Moment, agency_of, family_of
+from schemas.identifiers import AgencyId, MailboxId, Moment, agency_of, family_of
 from schemas.receipt import Receipt
 from schemas.rules.duty import Duty, State, Step
 
 
-def settles_by_envelope(duty: Duty, header: Header, is_same_agency: Callable[[AgencyId, AgencyId], bool]) -> bool:
-    """Answer whether accepting *header* is what the send duty waits for.
+class Standing(NamedTuple):
+    """Who may speak for whom, and who stands in for a mailbox that has ended, at one moment."""
 
-    Thread, family, creditor and variant must match, and the sender must belong to the debtor's agency or its
-    successor, so that nobody else's message passes for the one owed: ``is_same_agency(debtor's, sender's)``.
-    A duty about one item or envelope is met by what names that item, answers that envelope, or supersedes it.
+    directory: DirectoryIndex
+    at: Moment
+
+    def speaks_for(self, agency: AgencyId, other: AgencyId) -> bool:
+        """Answer whether *agency* is *other*, or took over from it once that had ended."""
+        return agency == other or self.directory.is_same_or_successor(agency, other, self.at)
+
+    def reaches(self, mailbox: MailboxId, to: Collection[MailboxId]) -> bool:
+        """Answer whether *to* has *mailbox*, or where it ended one that answers for it."""
+        return mailbox in to or any(heir in to for heir in self.directory.open_heirs(mailbox, self.at))
+
+
+def answers_by_envelope(
+    duty: Duty, answer: Answer, header: Header, standing: Standing, is_owed: Callable[[str], bool]
+) -> bool:
+    """Answer whether *header* is what *answer* of a send duty waits for.
+
+    Thread, family and facts must match, and it must go from the one party's agency, or its successor, to the other's
+    mailbox, so that nobody else's message passes for the one owed.  A duty about one item or envelope is met by what
+    names that item, answers that envelope, or supersedes it; a recurring one by what happened in its period.
+    *is_owed* says of a rule whether a duty of it is open in the thread.
     """
+    giver, taker = (duty.debtor, duty.creditor) if answer.by == "debtor" else (duty.creditor, duty.debtor)
     return (
-        duty.kind == "send"
-        and duty.thread == header.thread
-        and duty.creditor in header.to
-        and family_of(header.type) in duty.types
-        and (not duty.variants or header.facts.get("variant") in duty.variants)
-        and (not duty.item or _is_about(header, duty.item))
-        and is_same_agency(agency_of(duty.debtor), agency_of(header.from_))
+        family_of(header.type) in answer.types
+        and _is_of(duty, header)
+        and all(header.facts.get(fact) in codes for fact, codes in answer.facts.items())
+        and standing.speaks_for(agency_of(header.from_), agency_of(giver))
+        and standing.reaches(taker, header.to)
+        and not any(map(is_owed, answer.unless_owed))
     )
 
 
-def _is_about(header: Header, item: str) -> bool:
+def _is_of(duty: Duty, header: Header) -> bool:
+    if duty.period_end is not None:
+        return duty.moment <= header.at < duty.period_end
+    return duty.thread == header.thread and (not duty.item or is_about(header, duty.item))
+
+
+def is_about(header: Header, item: str) -> bool:
+    """Answer whether *header* answers, replaces or names *item*, an envelope's id or an item's reference."""
     return item in (header.re, header.supersedes) or any(one.ref == item for one in header.items)
+
+
+def settles_by_envelope(
+    duty: Duty,
+    header: Header,
+    standing: Standing,
+    is_owed: Callable[[str], bool],
+    earlier: Callable[[], Iterable[Header]],
+) -> bool:
+    """Answer whether accepting *header* meets the send duty.
+
+    Where every answer is needed, it must be the last of them; *earlier* gives what the thread had before, for that alone.
+    """
+    if duty.kind != "send":
+        return False
+
+    def answers(answer: Answer, one: Header) -> bool:
+        return answers_by_envelope(duty, answer, one, standing, is_owed)
+
+    met = [answers(answer, header) for answer in duty.answers]
+    if not duty.every or not any(met):
+        return any(met)
+    missing = [answer for answer, is_met in zip(duty.answers, met, strict=True) if not is_met]
+    before = list(earlier()) if missing else []
+    return all(any(answers(answer, one) for one in before) for answer in missing)
 
 
 def settles_by_receipt(duty: Duty, receipt: Receipt) -> bool:

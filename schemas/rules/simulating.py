@@ -25,6 +25,7 @@ from schemas.rules.clocks import DAY, OpenDays
 from schemas.rules.compiled import Rules
 from schemas.rules.duty import Duty, DutyParts, State
 from schemas.rules.planning import Owed, Sent, plan_envelope, plan_receipt
+from schemas.rules.recurring import open_recurring
 from schemas.rules.stepping import has_lapsed, resolve_targets
 from schemas.strict_json import MalformedError
 
@@ -156,12 +157,16 @@ def simulate(
     """Return what *events*, in the order in which the hub takes them, make owed and settle up to the moment *until*.
 
     *shapes* say which facts and moments each type can have; a family that they don't have is taken as it is.
-    Without *until* everything that the clock would do is told.
+    Without *until* everything that the clock would do is told, but for periods that begin after the last event.
     """
     run = _Run(agreement, index, shapes)
-    for event in sorted(events, key=run.accepted):
-        if run.accepted(event) <= until:
-            run.take(event)
+    taken = [event for event in sorted(events, key=run.accepted) if run.accepted(event) <= until]
+    if taken:
+        run.recurred = run.accepted(taken[0])
+    for event in taken:
+        run.take(event)
+    if until < _FAR:
+        run.recur(until)
     return Simulation(lines=tuple(run.lines(until)), refused=tuple(run.refused))
 
 
@@ -185,6 +190,7 @@ class _Run:
     known: dict[DutyParts, str] = field(default_factory=dict)
     sent: dict[str, Sent] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
+    recurred: Moment = 0
 
     def __post_init__(self) -> None:
         self.rules = Rules(self.agreement)
@@ -195,6 +201,7 @@ class _Run:
     def take(self, event: Event) -> None:
         now = self.accepted(event)
         self.pass_time(now)
+        self.recur(now)
         reason = self.why_not(event)
         if reason:
             self.refused.append(Refused(event=event.name, reason=reason))
@@ -273,15 +280,26 @@ class _Run:
 
     def send(self, header: Header, now: Moment) -> None:
         earlier = [one for one in self.sent.values() if one.header.thread == header.thread]
-        plan = plan_envelope(header, self.rules, self.index, self.owed(), lambda: earlier, now)
+        threads = {header.thread, *self.rules.recurring_threads(header.type)}
+        owed = [row for row in self.owed() if row.duty.thread in threads]
+        plan = plan_envelope(header, self.rules, self.index, owed, lambda: earlier, now)
         for settled in plan.settled:
             row = self.rows[settled.id]
             row.state, row.settled_at, row.settled_by = settled.state, now, header.id
         for opened in plan.opened:
-            key = self.known.setdefault(opened.duty.parts, str(len(self.known)))
-            if key not in self.rows:
-                self.rows[key] = _Row(opened.duty, header.id, now, opened.state, opened.settled_at, opened.settled_by)
+            self.open(_Row(opened.duty, header.id, now, opened.state, opened.settled_at, opened.settled_by))
         self.sent[header.id] = Sent(header, now)
+
+    def open(self, row: _Row) -> None:
+        key = self.known.setdefault(row.duty.parts, str(len(self.known)))
+        before = self.rows.get(key)
+        if before is None or before.state == "superseded":
+            self.rows[key] = row
+
+    def recur(self, now: Moment) -> None:
+        for duty in open_recurring((self.rules,), self.index, self.recurred, now):
+            self.open(_Row(duty, "the calendar", duty.moment))
+        self.recurred = max(now, self.recurred)
 
     def settle_by_receipt(self, event: Event, level: Level, now: Moment) -> None:
         receipt = Receipt(

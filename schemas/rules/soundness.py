@@ -8,17 +8,25 @@ Source: design 6; domain 3 and 4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
-from schemas.agreement import Agreement, Calendar, Clock, Rule, SendRule, Terms
+from schemas.agreement import Agreement, Alarm, Calendar, Clock, Rule, SendRule, Terms, When
 from schemas.identifiers import is_mailbox
+from schemas.rules.answerable import (
+    EVERYONE,
+    check_answers,
+    check_loops,
+    check_recurring_answers,
+    check_role,
+    check_selector,
+)
 from schemas.rules.clocks import day_of
-from schemas.rules.selectors import NAMED, PLAIN, TARGETS
+from schemas.rules.recurring import thread_of
+from schemas.rules.selectors import TARGETS
 from schemas.strict_json import MalformedError
 
-EVERYONE: Final = "*"
 # Ten years, so that no envelope can make the engine count days for long.
 _MOST: Final = {"working_days": 2_600, "days": 3_660, "weeks": 520, "months": 120}
 _BY_CALENDAR: Final = frozenset({"before_day", *_MOST})
@@ -32,7 +40,8 @@ def check_sound(agreement: Agreement) -> None:
             ``agreement-clock``, ``agreement-retention``, ``agreement-role``, ``agreement-selector``,
             ``agreement-target`` (a ladder tells nobody there can be), ``agreement-type`` (a rule awaits a type that
             isn't agreed), ``agreement-never`` (a debtor may never send it, or a creditor never receive it),
-            ``agreement-rule-twice``, ``agreement-rule-differs`` (one name, two duties) or ``agreement-lapse``.
+            ``agreement-rule-twice``, ``agreement-rule-differs`` (one name, two duties), ``agreement-rule-unknown``,
+            ``agreement-gate``, ``agreement-lapse`` or ``agreement-loop``.
     """
     for name, calendar in agreement.calendars.items():
         _check_calendar(name, calendar)
@@ -41,22 +50,30 @@ def check_sound(agreement: Agreement) -> None:
             raise MalformedError(
                 "agreement-retention", f"retention `{label}` deletes before its days after clearing", "raise `max_days`"
             )
-    for role in agreement.waived_by:
-        if role not in agreement.roles:
-            raise MalformedError(
-                "agreement-role", f"`waived_by` names `{role}`, which is not in `roles`", "add it there"
-            )
+    _check_waivers(agreement, "the agreement", agreement.waived_by)
     known: dict[str, SendRule] = {}
     for family, terms in agreement.types.items():
         _check_terms(agreement, family, terms)
         for rule in terms.opens:
             first = known.setdefault(rule.name, rule)
-            if (first.types, first.variants, first.per) != (rule.types, rule.variants, rule.per):
+            if (first.answers, first.every, first.per) != (rule.answers, rule.every, rule.per):
                 raise MalformedError(
                     "agreement-rule-differs",
                     f"`{family}`: rule `{rule.name}` awaits something else than the rule of that name elsewhere",
                     "one name is one duty, whoever registers it: give this rule a name of its own",
                 )
+    _check_recurring(agreement, known)
+    _check_patterns(agreement)
+    _check_references(agreement)
+    check_loops(agreement)
+
+
+def _check_waivers(agreement: Agreement, where: str, roles: Iterable[str]) -> None:
+    for role in roles:
+        if role not in agreement.roles:
+            raise MalformedError(
+                "agreement-role", f"{where}: `waived_by` names `{role}`, which is not in `roles`", "add it there"
+            )
 
 
 def _check_calendar(name: str, calendar: Calendar) -> None:
@@ -86,10 +103,10 @@ def _ascends(values: Sequence[int], *, strict: bool = True) -> bool:
     return all(a < b if strict else a <= b for a, b in pairwise(values))
 
 
-def _check_terms(agreement: Agreement, family: str, terms: Terms) -> None:
+def _check_type(agreement: Agreement, family: str, terms: Terms) -> None:
     for name in (*terms.senders, *terms.recipients):
         if name != EVERYONE and not is_mailbox(name):
-            _check_role(agreement, family, name)
+            check_role(agreement, family, name)
     for label in terms.retention:
         if label not in agreement.retention:
             raise MalformedError(
@@ -97,29 +114,35 @@ def _check_terms(agreement: Agreement, family: str, terms: Terms) -> None:
                 f"`{family}` names retention `{label}`, which is not agreed",
                 "add it, or correct it",
             )
+
+
+def _check_terms(agreement: Agreement, family: str, terms: Terms) -> None:
+    _check_type(agreement, family, terms)
     rules: tuple[Rule, ...] = (*terms.opens, *terms.receipts)
     names = [rule.name for rule in rules]
     if len(set(names)) != len(names):
         raise MalformedError("agreement-rule-twice", f"`{family}` has two rules of one name", "give each its own")
     for rule in rules:
-        where = f"`{family}`: rule `{rule.name}`"
-        _check_rule(agreement, where, rule)
-        if isinstance(rule, SendRule):
-            _check_send(agreement, where, terms, rule)
+        _check_rule(agreement, f"`{family}`: rule `{rule.name}`", rule)
+    for send in terms.opens:
+        check_answers(agreement, f"`{family}`: rule `{send.name}`", terms, send)
+    for ending in terms.ends:
+        _check_when(agreement, f"`{family}`: ends", ending.when)
+    for move in terms.rehomes:
+        _check_when(agreement, f"`{family}`: rehomes", move.when)
+        for selector in (move.giver, move.taker):
+            check_selector(agreement, f"`{family}`: rehomes", selector)
 
 
-def _check_role(agreement: Agreement, where: str, role: str) -> None:
-    if role not in agreement.roles:
-        raise MalformedError(
-            "agreement-role",
-            f"{where} names role `{role}`, which is not among the agreed roles",
-            "add it, or correct it",
-        )
+def _check_when(agreement: Agreement, where: str, when: When | None) -> None:
+    for role in when.sender if when else ():
+        check_role(agreement, where, role)
 
 
 def _check_rule(agreement: Agreement, where: str, rule: Rule) -> None:
-    for role in rule.when.sender if rule.when else ():
-        _check_role(agreement, where, role)
+    _check_when(agreement, where, rule.when)
+    if None not in (rule.effective_from, rule.effective_to) and rule.effective_from >= rule.effective_to:  # type: ignore[operator]
+        raise MalformedError("agreement-date", f"{where} ends before it takes effect", "correct its dates")
     word, separator, code = rule.since.partition(":")
     if word not in {"at", "accepted", "moment"} or bool(separator and code) != (word == "moment"):
         raise MalformedError(
@@ -133,6 +156,11 @@ def _check_rule(agreement: Agreement, where: str, rule: Rule) -> None:
                 "agreement-clock", f"{where} has an `otherwise` beside a limit that always holds", "leave it out"
             )
         _check_clock(agreement, where, rule.otherwise, set())
+    _check_alarm(agreement, where, rule)
+
+
+def _check_alarm(agreement: Agreement, where: str, rule: Alarm) -> None:
+    _check_waivers(agreement, where, rule.waived_by)
     for rung in (*rule.warn, *rule.ladder):
         if rung.span.kind not in {"elapsed", "working_days"}:
             raise MalformedError(
@@ -188,47 +216,74 @@ def _check_target(agreement: Agreement, where: str, target: str) -> None:
         )
 
 
-def _check_send(agreement: Agreement, where: str, terms: Terms, rule: SendRule) -> None:
-    if rule.lapses and rule.ladder:
-        raise MalformedError(
-            "agreement-lapse", f"{where} lapses and yet has a ladder", "a window that lapses is never overdue: drop one"
-        )
-    for selector in (rule.by, *rule.to):
-        word, separator, name = selector.partition(":")
-        plain, named = selector in PLAIN, word in NAMED and separator and name
-        if not plain and (not named or (word == "mailbox" and not is_mailbox(name))):
-            raise MalformedError(
-                "agreement-selector", f"{where} means `{selector}`", "see the list of selectors in docs/agreement.md"
-            )
-        if named and word != "mailbox":
-            _check_role(agreement, where, name)
-    for family in rule.types:
-        if family not in agreement.types:
-            raise MalformedError(
-                "agreement-type", f"{where} awaits `{family}`, which is not agreed", "add the type, or correct it"
-            )
-        awaited = agreement.types[family]
-        for selector, may, does in (
-            (rule.by, awaited.senders, "send"),
-            *((selector, awaited.recipients, "receive") for selector in rule.to),
-        ):
-            if not _can(_names(selector, terms), may):
+def _check_recurring(agreement: Agreement, known: Mapping[str, SendRule]) -> None:
+    names: set[str] = set()
+    for rule in agreement.recurring:
+        where = f"recurring `{rule.name}`"
+        if rule.name in known or rule.name in names or rule.thread != thread_of(rule.name):
+            raise MalformedError("agreement-rule-twice", f"{where} has the name of another rule", "give it its own")
+        names.add(rule.name)
+        _check_alarm(agreement, where, rule)
+        if rule.period.kind not in {"days", "weeks", "months"} or not rule.period.amount:
+            raise MalformedError("agreement-clock", f"{where} has no period", "say for example `1 month`")
+        for clock in (rule.period, rule.within):
+            if clock is not None:
+                _check_clock(agreement, where, clock, set())
+        if rule.calendar not in agreement.calendars:
+            raise MalformedError("agreement-calendar", f"{where} has no calendar", "name one of the agreement's")
+        try:
+            day_of(rule.starting)
+        except ValueError as error:
+            raise MalformedError("agreement-date", f"{where} starts on no date", "correct it") from error
+        check_recurring_answers(agreement, where, rule)
+
+
+def _check_patterns(agreement: Agreement) -> None:
+    names = [pattern.name for pattern in agreement.patterns]
+    if len(set(names)) != len(names):
+        raise MalformedError("agreement-rule-twice", "two patterns have one name", "give each its own")
+    for pattern in agreement.patterns:
+        where = f"pattern `{pattern.name}`"
+        for role in pattern.at:
+            check_role(agreement, where, role)
+        _check_when(agreement, where, pattern.when)
+        for family in (*pattern.on, *((pattern.send,) if pattern.send else ())):
+            if family not in agreement.types:
+                raise MalformedError("agreement-type", f"{where} names `{family}`, which is not agreed", "add the type")
+        if (pattern.send is None) != (not pattern.to):
+            raise MalformedError("agreement-target", f"{where} sends nothing, or to nobody", "give `send` and `to`")
+        for target in pattern.to:
+            check_selector(agreement, where, target)
+        for seen in (*pattern.seen, *pattern.unless):
+            if seen.within is not None:
+                _check_clock(agreement, where, seen.within, set())
+
+
+def _check_references(agreement: Agreement) -> None:
+    """Every rule that another one speaks of is there, and no gate is held by the very duty that it guards."""
+    named: list[str] = []
+    for terms in agreement.types.values():
+        rules: tuple[Rule, ...] = (*terms.opens, *terms.receipts)
+        whens = [
+            *(rule.when for rule in rules),
+            *(one.when for one in terms.ends),
+            *(one.when for one in terms.rehomes),
+        ]
+        named += [name for when in whens if when for name in (*when.owed, *when.not_owed, *when.settles)]
+        named += [name for one in terms.ends for name in one.rules]
+        named += [name for move in terms.rehomes for name in move.rules]
+        for rule in terms.opens:
+            held = [name for answer in rule.answers for name in answer.unless_owed]
+            named += held
+            if rule.name in held:
                 raise MalformedError(
-                    "agreement-never",
-                    f"{where}: `{selector}` may never {does} `{family}`",
-                    f"let it {does} it, or correct it",
+                    "agreement-gate", f"rule `{rule.name}` can't be met while it is owed itself", "name other rules"
                 )
-
-
-def _names(selector: str, terms: Terms) -> tuple[str, ...]:
-    """The roles and mailboxes of which one at least is meant by *selector*, as far as can be known."""
-    word, _, name = selector.partition(":")
-    return {"sender": terms.senders, "recipients": terms.recipients}.get(word, (name or EVERYONE,))
-
-
-def _can(names: Iterable[str], may: Iterable[str]) -> bool:
-    return any(a == b or EVERYONE in (a, b) or _is_doubtful(a, b) for a in names for b in may)
-
-
-def _is_doubtful(a: str, b: str) -> bool:
-    return is_mailbox(a) != is_mailbox(b)
+    known = {
+        rule.name for terms in agreement.types.values() for rules in (terms.opens, terms.receipts) for rule in rules
+    }
+    for name in named:
+        if name not in known:
+            raise MalformedError(
+                "agreement-rule-unknown", f"there is no rule `{name}`, of which another one speaks", "correct the name"
+            )

@@ -109,7 +109,11 @@ def say_who(name: str) -> str:
     word, _, rest = name.partition(":")
     if rest:
         said = rest.replace("_", " ")
-        return {"party": f"each party that is {said}", "role": f"{said}"}.get(word, rest)
+        return {
+            "party": f"each party that is {said}",
+            "role": said,
+            "unnamed": f"{said.partition('/')[2] or said}, where nobody of {said.partition('/')[0]} is named",
+        }.get(word, rest)
     return _PEOPLE.get(name, name.replace("_", " "))
 
 

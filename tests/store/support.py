@@ -11,6 +11,7 @@ from hub.store.transaction import Transaction
 from keys import digests
 from schemas import strict_json
 from schemas.identifiers import agency_of
+from schemas.agreement import Answer
 from schemas.rules.duty import Duty
 
 NOW = 1_783_324_800_000
@@ -101,7 +102,7 @@ def make_duty(
         debtor=debtor,
         creditor=creditor,
         kind="send",
-        types=("minutes.full",),
+        answers=(Answer(types=("minutes.full",)),),
         envelope=envelope,
         moment=NOW,
         due=due,

@@ -1,0 +1,36 @@
+"""Whether a rule applies to an envelope: the ``when`` of the agreement.
+
+Source: design 6; protocol 2 (facts).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from schemas.agreement import When
+from schemas.directory import DirectoryIndex
+from schemas.envelope import Header
+
+
+class Thread(NamedTuple):
+    """How the thread stands as a rule looks at it: rules of which a duty is open, and which the envelope settles."""
+
+    owed: frozenset[str] = frozenset()
+    settled: frozenset[str] = frozenset()
+
+
+NEW: Final = Thread()
+
+
+def applies(when: When | None, header: Header, index: DirectoryIndex, thread: Thread) -> bool:
+    """Answer whether everything that *when* asks is so."""
+    if when is None:
+        return True
+    return (
+        when.urgent in (None, header.urgent)
+        and all(header.facts.get(fact) in codes for fact, codes in when.facts.items())
+        and (not when.sender or not index.roles_of(header.from_).isdisjoint(when.sender))
+        and (not when.owed or not thread.owed.isdisjoint(when.owed))
+        and thread.owed.isdisjoint(when.not_owed)
+        and (not when.settles or not thread.settled.isdisjoint(when.settles))
+    )
