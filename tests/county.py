@@ -41,7 +41,9 @@ SOURCES = f"{POLICE}/source-protection"
 NURSES, PAEDIATRICS = f"{HEALTH}/safeguarding", f"{HEALTH}/paediatrics"
 OFFICERS = f"{PROBATION}/safeguarding-desk"
 UNIT = f"{PARTNERSHIP}/business-unit"
-AGENCIES: Mapping[str, tuple[tuple[str, ...], tuple[tuple[str, tuple[str, ...], str | None], ...]]] = {
+# Of each agency its sectors, and of each of its mailboxes its posts and its manager.
+Agencies = Mapping[str, tuple[tuple[str, ...], tuple[tuple[str, tuple[str, ...], str | None], ...]]]
+AGENCIES: Agencies = {
     PARTNERSHIP: (("partnership",), ((UNIT, (), None),)),
     COUNCIL: (("social_care",), ((MASH, ("mash",), MANAGERS), (MANAGERS, ("manager",), None))),
     POLICE: (
@@ -94,9 +96,10 @@ class County:
     agreement_version: int = 1
     directory_version: int = 1
     ended: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    agencies: Agencies = field(default_factory=lambda: AGENCIES)
 
     def __post_init__(self) -> None:
-        for agency in AGENCIES:
+        for agency in self.agencies:
             self.keyrings.setdefault(agency, Keyring.create(agency, self.now))
 
     @property
@@ -116,7 +119,7 @@ class County:
     def directory(self, *, previous: str | None = None, **changes: Any) -> bytes:
         """Return the payload of the directory as it is now."""
         entries = []
-        for agency, (roles, boxes) in AGENCIES.items():
+        for agency, (roles, boxes) in self.agencies.items():
             identity = self.keyrings[agency].identity
             assert identity is not None
             until, heirs = self.ended.get(agency, (None, ()))

@@ -111,7 +111,7 @@ def make_home(tmp: Path, county: County, agency: str, base: str, **changes: Any)
     settings: dict[str, Any] = {
         "agency": agency,
         "hub": base,
-        "mailboxes": tuple(MailboxConfig(id=box) for box, _, _ in AGENCIES[agency][1]),
+        "mailboxes": tuple(MailboxConfig(id=box) for box, _, _ in county.agencies[agency][1]),
         "passphrase_file": "passphrase",
         "poll_seconds": 0.05,
         "wait_seconds": 1.0,
@@ -169,9 +169,9 @@ class Town:
 
 
 @asynccontextmanager
-async def open_town(store: Store, tmp: Path) -> AsyncIterator[Town]:
+async def open_town(store: Store, tmp: Path, county: County | None = None) -> AsyncIterator[Town]:
     """Give a hub over *store* with one checkpoint signed, and nobody's gateway running."""
-    async with open_site(store, tmp) as site:
+    async with open_site(store, tmp, county=county) as site:
         hub = site.hub
         worker = Worker(
             store=store,

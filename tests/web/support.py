@@ -126,9 +126,11 @@ def config(tmp: Path, text: str = "") -> Config:
 
 
 @asynccontextmanager
-async def open_site(store: Store, tmp: Path, limits: str = "", poll: float | None = None) -> AsyncIterator[Site]:
+async def open_site(
+    store: Store, tmp: Path, limits: str = "", poll: float | None = None, county: County | None = None
+) -> AsyncIterator[Site]:
     """Give a hub that serves Exampleshire from *store*; *limits* is TOML of the ``[limits]`` table."""
-    county = County()
+    county = county or County()
     registry = await county.found(store)
     settings = config(tmp, f"[limits]\n{limits}" if limits else "")
 
