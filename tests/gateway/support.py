@@ -26,7 +26,7 @@ from schemas.agreement import parse_agreement
 from schemas.catalogue import Catalogue
 from schemas.directory import parse_directory, parse_key_statement
 from schemas.strict_json import dump
-from tests.county import AGENCIES, ORIGIN, County
+from tests.county import ORIGIN, County
 from tests.schemas import samples
 from tests.web.support import URL, Site, open_site
 
