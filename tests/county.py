@@ -22,6 +22,7 @@ from keys.keyring import HeldKey, HubKeyring, Keyring
 from keys.note_keys import NoteSigner
 from schemas import strict_json
 from schemas.agreement_text import compile_agreement
+from schemas.catalogue import Catalogue
 from schemas.directory import AgencyEntry, Directory, HubEntry, Jwk, KeyStatement, Mailbox, Officers
 from schemas.envelope import DAY, Header, Sealed, Wrap, Wraps, join_envelope
 from schemas.manifest import Author, Document, Manifest
@@ -48,7 +49,11 @@ AGENCIES: Agencies = {
     COUNCIL: (("social_care",), ((MASH, ("mash",), MANAGERS), (MANAGERS, ("manager",), None))),
     POLICE: (
         ("police",),
-        ((CAIT, ("police_single_point",), None), (EXPLOITATION, ("exploitation_team",), None), (SOURCES, ("source_protection",), None)),
+        (
+            (CAIT, ("police_single_point",), None),
+            (EXPLOITATION, ("exploitation_team",), None),
+            (SOURCES, ("source_protection",), None),
+        ),
     ),
     HEALTH: (("health",), ((NURSES, ("health_single_point",), None), (PAEDIATRICS, (), None))),
     PROBATION: (("probation",), ((OFFICERS, ("probation_single_point",), None),)),
@@ -61,7 +66,10 @@ RECORD_KEY = b"k" * 32
 
 @lru_cache
 def _compile(text: str, version: int, previous: str | None, issued: int) -> bytes:
-    return strict_json.dump(compile_agreement(text, version=version, previous=previous, issued=issued))
+    catalogue = Catalogue.load()
+    schemas = {name: digests.sha256_b64u(catalogue.canonical(name)) for name in catalogue.types()}
+    agreed = compile_agreement(text, version=version, previous=previous, issued=issued, schemas=schemas)
+    return strict_json.dump(agreed)
 
 
 def as_jwk(members: Mapping[str, Any]) -> Jwk:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hub.commands.catalogue import add_messages, digest_schemas, load_catalogue
 from hub.commands.options import (
     add_config,
     add_publishing,
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     publish = commands.add_parser("publish", help="sign and publish the next version")
     publish.add_argument("file", metavar="FILE", help="the sharing agreement as TOML")
+    add_messages(publish)
     add_publishing(publish)
     publish.set_defaults(run=run_publish)
     explain = commands.add_parser("explain", help="say in English what an agreement asks of whom, and by when")
@@ -49,6 +51,7 @@ def _add_trials(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     for parser in (check, simulate):
         parser.add_argument("file", metavar="FILE", help="an agreement as TOML")
         parser.add_argument("--directory", metavar="FILE", help="TOML that lists agencies and mailboxes")
+        add_messages(parser)
         parser.add_argument("--json", action="store_true", help="as one JSON object")
     simulate.add_argument("events", metavar="EVENTS", help="events as TOML, see docs/agreement.md")
 
@@ -64,12 +67,13 @@ def run_publish(args: argparse.Namespace) -> int:
     """Compile the agreement as the next version, have the officers sign it, publish it."""
     from hub.commands.publishing import Office
 
-    version = asyncio.run(_publish(Office(args), _read(args.file)))
+    schemas = digest_schemas(load_catalogue(args.messages))
+    version = asyncio.run(_publish(Office(args), _read(args.file), schemas))
     print(f"published agreement version {version}")
     return 0
 
 
-async def _publish(office: Office, text: str) -> int:
+async def _publish(office: Office, text: str, schemas: Mapping[str, str]) -> int:
     from hub.commands.publishing import current_agreement
     from hub.signing import sign_document
     from keys import jws
@@ -79,7 +83,9 @@ async def _publish(office: Office, text: str) -> int:
 
     async with office.publisher() as publisher:
         before, payload = await current_agreement(publisher)
-        proposed = compile_agreement(text, version=before.version + 1, previous=sha256_b64u(payload), issued=office.now)
+        proposed = compile_agreement(
+            text, version=before.version + 1, previous=sha256_b64u(payload), issued=office.now, schemas=schemas
+        )
         await publisher.publish("agreement", sign_document(dump(proposed), jws.AGREEMENT, office.officers))
         return proposed.version
 
@@ -108,13 +114,15 @@ def run_check(args: argparse.Namespace) -> int:
     """Print what the agreement can't do; 1 where something is wrong, 0 where there are notes at most."""
     import json
 
-    from schemas.catalogue import Catalogue
-    from schemas.rules.checking import check_agreement, find_shapes
+    from schemas.linting import lint_catalogue
+    from schemas.rules.checking import Finding, check_agreement, find_shapes
     from schemas.rules.places import parse_places
 
     index = parse_places(_read(args.directory)) if args.directory else None
     now = parse_moment(args.at) if args.at else _now()
-    found = check_agreement(_compile(args.file), find_shapes(Catalogue.load()), index, now)
+    catalogue = load_catalogue(args.messages)
+    wrong_schemas = [Finding("schema-lint", name, problem.message) for name, problem in lint_catalogue(catalogue)]
+    found = (*wrong_schemas, *check_agreement(_compile(args.file), find_shapes(catalogue), index, now))
     wrong = sum(one.level == "error" for one in found)
     if args.json:
         print(json.dumps({"errors": wrong, "findings": [{"level": one.level, **one._asdict()} for one in found]}))
@@ -129,7 +137,6 @@ def run_simulate(args: argparse.Namespace) -> int:
     """Print what the events would make owed; 1 where the agreement would refuse one of them."""
     import msgspec
 
-    from schemas.catalogue import Catalogue
     from schemas.rules.checking import find_shapes
     from schemas.rules.places import parse_places
     from schemas.rules.simulating import parse_events, simulate
@@ -138,7 +145,7 @@ def run_simulate(args: argparse.Namespace) -> int:
     agreement, events = _compile(args.file), parse_events(text)
     index = parse_places(_read(args.directory) if args.directory else text)
     until = {"until": parse_moment(args.until)} if args.until else {}
-    shown = simulate(agreement, index, events, find_shapes(Catalogue.load()), **until)
+    shown = simulate(agreement, index, events, find_shapes(load_catalogue(args.messages)), **until)
     if args.json:
         print(msgspec.json.encode(shown).decode())
     else:

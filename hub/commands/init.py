@@ -115,6 +115,7 @@ def read_partnership(path: Path) -> Partnership:
 
 
 async def _make(home: Path, config: Any, partnership: Partnership, agreement: str, passphrase: str) -> list[Path]:
+    from hub.commands.catalogue import digest_schemas, load_catalogue
     from hub.home import save_keyring, save_officer, save_trust
     from hub.registry import publish_agreement, publish_directory
     from hub.signing import new_officers, public_jwk, sign_document
@@ -146,7 +147,8 @@ async def _make(home: Path, config: Any, partnership: Partnership, agreement: st
         witnesses=partnership.witnesses,
     )
     parse_directory(dump(directory))
-    compiled = compile_agreement(agreement, version=1, previous=None, issued=now)
+    schemas = digest_schemas(load_catalogue(None))
+    compiled = compile_agreement(agreement, version=1, previous=None, issued=now, schemas=schemas)
     save_keyring(home, keyring, passphrase)
     files = [save_officer(home, number, key, passphrase) for number, key in enumerate(keys, 1)]
     save_trust(home, msgspec.to_builtins(officers), config.url)

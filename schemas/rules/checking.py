@@ -32,6 +32,7 @@ FINDINGS: Final[Mapping[str, Level]] = {
     "beyond-calendar": "error",
     "never-asked": "error",
     "type-unknown": "error",
+    "schema-lint": "error",
     "asked-as-everyone": "note",
     "several-of-one-agency": "note",
     "role-unfilled": "note",
