@@ -45,6 +45,7 @@ from schemas.identifiers import MailboxId, Moment
 from schemas.receipt import parse_receipt
 from schemas.rules.compiled import Rules
 from schemas.rules.figures import Figures, tally
+from schemas.rules.periods import UTC, days_of
 from schemas.statements import parse_acceptance, parse_waiver, parse_withdrawal
 from schemas.strict_json import MalformedError, parse_as
 
@@ -114,10 +115,8 @@ class Verifier:
                     self._take(leaf)
                     for wrong in self.replay.pass_time(leaf.at):
                         self._object(wrong)
-                    if self.replay.misses_period(tuple(self.rules), leaf.at):
+                    if self._misses_period(leaf.at):
                         self._object("what is owed by the calendar was not opened")
-                        self._recur(leaf.at)
-                        self.replay.expected.clear()
                 except (MalformedError, KeysError, HubError) as error:
                     self._object(f"{error.code}: {error.message}")
         self._expect_nothing()
@@ -152,6 +151,9 @@ class Verifier:
         if take and (wrong := take(leaf)):
             self._object(wrong)
 
+    def _misses_period(self, at: Moment) -> bool:
+        return self.current is not None and self.replay.misses_period(tuple(self.rules), self.current, at)
+
     def _recur(self, at: Moment) -> None:
         if self.current is not None:
             self.replay.recur(tuple(self.rules), self.current, at)
@@ -165,15 +167,12 @@ class Verifier:
         self.replay.expected.clear()
 
     def _take_directory(self, leaf: Leaf) -> str | None:
-        number = len(
-            [
-                1
-                for index in self.directories
-                if self.current and index.directory.version <= self.current.directory.version
-            ]
-        )
+        now = self.current.directory.version if self.current else 0
+        number = sum(index.directory.version <= now for index in self.directories)
         if number >= len(self.directories) or leaf.version != self.directories[number].directory.version:
             return "a directory that the export does not hold"
+        if self.current is not None:
+            self.replay.pass_over(tuple(self.rules), self.current, leaf.at)
         self.current = self.directories[number]
         document = (self.folder / f"directory-{leaf.version}.json").read_bytes()
         same = digests.sha256_b64u(documents.parse(document, jws.DIRECTORY)[0].payload) == leaf.digest
@@ -353,13 +352,8 @@ class Verifier:
 
     def figures(self, families: frozenset[str], now: Moment | None = None) -> Figures:
         """Return the audit's figures as the replayed log has them at *now*, by default the last leaf's moment."""
-        return tally(
-            self.replay.duties(),
-            self.replay.taken,
-            self.verdict.at if now is None else now,
-            self.sector_of,
-            families,
-        )
+        at, days = self.verdict.at if now is None else now, days_of(self.rules[-1].agreement) if self.rules else UTC
+        return tally(self.replay.duties(), self.replay.taken, at, self.sector_of, families, days)
 
     def sector_of(self, mailbox: MailboxId) -> str:
         """Return the sector of a mailbox: its agency's first role."""

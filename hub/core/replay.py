@@ -84,6 +84,7 @@ class Replay:
     superseded: set[EnvelopeId] = field(default_factory=set)
     alarms: Alarms = field(default_factory=Alarms)
     recurred: Moment = 0
+    begun: Moment | None = None
 
     def envelope(self, header: Header, rules: Rules, index: DirectoryIndex, at: Moment) -> None:
         """Tell that *header* was accepted at *at*."""
@@ -103,12 +104,35 @@ class Replay:
         """Tell that the clock opened what is owed by the calendar alone, up to *at*."""
         for duty in open_recurring(versions, index, self.recurred, at):
             self._begin(Opened(duty, "open", None, None))
-        self.recurred = at
+        self.recurred, self.begun = at, None
 
-    def misses_period(self, versions: tuple[Rules, ...], at: Moment) -> bool:
-        """Answer whether a period began so long before *at* that the clock must have opened what it makes owed."""
+    def misses_period(self, versions: tuple[Rules, ...], index: DirectoryIndex, at: Moment) -> bool:
+        """Answer whether the log went on to *at*, long after a period began, without what that makes owed.
+
+        As in :meth:`pass_time` it counts from when the log shows that the hub was up.  What was left out is open from
+        then on, so that it is found once.
+        """
+        if not self.pass_over(versions, index, at) or self.begun is None or self.begun + GRACE >= at:
+            return False
+        expected, self.expected = self.expected, []
+        self.recur(versions, index, self.begun)
+        self.expected = expected
+        return True
+
+    def pass_over(self, versions: tuple[Rules, ...], index: DirectoryIndex, at: Moment) -> bool:
+        """Answer whether something is to be opened at *at* that the calendar makes owed.
+
+        A period in which nobody owes anything, since *index* has nobody with its roles, leaves no trace in the log: it is
+        over as soon as it has begun, and stays so whoever comes into the directory later.
+        """
         begins = next_recurrence(versions, self.recurred)
-        return begins is not None and begins + GRACE < at
+        if begins is None or begins > at:
+            return False
+        if self.begun is None and not open_recurring(versions, index, self.recurred, at):
+            self.recurred = at
+            return False
+        self.begun = at if self.begun is None else self.begun
+        return True
 
     def _begin(self, opened: Opened) -> None:
         name = self.name_of(opened.duty.parts)
@@ -118,7 +142,7 @@ class Replay:
             self.threads[opened.duty.thread].append(row)
         elif row.state != "superseded":
             return
-        row.duty, row.step = opened.duty, 0
+        row.duty, row.step = opened.duty, opened.step
         row.state, row.settled_at, row.settled_by = opened.state, opened.settled_at, opened.settled_by
         self.expected.append(Conclusion("obligation-opened", name, None))
         if opened.state == "open":
@@ -226,7 +250,7 @@ class Replay:
             Owed(row.id, row.duty)
             for thread in (header.thread, *rules.recurring_threads(header.type))
             for row in self.threads[thread]
-            if row.settled_by == header.id and row.state in {"met", "met_late"}
+            if row.state in {"met", "met_late"} and (row.settled_by == header.id or row.duty.every)
         ]
         owed, besides = self._open(header.thread), self.sent[header.thread]
         ended, again = plan_withdrawal(header, gone, owed, met, besides, index, at)

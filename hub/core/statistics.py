@@ -9,8 +9,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from schemas.directory import DirectoryIndex
-from schemas.identifiers import MailboxId, Moment, agency_of
-from schemas.rules.figures import DutyRow, Figures, Taken, tally
+from schemas.identifiers import Moment, agency_of
+from schemas.rules.clocks import OpenDays
+from schemas.rules.figures import Figures, tally
+from schemas.rules.periods import UTC
+from schemas.rules.units import DutyRow, Taken
 
 
 class Rows(NamedTuple):
@@ -62,23 +65,35 @@ def _opened(leaf: Mapping[str, Any]) -> DutyRow:
         state="open",
         settled_at=None,
         settled_by=None,
-        envelope=leaf["envelope"],
+        envelope=leaf.get("envelope"),
     )
 
 
-def count(rows: Rows, period: Period, index: DirectoryIndex, now: Moment, families: Collection[str] = ()) -> Figures:
-    """Return the figures at *now* for *families* (every type, when none is named) that fall due in *period*."""
+def count(
+    rows: Rows,
+    period: Period,
+    index: DirectoryIndex,
+    now: Moment,
+    families: Collection[str] = (),
+    days: OpenDays = UTC,
+    keep: Callable[[DutyRow], bool] = lambda _: True,
+) -> Figures:
+    """Return the figures at *now* for *families* (every type, when none is named) that fall due in *period*.
+
+    *days*: in whose weeks; *keep*: which units count.
+    """
     sends = [row for row in rows.duties if row.kind == "send" and period.start <= row.due < period.end]
     threads = {row.thread for row in sends}
     receipts = [row for row in rows.duties if row.kind == "receipt" and row.thread in threads]
-    return tally([*sends, *receipts], rows.taken, now, sector_of(index), families or {row.family for row in sends})
+    chosen = families or {row.family for row in sends}
+    return tally([*sends, *receipts], rows.taken, now, sector_of(index), chosen, days, keep)
 
 
-def sector_of(index: DirectoryIndex) -> Callable[[MailboxId], str]:
-    """Return the function that says to which sector a mailbox counts: the first role of its agency."""
+def sector_of(index: DirectoryIndex) -> Callable[[str], str]:
+    """Return the function that says to which sector a mailbox or an agency counts: the first role of the agency."""
 
-    def find(mailbox: MailboxId) -> str:
-        agency = index.find_agency(agency_of(mailbox))
+    def find(name: str) -> str:
+        agency = index.find_agency(agency_of(name))
         return agency.roles[0] if agency and agency.roles else "none"
 
     return find

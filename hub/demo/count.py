@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from hub.core.statistics import Period, Rows, count, rows_from_leaves, sector_of
+from hub.core.statistics import Period, count, rows_from_leaves, sector_of
 from hub.demo.drafts import instant
 from hub.demo.log import Leaf
 from keys import jws
@@ -32,12 +32,15 @@ def count_minutes(
 
     *sector*: only what was owed to mailboxes of that sector.
     """
-    rows = rows_from_leaves(leaves)
-    if sector is not None:
-        find = sector_of(index)
-        mine = tuple(row for row in rows.duties if row.kind == "receipt" or find(row.creditor) == sector)
-        rows = Rows(mine, rows.taken)
-    return count(rows, Period(start, end), index, now, (FAMILY,))
+    find = sector_of(index)
+    return count(
+        rows_from_leaves(leaves),
+        Period(start, end),
+        index,
+        now,
+        (FAMILY,),
+        keep=lambda row: sector in (None, find(row.creditor)),
+    )
 
 
 def describe(missing: Missing, references: Mapping[str, str], index: DirectoryIndex) -> dict[str, Any]:

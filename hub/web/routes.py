@@ -71,8 +71,14 @@ _OUTCOMES: Final = {200: {JSON: "ReceiptOutcomes"}}
 _PERIOD: Final = (
     Query("from", "integer", "First moment, UTC milliseconds.", required=True),
     Query("to", "integer", "Moment after the last one.", required=True),
-    Query("by", "text", "`agency`, `sector` or `type`."),
+    Query("by", "text", "`agency`, `sector`, `type`, `week` or `variant`."),
     Query("type", "text", "Only this type, without its version."),
+    Query("sector", "text", "Only what was owed to this sector."),
+)
+_RULES: Final = (
+    *_PERIOD[:2],
+    Query("type", "text", "The type, without its version, whose rules are meant.", required=True),
+    Query("rule", "text", "Only this rule."),
 )
 _SEARCH: Final = (
     Query("after", "integer", "Entries after this index."),
@@ -219,6 +225,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         "GET", "/v1/reports/receipts", "reportReceipts", "Owed, sent, taken and missing",
         {200: {JSON: "Report", "text/csv": "Text"}}, private=reports.report_receipts, query=_PERIOD,
+    ),
+    Route(
+        "GET", "/v1/reports/duties", "reportDuties", "How a type's duties went, rule by rule: in time, late, stuck, how well",
+        {200: {JSON: "DutiesReport", "text/csv": "Text"}}, private=reports.report_duties, query=_RULES,
     ),
     Route("GET", "/healthz", "isAlive", "Whether the process runs", {200: {JSON: "Done"}}, public=pages.show_health),
     Route("GET", "/readyz", "isReady", "Whether it can serve", {200: {JSON: "Done"}}, public=pages.show_ready),

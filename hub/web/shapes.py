@@ -146,4 +146,25 @@ SHAPES: Final[Mapping[str, Any]] = {
     "ConsistencyProof": _object({"from": _INT, "to": _INT, "proof": _list(_TEXT)}),
     "Cosigned": _object({"taken": _INT}),
     "Report": {"type": "object"},
+    "DutiesReport": _object(
+        {
+            "from": _INT,
+            "to": _INT,
+            "at": _INT,
+            "type": _TEXT,
+            "rules": _list(
+                _object(
+                    {
+                        "rule": _TEXT,
+                        "because": _TEXT,
+                        "total": {"type": "object"},
+                        "by_agency": {"type": "object"},
+                        "stuck": _list({"type": "object"}),
+                    }
+                )
+            ),
+            "definitions": {"type": "object"},
+            "all_parties": {"type": "boolean"},
+        }
+    ),
 }

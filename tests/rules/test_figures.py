@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.rules.clocks import OpenDays
 from schemas.rules.compiled import Rules
 from schemas.rules.duty import State
-from schemas.rules.figures import DutyRow, Figures, Row, Taken, tally
+from schemas.rules.figures import COLUMNS, Figures, Row, tally
+from schemas.rules.periods import UTC, days_of, is_quarter, month_of, week_of
+from schemas.rules.units import DutyRow, Taken
 from tests.rules.support import CHAIR, GP, HEALTH, NURSES, POLICE, directory, example, header
 
 SECTORS = {"northmere": "health", "millfield": "health", "constabulary": "police"}
@@ -256,6 +259,111 @@ def test_the_share_of_records_that_everybody_received() -> None:
     assert rate(figures(*one, *other), "received_by_deadline") == (3, 4, 0.75)
 
 
+def test_each_level_is_counted_by_the_deadline_and_by_now() -> None:
+    """Opened in time and filed late is opened by the deadline and by now, filed by now only."""
+    taken = (
+        Taken("v1", HEALTH, "collected", 910),
+        Taken("v1", HEALTH, "opened", 1_000),
+        Taken("v1", HEALTH, "opened", 1_400),
+        Taken("v1", HEALTH, "filed", 1_001),
+    )
+    found = figures(sent(), owes_receipt(state="met_late", settled_at=1_001, settled_by="r"), taken=taken)
+    assert rate(found, "collected_by_deadline") == rate(found, "collected") == (1, 1, 1.0)
+    assert rate(found, "opened_by_deadline") == rate(found, "opened") == (1, 1, 1.0)
+    assert rate(found, "filed_or_acknowledged_by_deadline") == (0, 1, 0.0)
+    assert rate(found, "filed_or_acknowledged") == rate(found, "filed") == (1, 1, 1.0)
+    assert rate(found, "acknowledged") == (0, 1, 0.0)
+
+
+def test_the_deadline_of_late_minutes_is_that_of_timely_ones() -> None:
+    """Sent 50 late, and opened when that would have been late for minutes sent at the last moment."""
+    rows = (sent(at=1_050), owes_receipt(due=1_150))
+    in_time = figures(*rows, taken=(Taken("v1", HEALTH, "opened", 1_100),))
+    too_late = figures(*rows, taken=(Taken("v1", HEALTH, "opened", 1_101),))
+    assert (rate(in_time, "opened_by_deadline")[0], rate(too_late, "opened_by_deadline")[0]) == (1, 0)
+
+
+def test_without_a_receipt_duty_the_deadline_is_the_due_moment() -> None:
+    """What asks for no receipt has to be there when it is due."""
+    assert rate(figures(sent(), taken=(Taken("v1", HEALTH, "filed", DUE),)), "collected_by_deadline")[0] == 1
+    assert rate(figures(sent(), taken=(Taken("v1", HEALTH, "filed", DUE + 1),)), "collected_by_deadline")[0] == 0
+
+
+def test_of_what_was_sent_alone_every_figure_looks_better() -> None:
+    """Never sent is in no delivery report; and a record is received by all only when it is by each."""
+    rows = (sent(), owes_receipt(state="met_late", settled_at=4_000, settled_by="r"), send(GP), send(POLICE))
+    found = figures(*rows, taken=(Taken("v1", HEALTH, "collected", 905),))
+    assert rate(found, "collected_of_those_sent") == (1, 1, 1.0)
+    assert rate(found, "collected") == (1, 3, 0.3333)
+    assert rate(found, "received_by_all_eventually") == (0, 1, 0.0)
+    assert rate(figures(*rows[:2]), "received_by_all_eventually") == (1, 1, 1.0)
+    assert rate(figures(*rows[:2]), "received_by_all") == (0, 1, 0.0)
+
+
+def test_every_column_and_variant_has_its_definition_and_no_name_is_used_twice() -> None:
+    """A figure whose meaning isn't beside it is none."""
+    assert tuple(COLUMNS) == Row.__struct_fields__
+    names = [one.name for one in figures(send()).variants]
+    assert len(names) == len(set(names))
+    assert all(one.definition for one in figures(send()).variants)
+
+
+def test_weeks_are_those_of_the_due_moment_in_the_partnerships_zone() -> None:
+    """Half past midnight on a Monday in London in summer is still Sunday in UTC."""
+    london = days_of(example())
+    monday = 1_783_294_200_000  # 2026-07-06T00:30 in London
+    row = send(due=monday)
+    weeks = tally([row], (), 0, lambda _: "health", ["minutes.full"], london).by_week
+    assert {name: one.owed for name, one in weeks.items()} == {"2026-W28": 1}
+    assert list(tally([row], (), 0, lambda _: "health", ["minutes.full"]).by_week) == ["2026-W27"]
+
+
+@pytest.mark.parametrize(
+    ("at", "week", "month"),
+    [
+        (0, "1970-W01", "1970-01"),
+        (1_798_761_600_000, "2026-W53", "2027-01"),  # a Friday, 1 January 2027
+        (2**53 - 1, "287396-W41", "287396-10"),
+    ],
+)
+def test_any_moment_has_a_week_and_a_month(at: int, week: str, month: str) -> None:
+    """The first days of January may belong to the last year's last week; and nothing is too far away."""
+    assert (week_of(UTC, at), month_of(UTC, at)) == (week, month)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "whole"),
+    [
+        (1_782_860_400_000, 1_790_809_200_000, True),  # 1 July to 1 October 2026, midnight in London
+        (1_782_864_000_000, 1_790_812_800_000, False),  # the same in UTC
+        (1_782_860_400_000, 1_790_809_200_001, False),
+        (1_785_538_800_000, 1_793_491_200_000, False),  # August to November
+        (1_782_946_800_000, 1_790_895_600_000, False),  # from the second day
+        (1_790_809_200_000, 1_798_761_600_000, True),  # October to January: the clocks go back
+    ],
+)
+def test_a_quarter_is_a_calendar_quarter_of_the_partnerships_zone(start: int, end: int, whole: bool) -> None:
+    """Other periods overlap, and could be subtracted from one another."""
+    assert is_quarter(days_of(example()), start, end) is whole
+
+
+def test_without_a_calendar_days_are_utc() -> None:
+    """An agreement may have no clock that needs one."""
+    from msgspec.structs import replace
+
+    assert days_of(replace(example(), calendars={})) is UTC
+    assert isinstance(days_of(example()), OpenDays)
+
+
+def test_only_what_is_kept_is_counted() -> None:
+    """By sector or by party: a unit is left out whole, by the duty that speaks for it."""
+    rows = (sent(HEALTH), send(HEALTH, debtor=POLICE, rule="other"), send(GP))
+    found = tally(rows, (), 5_000, lambda _: "health", ["minutes.full"], keep=lambda row: row.debtor == CHAIR)
+    assert (found.total.owed, found.total.sent) == (2, 1)
+    found = tally(rows, (), 5_000, lambda _: "health", ["minutes.full"], keep=lambda row: row.debtor == POLICE)
+    assert found.total.owed == 0
+
+
 def test_a_higher_level_was_collected_too() -> None:
     """Whoever filed or opened it had it; declining and rejecting are no levels of having."""
     row = total(sent(), taken=(Taken("v1", HEALTH, "opened", 950),))
@@ -301,7 +409,7 @@ def test_the_parts_add_up(cases: list[tuple[str, str, State, int, State | None]]
                 owes_receipt(creditor, receipt_state, envelope, thread=thread, due=at + DAY, settled_at=taken_at)
             )
     found = figures(*rows, now=1_100)
-    for parts in (found.by_agency, found.by_sector, found.by_type):
+    for parts in (found.by_agency, found.by_sector, found.by_type, found.by_week):
         for name in ("owed", "sent", "received", "missing", "late", "untaken", "pending", "elsewhere", "waived"):
             assert sum(getattr(row, name) for row in parts.values()) == getattr(found.total, name)
     row = found.total

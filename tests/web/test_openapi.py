@@ -95,6 +95,7 @@ async def test_answers_are_as_described(site: Site) -> None:
         ("/v1/audit/proof/inclusion?index=0&size=2", "/v1/audit/proof/inclusion"),
         ("/v1/audit/proof/consistency?from=1&to=2", "/v1/audit/proof/consistency"),
         ("/v1/reports/receipts?from=0&to=9999999999999", "/v1/reports/receipts"),
+        ("/v1/reports/duties?from=0&to=9999999999999&type=minutes.full", "/v1/reports/duties"),
         ("/healthz", "/healthz"),
     ):
         caller = health if "northmere" in path else council
