@@ -225,6 +225,9 @@ CODES: Final[Mapping[str, Known]] = MappingProxyType(
             ("message-type-unknown", 400, "The message type isn't known here"),
             ("message-item-twice", 400, "Two items of the message have one identifier"),
             ("message-too-many", 400, "The message has too many parties or items"),
+            ("message-too-costly", 400, "Checking the message takes too long"),
+            ("schema-lint", 422, "A message type's schema breaks a rule"),
+            ("schema-twice", 422, "Two message types have one name"),
             # Commands
             ("config", 500, "The configuration can't be used"),
             ("home", 500, "The hub's folder can't be used"),

@@ -3,12 +3,13 @@
 A type is one file in ``messages/``; adding one needs no code.  ``x-clear`` at the top of a schema is data:
 
 ``at``        pointer to the moment that clocks count from
-``moments``   code to pointer
+``moments``   code to pointer; a day stands for its last millisecond in UTC
 ``urgent``    pointer to a boolean, or ``false``
 ``parties``   pointers to mailboxes
 ``items``     ``each`` element, and within it ``ref``, ``owner``, ``due``; ``only`` those with one of these values
 ``facts``     code to pointer; the values are a closed list: the field's ``enum``, ``yes`` and ``no`` of a boolean, or the
-              digits of an integer with bounds
+              digits of an integer with bounds.  Or code to ``{"any": pointers}``: ``yes`` if one of these fields is there
+              and says something (a list with entries, a text, true), else ``no``; what it says stays sealed
 
 Pointers are JSON pointers in which ``*`` stands for every element; what is absent is skipped.
 
@@ -18,7 +19,7 @@ Source: design 5 (catalogue); protocol 2 (derived members), 3 (the recipient der
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any, Final
@@ -28,12 +29,18 @@ from referencing import Registry, Resource
 from schemas.catalogue_words import describe
 from schemas.envelope import MAX_RECIPIENTS, Header, Item, Struct
 from schemas.identifiers import Code, MailboxId, MessageType, Moment
+from schemas.linting import lint_schema
+from schemas.references import Documents, find_field, find_reached
 from schemas.strict_json import MalformedError, parse
 from schemas.validator import Schema, Validator
 
 MAX_MESSAGE: Final = 8 * 1024 * 1024
+MAX_SCHEMA: Final = 256 * 1024
 MAX_ITEMS: Final = 64
+YES_OR_NO: Final[tuple[Code, ...]] = ("no", "yes")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+Fact = str | Mapping[str, Sequence[str]]
 
 
 class Clear(Struct, frozen=True, kw_only=True):
@@ -70,16 +77,28 @@ def _select(value: Any, pointer: str) -> list[Any]:
     return found
 
 
-def _moment(instant: str) -> Moment:
+def _moment(text: str) -> Moment:
+    instant = text if "T" in text else f"{text}T23:59:59.999Z"
     return (datetime.fromisoformat(instant) - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _one(value: Any, pointers: Mapping[Code, str]) -> dict[Code, Any]:
-    return {code: found[0] for code, pointer in sorted(pointers.items()) if (found := _select(value, pointer))}
+def _moments(message: Any, pointers: Mapping[Code, str]) -> dict[Code, Moment]:
+    return {code: _moment(text) for code, pointer in sorted(pointers.items()) for text in _select(message, pointer)[:1]}
 
 
 def _code(value: bool | int | str) -> Code:
-    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
+    return YES_OR_NO[value] if isinstance(value, bool) else str(value)
+
+
+def _facts(message: Any, rules: Mapping[Code, Fact]) -> dict[Code, Code]:
+    found = {code: _said(message, rule) for code, rule in sorted(rules.items())}
+    return {code: _code(values[0]) for code, values in found.items() if values}
+
+
+def _said(message: Any, rule: Fact) -> list[Any]:
+    if isinstance(rule, str):
+        return _select(message, rule)
+    return [any(value for pointer in rule["any"] for value in _select(message, pointer))]
 
 
 def _codes(field: Schema) -> tuple[Code, ...]:
@@ -87,6 +106,20 @@ def _codes(field: Schema) -> tuple[Code, ...]:
     if field["type"] == "integer":
         return tuple(map(_code, range(field["minimum"], field["maximum"] + 1)))
     return tuple(map(_code, field["enum"] if field["type"] == "string" else (False, True)))
+
+
+def _type_of(ident: str) -> MessageType:
+    return "/".join(ident.split("/")[-2:])
+
+
+def _add(schemas: dict[str, Schema], schema: Any) -> None:
+    shared = next(known for known in schemas.values() if "x-clear" not in known)
+    ident = str(schema.get("$id")) if isinstance(schema, dict) else ""
+    if (name := _type_of(ident)) in map(_type_of, schemas):
+        raise MalformedError("schema-twice", f"{name}: this type is there already", "rename it")
+    if problems := lint_schema(schema, shared):
+        raise MalformedError("schema-lint", problems[0].message, "correct the file, then load it again")
+    schemas[ident] = schema
 
 
 class Catalogue:
@@ -98,17 +131,25 @@ class Catalogue:
             (ident, Resource.from_contents(schema)) for ident, schema in schemas.items()
         )
         self._schemas: dict[MessageType, Schema] = {
-            "/".join(ident.split("/")[-2:]): schema for ident, schema in schemas.items() if "x-clear" in schema
+            _type_of(ident): schema for ident, schema in schemas.items() if "x-clear" in schema
         }
+        self._documents: Documents = schemas
         self._validators: dict[MessageType, Validator] = {}
 
     @classmethod
-    def load(cls) -> Catalogue:
-        """Return the catalogue of the packaged files."""
+    def load(cls, extra: Iterable[bytes] = ()) -> Catalogue:
+        """Return the catalogue of the packaged files, and of the schema files *extra*: a partnership's own types.
+
+        Raises:
+            MalformedError: ``json-*``; ``schema-lint`` naming the place and the rule, or ``schema-twice``: the release,
+                or another file, has the type.
+        """
         folder = resources.files("schemas") / "messages"
         files = sorted((file for file in folder.iterdir() if file.name.endswith(".schema.json")), key=lambda f: f.name)
-        schemas = [json.loads(file.read_text("utf-8")) for file in files]
-        return cls({schema["$id"]: schema for schema in schemas})
+        schemas = {(schema := json.loads(file.read_text("utf-8")))["$id"]: schema for file in files}
+        for raw in extra:
+            _add(schemas, parse(raw, max_bytes=MAX_SCHEMA))
+        return cls(schemas)
 
     def types(self) -> tuple[MessageType, ...]:
         """Return the known types, sorted."""
@@ -129,17 +170,41 @@ class Catalogue:
                 "update it, or send a version it reads",
             ) from None
 
+    @property
+    def shared(self) -> Schema:
+        """Return the file of parts that types refer to."""
+        return next(schema for schema in self._documents.values() if "x-clear" not in schema)
+
+    def canonical(self, message_type: MessageType) -> bytes:
+        """Return one text of *message_type* and of all that it refers to, whose digest changes when a rule of it does.
+
+        Shape: ``{"schema": …, "shared": {name: …}}`` as JSON in UTF-8, names sorted, without spaces.
+
+        Raises:
+            MalformedError: ``message-type-unknown``.
+        """
+        schema = self.schema(message_type)
+        reached = find_reached(schema, schema["$id"], self._documents)
+        parts = {name: self.shared["$defs"][name] for ident, name in reached if ident == self.shared["$id"]}
+        text = json.dumps(
+            {"schema": schema, "shared": parts}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
+        return text.encode()
+
     def fact_values(self, message_type: MessageType) -> Mapping[Code, tuple[Code, ...]]:
         """Return the closed list of values for each fact that *message_type* may put into the header."""
         schema = self.schema(message_type)
-        facts: Mapping[Code, str] = schema["x-clear"]["facts"]
-        return {code: _codes(self._field(schema, pointer)) for code, pointer in sorted(facts.items())}
+        facts: Mapping[Code, Fact] = schema["x-clear"]["facts"]
+        return {
+            code: _codes(self._field(schema, rule)) if isinstance(rule, str) else YES_OR_NO
+            for code, rule in sorted(facts.items())
+        }
 
     def parse(self, message_type: MessageType, raw: bytes) -> Any:
         """Return the message whose document is *raw*, strict JSON of at most 8 MiB that passes the type's schema.
 
         Raises:
-            MalformedError: ``json-*``, ``message-type-unknown`` or ``message-schema``.
+            MalformedError: ``json-*``, and as :meth:`validate`.
         """
         message = parse(raw, max_bytes=MAX_MESSAGE, content=True)
         self.validate(message_type, message)
@@ -149,8 +214,8 @@ class Catalogue:
         """Return if *message* passes the type's schema.
 
         Raises:
-            MalformedError: ``message-type-unknown``, or ``message-schema`` naming the first field that does not pass
-                and the rule, never the value.
+            MalformedError: ``message-type-unknown``; ``message-schema`` naming the first field that does not pass
+                and the rule, never the value; or ``message-too-costly``.
         """
         schema = self.schema(message_type)
         if message_type not in self._validators:
@@ -181,26 +246,32 @@ class Catalogue:
             raise MalformedError(
                 "message-item-twice", f"{message_type}: two items have one identifier", "give each its own"
             )
-        moments = _one(message, rule["moments"])
         return Clear(
             at=_moment(_select(message, rule["at"])[0]),
-            moments={code: _moment(instant) for code, instant in moments.items()},
+            moments=_moments(message, rule["moments"]),
             urgent=bool(rule["urgent"]) and any(_select(message, rule["urgent"])),
             parties=tuple(sorted(parties)),
             items=items,
-            facts={code: _code(value) for code, value in _one(message, rule["facts"]).items()},
+            facts=_facts(message, rule["facts"]),
         )
+
+    def field(self, message_type: MessageType, pointer: str) -> Schema:
+        """Return the schema of the field of *message_type* at *pointer*, references followed.
+
+        Raises:
+            MalformedError: ``message-type-unknown``, or ``message-field``: the type has no such field.
+        """
+        schema = self.schema(message_type)
+        try:
+            return self._field(schema, pointer)
+        except KeyError:
+            raise MalformedError(
+                "message-field", f"{message_type} has no field `{pointer}`", "write it as in the type's schema: /field"
+            ) from None
 
     def _field(self, schema: Schema, pointer: str) -> Schema:
         """Return the schema of the field at *pointer*, references followed."""
-        resolver = self._registry.resolver(schema["$id"])
-        field = schema
-        for name in pointer.split("/")[1:]:
-            field = field["items"] if name == "*" else field["properties"][name]
-            while "$ref" in field:
-                found = resolver.lookup(field["$ref"])
-                field, resolver = found.contents, found.resolver
-        return field
+        return find_field(schema, pointer, self._documents)[0]
 
 
 def _items(message: Any, rule: Mapping[str, Any]) -> tuple[Item, ...]:

@@ -8,21 +8,30 @@ import pytest
 
 from schemas.catalogue import Catalogue, Clear
 from schemas.envelope import Item
+from schemas.strict_json import MalformedError
 from tests.schemas.samples import HEALTH, NOW, POLICE, SOCIAL_CARE, an_id, message
 
 CATALOGUE = Catalogue.load()
 HOUR = 3_600_000
 
 FACTS: Mapping[str, set[str]] = {
-    "meeting.convened": {"meeting"},
+    "meeting.convened": {"meeting", "adults"},
     "meeting.held": {"meeting"},
     "meeting.claimed": {"meeting"},
-    "minutes.decisions": {"variant", "urgency"},
-    "minutes.full": {"variant", "urgency"},
+    "minutes.decisions": {"variant", "urgency", "s47", "conference"},
+    "minutes.full": {"variant", "urgency", "s47", "conference"},
     "minutes.correction": {"variant"},
     "minutes.dispute": {"variant"},
     "info.report.outcome": {"variant"},
+    "referral": {"origin"},
     "referral.outcome": {"outcome"},
+    "missing.report": {"missing_type"},
+    "missing.return": {"missing_type"},
+    "status.notice": {"status", "change"},
+    "case.transferred": {"kind"},
+    "handover.offer": {"band", "direction"},
+    "share.declined": {"reason"},
+    "incident.reconciliation": {"unsent"},
     "action.progress": {"state", "variant"},
     "action.impossible": {"accepted", "variant"},
     "agenda.generated": {"meeting"},
@@ -32,11 +41,12 @@ FACTS: Mapping[str, set[str]] = {
     "flag.set": {"flag_kind", "answer", "variant"},
     "flag.review": {"flag_kind"},
     "flag.cleared": {"flag_kind"},
-    "closure.intent": {"band", "sub_reason"},
+    "closure.intent": {"band", "sub_reason", "open_work", "approved", "handed_over"},
+    "closure.objection": {"grounds"},
     "closure.confirmed": {"decision", "variant"},
     "incident.notice": {"grade"},
     "school.notice": {"grade"},
-    "escalation.raise": {"stage"},
+    "escalation.raise": {"ground", "stage"},
     "escalation.respond": {"stage"},
     "escalation.resolve": {"accepted", "variant"},
     "intel.action": {"stage", "variant"},
@@ -52,7 +62,10 @@ MOMENTS: Mapping[str, set[str]] = {
     "rhi.assign": {"returned"},
     "rhi.result": {"held"},
     "risklist.publish": {"list_expires"},
+    "risk.agreed": {"review_by"},
+    **{f"flag.{verb}": {"review_by"} for verb in ("request", "set", "review")},
     "closure.intent": {"window_ends"},
+    "closure.confirmed": {"next_review"},
     "escalation.raise": {"respond_by"},
     "case.home_notice": {"respond_by"},
     "case.transferred": {"written_notice"},
@@ -164,7 +177,7 @@ def test_yes_and_no_become_codes() -> None:
 
 def test_a_stage_becomes_a_code() -> None:
     """Each stage has a time limit of its own, so the rules must know it."""
-    assert CATALOGUE.clear("escalation.raise/1", message("escalation.raise/1")).facts == {"stage": "2"}
+    assert CATALOGUE.clear("escalation.raise/1", message("escalation.raise/1")).facts["stage"] == "2"
     assert CATALOGUE.fact_values("escalation.raise/1")["stage"] == tuple("123456789")
 
 
@@ -185,8 +198,62 @@ def test_an_at_risk_list_says_when_it_ends_and_nothing_of_whom_it_lists() -> Non
 def test_a_closure_says_band_and_sub_reason() -> None:
     """An unknown risk counts as open, and not engaging is no ground by itself: the rules see both."""
     clear = CATALOGUE.clear("closure.intent/1", message("closure.intent/1"))
-    assert clear.facts == {"band": "unknown", "sub_reason": "child_not_engaging"}
+    assert clear.facts["band"] == "unknown"
+    assert clear.facts["sub_reason"] == "child_not_engaging"
     assert set(clear.moments) == {"window_ends"}
+
+
+@pytest.mark.parametrize(
+    "given", [[], ["open_actions"], ["open_rhis"], ["missing_minutes"], ["open_rhis", "open_actions"]]
+)
+def test_a_closure_says_whether_work_is_open(given: list[str]) -> None:
+    """One open entry in any of three lists is enough; how many there are, and of what, stays sealed."""
+    lists = {name: ["X-1"] if name in given else [] for name in ("open_actions", "open_rhis", "missing_minutes")}
+    facts = CATALOGUE.clear("closure.intent/1", message("closure.intent/1", **lists)).facts
+    assert facts["open_work"] == ("yes" if given else "no")
+    assert CATALOGUE.fact_values("closure.intent/1")["open_work"] == ("no", "yes")
+
+
+def test_a_closure_says_whether_somebody_approved_or_takes_over() -> None:
+    """That there is such a person, never who."""
+    nobody = {"second_approver": None, "receiving_lead": None}
+    for changes, code in (({"second_approver": "M-1", "receiving_lead": "L-1"}, "yes"), (nobody, "no")):
+        facts = CATALOGUE.clear("closure.intent/1", message("closure.intent/1", **changes)).facts
+        assert (facts["approved"], facts["handed_over"]) == (code, code)
+
+
+def test_a_meeting_says_whether_adults_are_to_be_checked() -> None:
+    """Named adults make a check due; an absent or empty list does not, and no name gets out."""
+    for adults, code in ((None, "no"), ([], "no"), ([message("check.adult.request/1")["person"]], "yes")):
+        clear = CATALOGUE.clear("meeting.convened/1", message("meeting.convened/1", adults=adults))
+        assert clear.facts == {"meeting": "strategy", "adults": code}
+
+
+def test_an_adult_to_be_checked_is_written_as_the_check_needs_it() -> None:
+    """What stands in the meeting's list can be copied into the check as it is."""
+    assert CATALOGUE._field(CATALOGUE.schema("meeting.convened/1"), "/adults/*") == CATALOGUE._field(
+        CATALOGUE.schema("check.adult.request/1"), "/person"
+    )
+
+
+def test_minutes_say_whether_an_enquiry_and_a_conference_follow() -> None:
+    """Both start clocks; a record that holds only a reference says neither."""
+    for family in ("minutes.decisions", "minutes.full"):
+        facts = CATALOGUE.clear(f"{family}/1", message(f"{family}/1", icpc_needed=False)).facts
+        assert (facts["s47"], facts["conference"]) == ("yes", "no")
+    bare = message("minutes.full/1", variant="reference_only", s47_decision=None, icpc_needed=None)
+    assert {"s47", "conference"}.isdisjoint(CATALOGUE.clear("minutes.full/1", bare).facts)
+
+
+def test_a_day_is_over_when_it_ends() -> None:
+    """A review by the 14th of July is on time until the last millisecond of that day, in UTC."""
+    clear = CATALOGUE.clear("risk.agreed/1", message("risk.agreed/1", review_by="2026-07-14"))
+    assert clear.moments == {"review_by": 1_784_073_599_999}
+    earliest = message("flag.request/1", review_by="1970-01-01")
+    CATALOGUE.validate("flag.request/1", earliest)
+    assert CATALOGUE.clear("flag.request/1", earliest).moments == {"review_by": 24 * HOUR - 1}
+    with pytest.raises(MalformedError):
+        CATALOGUE.validate("flag.request/1", message("flag.request/1", review_by="1969-12-31"))
 
 
 def test_a_flag_is_asked_of_whoever_owns_the_system() -> None:

@@ -85,6 +85,8 @@ BROKEN: list[tuple[str, Json, str]] = [
     ("flag.review/1", {"review_by": None}, "lacks `review_by`"),
     ("risklist.publish/1", {"previous_version": None}, "lacks `previous_version`"),
     ("risklist.withdraw/1", {"replaced_by": None}, "lacks `replaced_by`"),
+    ("risklist.evaluated/1", {"points": None}, "lacks `points`"),
+    ("risklist.evaluated/1", {"outcome": "quota_reached"}, "must not have `points`"),
     ("closure.intent/1", {"engagement_attempts": None}, "lacks `engagement_attempts`"),
     (
         "closure.intent/1",
@@ -178,6 +180,7 @@ ALLOWED: list[tuple[str, Json]] = [
     ),
     ("flag.set/1", {"answer": "declined", "set_at": None, "read_back_at": None, "declined_reason": "system_unable"}),
     ("risklist.publish/1", {"version": 1, "previous_version": None, "entries": [], "withdrawals": []}),
+    ("risklist.evaluated/1", {"outcome": "list_replaced", "points": None}),
     ("closure.intent/1", {**GUARDED, **UNTRIED, "receiving_lead": None}),
     ("closure.confirmed/1", {"decision": "closed", "next_review": None, "objections_answered": []}),
     ("missing.report/1", {"missing_type": "H", "placement": None}),

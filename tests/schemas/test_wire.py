@@ -53,8 +53,10 @@ ENDED = samples.agency(
         manager="ended/a",
         deputy="ended/a",
         out_of_hours={"mailbox": "ended/a", "hours": "at night"},
+        former_names=[{"name": "Older", "until": 1}],
     ),
     valid_to=2,
+    former_names=[{"name": "Old", "until": 1}],
     successors=[{"agency": "ended"}],
 )
 WIRES = {
