@@ -22,6 +22,7 @@ class Group(NamedTuple):
 GROUPS: Final = (
     Group("init", "make a hub: its keys, the officers' keys, the first directory and agreement"),
     Group("agency", "add an agency, or end one"),
+    Group("directory", "find what a directory leads to nobody with"),
     Group("agreement", "publish the sharing agreement, or explain it in English"),
     Group("serve", "run the hub"),
     Group("report", "count what was owed, sent, taken and missing"),

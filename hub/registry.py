@@ -34,7 +34,7 @@ from schemas.directory import (
     parse_directory,
     parse_key_statement,
 )
-from schemas.identifiers import AgencyId, KeyId, Moment
+from schemas.identifiers import AgencyId, KeyId, MailboxId, Moment
 from schemas.rules.compiled import Rules
 from schemas.statements import NoticeCode
 
@@ -179,8 +179,8 @@ async def publish_directory(
 ) -> Directory:
     """Take the next directory version, or the first one if *roots* (pinned at set-up) signed it.
 
-    Publishing the current version again changes nothing.  Where an agency ends, every mailbox is told; *signer* signs
-    that, and may be left out while there is nobody to tell.
+    Publishing the current version again changes nothing.  Where an agency or a team ends, every mailbox is told; *signer*
+    signs that, and may be left out while there is nobody to tell.
 
     Raises:
         MalformedError, KeysError: not a directory, or signed by no officer (``document-signatures``).
@@ -239,8 +239,10 @@ class _Telling(NamedTuple):
     signer: jws.SigningKey | None
 
 
-def _ended(directory: Directory) -> set[tuple[AgencyId, Moment]]:
-    return {(agency.id, agency.valid_to) for agency in directory.agencies if agency.valid_to is not None}
+def _ended(directory: Directory) -> set[tuple[AgencyId | MailboxId, Moment]]:
+    ends = [(agency.id, agency.valid_to) for agency in directory.agencies]
+    ends += [(box.id, box.valid_to) for agency in directory.agencies for box in agency.mailboxes]
+    return {(name, end) for name, end in ends if end is not None}
 
 
 def _propose(

@@ -23,8 +23,10 @@ from hub.store.base import Store
 from hub.store.rows import EnvelopeRow
 from hub.store.transaction import Transaction
 from keys import jws
+from schemas.directory import DirectoryIndex
 from schemas.envelope import DAY
 from schemas.identifiers import KeyId, MailboxId, Moment, agency_of
+from schemas.statements import NoticeCode
 
 LIMIT: Final = 200
 NEAR: Final = 7 * DAY
@@ -106,15 +108,19 @@ def _delete(tx: Transaction, row: EnvelopeRow, at: Moment) -> None:
 async def ask_to_reseal(
     store: Store, registry: Registry, asked: set[KeyId], now: Moment, signer: jws.SigningKey
 ) -> frozenset[MailboxId]:
-    """Ask senders to seal again what lies uncollected under a key that is about to be destroyed.
+    """Ask senders to seal again what lies uncollected under a key that is about to be destroyed, or whose agency ended.
 
-    A revoked key is destroyed, or shall be.  *asked* holds the keys that are done with: nothing new is sealed to one
-    that has a successor, has expired or was revoked.
+    A revoked key is destroyed, or shall be.  An ended agency collects nothing more: its heir opens with another key,
+    and without an heir the delivery is returned to its sender.  *asked* holds the keys that are done with: nothing new
+    is sealed to one that has a successor, has expired or was revoked, or whose agency has ended.
     """
+    index = registry.snapshot.directory
     seals = [key for key in registry.snapshot.keys.values() if key.use == "seal"]
-    ending = [key.kid for key in seals if key.kid not in asked and _is_ending(key, seals, now)]
+    ending = [key.kid for key in seals if index.has_agency_ended(key.agency, now) or _is_ending(key, seals, now)]
+    # An end may be put off by the next directory: its keys are sealed to again, and asked about again.
+    asked.intersection_update(ending)
     told: set[MailboxId] = set()
-    for kid in ending[:LIMIT]:
+    for kid in [kid for kid in ending if kid not in asked][:LIMIT]:
 
         def record(tx: Transaction, kid: KeyId = kid) -> tuple[int, set[MailboxId]]:
             at = ledger.moment(tx, now)
@@ -124,9 +130,8 @@ async def ask_to_reseal(
                 # Without its key's name the delivery is not found again: one notice for each.
                 tx.set_delivery_key(one.envelope, one.mailbox, None)
                 if (envelope := tx.find_envelope(one.envelope)) is not None and envelope.state == "present":
-                    told |= notices.tell_envelope(
-                        tx, "reseal-needed", envelope, [envelope.sender], envelope.index, at, signer
-                    )
+                    code: NoticeCode = "reseal-needed" if _is_answered(one.mailbox, index, at) else "returned"
+                    told |= notices.tell_envelope(tx, code, envelope, [envelope.sender], envelope.index, at, signer)
             return len(rows), told
 
         count, senders = await store.write(record)
@@ -134,6 +139,10 @@ async def ask_to_reseal(
         if count < LIMIT:
             asked.add(kid)
     return frozenset(told)
+
+
+def _is_answered(mailbox: MailboxId, index: DirectoryIndex, now: Moment) -> bool:
+    return not index.has_agency_ended(agency_of(mailbox), now) or bool(index.open_heirs(mailbox, now))
 
 
 def _is_ending(key: KeyFact, seals: Iterable[KeyFact], now: Moment) -> bool:

@@ -1,14 +1,15 @@
 """The signed list of agencies, mailboxes and keys, and the statements about single keys.
 
-Agencies and mailboxes carry dates; an ended one has successors, so that an old address never resolves to nobody.
+Agencies and mailboxes carry dates, and the names that they had; an ended one has successors, so that an old address
+never resolves to nobody.
 
-Source: protocol 7; domain 10 (directory).
+Source: protocol 7; domain 10 (directory) and 11 (risks 11, 13, 30).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from msgspec import Meta
 
@@ -61,6 +62,16 @@ class Successor(Struct, frozen=True, kw_only=True):
     split: Code | None = None
 
 
+class FormerName(Struct, frozen=True, kw_only=True):
+    """What an agency or mailbox was called until a moment; what is older than that is shown under this name."""
+
+    name: Text
+    until: Moment
+
+
+FormerNames = Annotated[tuple[FormerName, ...], Meta(max_length=64)]
+
+
 class OutOfHours(Struct, frozen=True, kw_only=True):
     """Where mail goes outside the hours served."""
 
@@ -81,6 +92,7 @@ class Mailbox(Struct, frozen=True, kw_only=True):
     mesh: Code | None = None
     valid_from: Moment | None = None
     valid_to: Moment | None = None
+    former_names: FormerNames = ()
 
 
 class AgencyEntry(Struct, frozen=True, kw_only=True):
@@ -88,6 +100,7 @@ class AgencyEntry(Struct, frozen=True, kw_only=True):
 
     id: AgencyId
     name: Text
+    former_names: FormerNames = ()
     roles: Annotated[tuple[Code, ...], Meta(max_length=16)]
     codes: Mapping[Code, Text]
     valid_from: Moment
@@ -180,6 +193,27 @@ def parse_key_statement(payload: bytes) -> KeyStatement:
     return statement
 
 
+class Heir(NamedTuple):
+    """A mailbox that answers for an ended one; ``splits``: the codes each of which chooses it among several."""
+
+    mailbox: MailboxId
+    splits: tuple[Code, ...]
+
+
+class Resolved(NamedTuple):
+    """Where what is addressed to a mailbox goes: to ``mailbox``, or nowhere before somebody has decided.
+
+    ``ambiguous``: several took over, ``candidates``, and nothing said which part is meant.  ``nobody``: nobody did.
+    ``unknown``: it isn't, or isn't yet, in the directory.  In these three ``owner`` is whose it is to put right; it is
+    for the partnership's mailbox to know of, never to have the content.
+    """
+
+    how: Literal["open", "heir", "ambiguous", "nobody", "unknown"]
+    mailbox: MailboxId | None
+    owner: MailboxId | None = None
+    candidates: tuple[Heir, ...] = ()
+
+
 class DirectoryIndex:
     """Look-ups over one :class:`Directory`, built once for each version."""
 
@@ -222,26 +256,96 @@ class DirectoryIndex:
         """Return, sorted, every mailbox that is open at *at*."""
         return tuple(sorted(box for box in self._boxes if self.is_open(box, at)))
 
+    def has_ended(self, mailbox: MailboxId, at: Moment) -> bool:
+        """Answer whether *mailbox* or its agency is past its last moment at *at*."""
+        found = self._boxes.get(mailbox)
+        return found is not None and any(entry.valid_to is not None and entry.valid_to <= at for entry in found)
+
+    def has_agency_ended(self, agency: AgencyId, at: Moment) -> bool:
+        """Answer whether *agency* is past its last moment at *at*: its gateway neither sends nor collects any more."""
+        entry = self._agencies.get(agency)
+        return entry is not None and entry.valid_to is not None and entry.valid_to <= at
+
+    def name_at(self, name: AgencyId | MailboxId, at: Moment) -> str | None:
+        """Return what an agency or mailbox was called at *at*, or ``None`` where it is not in the directory."""
+        box, agency = self.find_mailbox(name), self.find_agency(name)
+        entry = box or agency
+        if entry is None:
+            return None
+        earlier = [former for former in entry.former_names if at < former.until]
+        if earlier:
+            return min(earlier, key=lambda former: former.until).name
+        return entry.title if isinstance(entry, Mailbox) else entry.name
+
+    def owner(self, at: Moment) -> MailboxId | None:
+        """Return the partnership's mailbox, whose it is that an address leads to nobody; ``None``: it has none."""
+        entry = self._agencies.get(self.directory.partnership)
+        boxes = entry.mailboxes if entry else ()
+        return next((heir for box in boxes for heir in self.open_heirs(box.id, at)), None)
+
+    def resolve(self, mailbox: MailboxId, at: Moment, *, split: Code | None = None) -> Resolved:
+        """Return where what is addressed to *mailbox* goes at *at*; *split* chooses where several took over.
+
+        A code that chooses nobody chooses nothing: with several heirs it is then as if it had not been named.
+
+        Source: domain 10.
+        """
+        if self.is_open(mailbox, at):
+            return Resolved("open", mailbox)
+        if not self.has_ended(mailbox, at):
+            return Resolved("unknown", None, self.owner(at))
+        chosen = self._chosen_heirs(mailbox, at, split)
+        if len(chosen) == 1:
+            return Resolved("heir", min(chosen))
+        candidates = tuple(
+            Heir(heir, tuple(code for code in sorted(codes) if [*self._chosen_heirs(mailbox, at, code)] == [heir]))
+            for heir, codes in sorted(chosen.items())
+        )
+        return Resolved("ambiguous" if chosen else "nobody", None, self.owner(at), candidates)
+
     def open_heirs(self, mailbox: MailboxId, at: Moment) -> tuple[MailboxId, ...]:
         """Return *mailbox*, or where it ended the mailboxes that answer for it at *at*: never nobody if anyone is left.
 
         In the mailbox's own agency while that has one open, else at each successor: the deputy or manager, else the
         team of the same name, else a mailbox with one of its roles, else the first.
         """
-        todo, heirs, seen = [mailbox], set[MailboxId](), set[MailboxId]()
+        return tuple(sorted(self._chosen_heirs(mailbox, at, None)))
+
+    def inherited_by(self, agency: AgencyId, at: Moment) -> tuple[MailboxId, ...]:
+        """Return, sorted, the ended mailboxes, whosever they were, for which one of *agency* answers at *at*."""
+        ended = (box for box in self._boxes if self.has_ended(box, at))
+        return tuple(sorted(box for box in ended if agency in map(agency_of, self.open_heirs(box, at))))
+
+    def _chosen_heirs(self, mailbox: MailboxId, at: Moment, split: Code | None) -> dict[MailboxId, set[Code]]:
+        """Return each heir of *mailbox* that *split* leaves, with the codes of all ways that lead to it."""
+        todo, seen = [(mailbox, frozenset[Code]())], set[tuple[MailboxId, frozenset[Code]]]()
+        heirs: dict[MailboxId, set[Code]] = {}
         while todo:
-            name = todo.pop()
-            seen.add(name)
+            name, codes = way = todo.pop()
             if self.is_open(name, at):
-                heirs.add(name)
-                continue
-            entry = self._agencies.get(agency_of(name))
-            if entry is None:
-                continue
-            is_left = any(self.is_open(box.id, at) for box in entry.mailboxes)
-            places = [entry] if is_left else [self._agencies[successor.agency] for successor in entry.successors]
-            todo += [heir for place in places for heir in self._stand_ins(name, place, at)[:1] if heir not in seen]
-        return tuple(sorted(heirs))
+                heirs.setdefault(name, set()).update(codes)
+            elif way not in seen:
+                todo += [
+                    (heir, codes | more)
+                    for place, more in self._places_after(name, at, split)
+                    for heir in self._stand_ins(name, place, at)[:1]
+                ]
+            seen.add(way)
+        return {heir: codes for heir, codes in heirs.items() if split in codes} or heirs
+
+    def _places_after(self, name: MailboxId, at: Moment, split: Code | None) -> list[tuple[AgencyEntry, set[Code]]]:
+        """Return the agencies where whoever answers for the closed *name* is looked for, with the codes that lead there."""
+        entry = self._agencies.get(agency_of(name))
+        if entry is None:
+            return []
+        if any(self.is_open(box.id, at) for box in entry.mailboxes):
+            return [(entry, set())]
+        parts: dict[AgencyId, set[Code]] = {}
+        named = [successor for successor in entry.successors if split is not None and successor.split == split]
+        for successor in named or entry.successors:
+            codes = parts.setdefault(successor.agency, set())
+            codes.update(() if successor.split is None else (successor.split,))
+        return [(self._agencies[agency], codes) for agency, codes in parts.items()]
 
     def _stand_ins(self, name: MailboxId, agency: AgencyEntry, at: Moment) -> list[MailboxId]:
         """Return the mailboxes of *agency*, open ones if any are, the one that answers for *name* first."""

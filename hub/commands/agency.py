@@ -20,6 +20,7 @@ from keys.digests import sha256_b64u
 from schemas.directory import (
     AgencyEntry,
     Directory,
+    FormerName,
     Jwk,
     Mailbox,
     Successor,
@@ -87,7 +88,8 @@ def read_request(path: Path) -> EnrolmentRequest:
 def enrol(directory: Directory, payload: bytes, requests: Sequence[EnrolmentRequest], now: int) -> Directory:
     """Return the next directory: *directory*, whose payload is *payload*, with the agencies of *requests*.
 
-    An agency that is there already keeps its first day, and must show the same identity key.
+    An agency that is there already keeps its first day, its end and its earlier names, and must show the same identity
+    key.  A mailbox that it no longer asks for ends now and stays listed: its address leads on to whoever answers for it.
 
     Raises:
         HubError: ``enrolment``.
@@ -101,16 +103,41 @@ def enrol(directory: Directory, payload: bytes, requests: Sequence[EnrolmentRequ
                 f"{request.agency} is in the directory with another identity key",
                 "find out why before you go on: only the agency itself should have made this request",
             )
-        entries[request.agency] = AgencyEntry(
+        entry = AgencyEntry(
             id=request.agency,
             name=request.name,
             roles=request.roles,
             codes=request.codes,
-            valid_from=known.valid_from if known else now,
+            valid_from=now,
             identity=request.identity,
             mailboxes=request.mailboxes,
         )
+        entries[request.agency] = _renew(known, entry, now) if known else entry
     return follow(directory, payload, tuple(entries.values()), now)
+
+
+def _renew(known: AgencyEntry, entry: AgencyEntry, now: int) -> AgencyEntry:
+    """Return *entry* with what is remembered of it, and of mailboxes that it no longer has."""
+    boxes = {box.id: box for box in entry.mailboxes}
+    for box in known.mailboxes:
+        if (renewed := boxes.get(box.id)) is None:
+            ended = now if box.valid_to is None else min(box.valid_to, now)
+            boxes[box.id] = msgspec.structs.replace(box, valid_to=ended)
+        else:
+            names = _names(box.former_names, box.title, renewed.title, now)
+            boxes[box.id] = msgspec.structs.replace(renewed, former_names=names)
+    return msgspec.structs.replace(
+        entry,
+        former_names=_names(known.former_names, known.name, entry.name, now),
+        valid_from=known.valid_from,
+        valid_to=known.valid_to,
+        successors=known.successors,
+        mailboxes=tuple(boxes.values()),
+    )
+
+
+def _names(former: tuple[FormerName, ...], before: str, after: str, now: int) -> tuple[FormerName, ...]:
+    return former if before == after else (*former, FormerName(name=before, until=now))
 
 
 def follow(directory: Directory, payload: bytes, agencies: tuple[AgencyEntry, ...], now: int) -> Directory:

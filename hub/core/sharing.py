@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from hub.core.authenticity import KeyFact, answers_for, is_usable
+from hub.core.authenticity import KeyFact, is_usable
 from hub.errors import Refusal
 from schemas.directory import DirectoryIndex
 from schemas.envelope import DAY, MAX_AHEAD, Header, Wrap, Wraps
@@ -104,12 +104,11 @@ def _judge_retention(header: Header, allowed: TypeRules, rules: Rules) -> Iterat
 def _judge_recipients(header: Header, index: DirectoryIndex, allowed: TypeRules, now: Moment) -> Iterator[Refusal]:
     for mailbox in header.to:
         if not index.is_open(mailbox, now):
-            entry = index.find_agency(agency_of(mailbox))
-            heirs = ", ".join(successor.agency for successor in entry.successors) if entry else ""
+            heirs = ", ".join(index.open_heirs(mailbox, now))
             yield Refusal(
                 code="recipient-unknown",
                 message="a recipient is not in the directory now, or has ended",
-                hint=f"address its successor: {heirs}" if heirs else "look the mailbox up in the directory",
+                hint=f"address who answers for it: {heirs}" if heirs else "look the mailbox up in the directory",
             )
         elif not allowed.may_receive(mailbox, index):
             yield Refusal(
@@ -155,7 +154,13 @@ def judge_wraps(
 
 
 def _is_key_of(key: KeyFact, mailbox: MailboxId, index: DirectoryIndex, now: Moment) -> bool:
-    return answers_for(key.agency, agency_of(mailbox), index, now) and key.mailbox in (None, mailbox)
+    """Answer whether *key* is one under which whoever answers for *mailbox* opens mail.
+
+    An ended agency collects no more: what is sealed to its key again would lie there for good while its heir waits.
+    """
+    own = () if index.has_agency_ended(agency_of(mailbox), now) else (mailbox,)
+    holders = (*own, *index.open_heirs(mailbox, now))
+    return any(key.agency == agency_of(box) and key.mailbox in (None, box) for box in holders)
 
 
 class Before(NamedTuple):

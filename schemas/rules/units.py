@@ -131,11 +131,21 @@ def find_units(rows: Collection[DutyRow], taken: Iterable[Taken], now: Moment, f
         first = levels[one.envelope, one.mailbox]
         first[one.level] = min(one.at, first.get(one.level, one.at))
     receipts: dict[tuple[ThreadId, MailboxId], list[DutyRow]] = defaultdict(list)
+    takers: dict[EnvelopeId, list[MailboxId]] = defaultdict(list)
     for row in rows:
         if row.kind == "receipt":
             receipts[row.thread, row.debtor].append(row)
-    sends = [row for row in rows if row.kind == "send" and row.family in families]
-    return [_unit(send, receipts[send.thread, send.creditor], levels, now) for send in _merge(sends)]
+            takers[row.envelope or ""].append(row.debtor)
+    sends = _merge(row for row in rows if row.kind == "send" and row.family in families)
+    owed = {(send.thread, send.creditor) for send in sends}
+
+    def taker_of(send: DutyRow) -> MailboxId:
+        """Who takes it: the creditor, or where that has ended who got it in its place and is owed none itself."""
+        found = takers.get(send.settled_by or "", ())
+        heirs = [box for box in found if (send.thread, box) not in owed]
+        return send.creditor if send.creditor in found or not heirs else min(heirs)
+
+    return [_unit(send, box := taker_of(send), receipts[send.thread, box], levels, now) for send in sends]
 
 
 def _merge(sends: Iterable[DutyRow]) -> list[DutyRow]:
@@ -153,7 +163,7 @@ def _rank(send: DutyRow) -> tuple[int, Moment, Moment, str]:
     return order, send.settled_at or 0, send.due, send.id
 
 
-def _unit(send: DutyRow, receipts: list[DutyRow], levels: _Levels, now: Moment) -> Unit:
+def _unit(send: DutyRow, taker: MailboxId, receipts: list[DutyRow], levels: _Levels, now: Moment) -> Unit:
     receipt = newest = None
     reached: dict[str, Moment] = {}
     if send.state in SENT:
@@ -166,7 +176,7 @@ def _unit(send: DutyRow, receipts: list[DutyRow], levels: _Levels, now: Moment) 
         if receipt is not None and receipt.state == "superseded":
             receipt = newest
         for envelope in {send.settled_by, *(row.envelope for row in versions)}:
-            for level, at in levels.get((envelope or "", send.creditor), {}).items():
+            for level, at in levels.get((envelope or "", taker), {}).items():
                 reached[level] = min(at, reached.get(level, at))
     late_by = max(0, (send.settled_at or 0) - send.due)
     deadline = receipt.due - late_by if receipt else send.due

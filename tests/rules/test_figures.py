@@ -318,6 +318,19 @@ def test_weeks_are_those_of_the_due_moment_in_the_partnerships_zone() -> None:
     assert list(tally([row], (), 0, lambda _: "health", ["minutes.full"]).by_week) == ["2026-W27"]
 
 
+def test_what_the_heir_of_an_ended_creditor_took_counts_for_the_creditor() -> None:
+    """The record was owed to a mailbox that ended; whoever answers for it now took it, which is what can happen."""
+    rows = (sent(HEALTH), owes_receipt(GP, "met", settled_at=950))
+    filed = Taken("v1", GP, "filed", 950)
+    found = figures(*rows, taken=(filed,))
+    assert (found.total.owed, found.total.received, found.total.filed) == (1, 1, 1)
+    assert found.by_agency["northmere"].received == 1
+    # Somebody who is owed it too doesn't take it for anybody else.
+    both = figures(*rows, sent(GP), taken=(filed,))
+    assert (both.total.owed, both.total.received) == (2, 1)
+    assert both.by_agency["northmere"].received == 0
+
+
 @pytest.mark.parametrize(
     ("at", "week", "month"),
     [

@@ -1,0 +1,183 @@
+"""``gateway answer``: the answer to a received message in one step, made from it by ``schemas/derivations.json``.
+
+"Not known here" is an answer like any other, and the commonest: it must cost nothing to give.
+
+Source: domain 1 (3: every request has an answer), 8 (what clears), 2 (systems 4 to 9, 13, 14, 17, 19, 23, 24).
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from adapters.base import Draft, DraftAuthor, DraftRefused, DraftResult, Outgoing
+from adapters.errors import GatewayError
+from adapters.gateway import embargo, exclusions, filing, outgoing
+from adapters.gateway.agent import open_gateway
+from adapters.gateway.context import Gateway
+from adapters.gateway.spool import Row
+from adapters.gateway.watch import header_of
+from keys.digests import new_id, sha256_b64u
+from schemas.derivation import Derivation, Derivations, put, read, spell_day, spell_moment
+from schemas.envelope import DAY
+from schemas.identifiers import MailboxId, family_of
+from schemas.rules.duty import Duty
+from schemas.strict_json import MalformedError, dump, parse
+
+Values = Mapping[str, Any]
+ADAPTER: Final = "answer"
+MAX_VALUE: Final = 1024 * 1024
+_TRUTHS: Final = {"true": True, "yes": True, "false": False, "no": False}
+
+
+async def answer(options: Namespace) -> list[dict[str, Any]]:
+    """Make the answer to one received message and put it into the outbox; return envelope and thread of each part."""
+    if bool(options.by) != bool(options.role):
+        raise GatewayError("answer-author", "a person answers in a role", "give both --by and --role, or neither")
+    async with open_gateway(Path(options.home), passphrase_file=options.passphrase_file) as gateway:
+        row = await _find(gateway, options.envelope, options.mailbox)
+        await exclusions.check_person(gateway, row["thread"], *filter(None, [options.by]))
+        pair = _find_pair(row, options.type)
+        values = _read_values(gateway, pair, options.set)
+        drafts = await _make_drafts(gateway, row, pair, values, options)
+        # The same words to the same question are the same answer, whenever they are given.
+        content = {"envelope": row["envelope"], "mailbox": row["mailbox"], "type": pair.target, "values": values}
+        key = sha256_b64u(dump(content)) + (f" {gateway.clock()}" if options.again else "")
+        return [await _send(gateway, f"{key} {number}", draft) for number, draft in enumerate(drafts)]
+
+
+async def _find(gateway: Gateway, envelope: str, mailbox: MailboxId | None) -> Row:
+    rows = await gateway.spool.all("find_for_any", envelope=envelope)
+    rows = [row for row in rows if embargo.is_shown(row, mailbox)]
+    if not rows:
+        raise GatewayError("inbox-unknown", "no such delivery is here", "see `gateway inbox list`")
+    if len(rows) > 1:
+        raise GatewayError("inbox-several", "several of the agency's mailboxes have it", "name one by --mailbox")
+    if rows[0]["content"] is None:
+        raise GatewayError("inbox-empty", "its content is no longer here", "look in the record system")
+    return rows[0]
+
+
+def _find_pair(row: Row, wanted: str) -> Derivation:
+    derivations = Derivations.load()
+    pair = derivations.find(row["type"], wanted)
+    if pair is None:
+        families = ", ".join(family_of(one.target) for one in derivations.made_from(row["type"]))
+        raise GatewayError(
+            "answer-unknown",
+            f"no {family_of(wanted)} can be made from a {family_of(row['type'])}",
+            f"--type may be: {families}" if families else "write it as a draft, and `gateway send` it",
+        )
+    return pair
+
+
+def _read_values(gateway: Gateway, pair: Derivation, given: Iterable[str]) -> dict[str, Any]:
+    """Return what ``--set`` says, each value as its field's schema wants it.
+
+    Raises:
+        GatewayError: ``answer-value``.
+        MalformedError: ``message-field``.
+    """
+    values = {}
+    for one in given:
+        pointer, equals, text = one.partition("=")
+        if not equals or not pointer.startswith("/"):
+            raise GatewayError("answer-value", "a value is given as /field=value", "such as --set /result=not_known")
+        kind = gateway.catalogue.field(pair.target, pointer).get("type")
+        try:
+            values[pointer] = text if kind == "string" else _read_value(kind, text)
+        except (KeyError, ValueError, MalformedError) as error:
+            words = {"boolean": "yes or no", "integer": "a whole number"}.get(str(kind), "written as JSON")
+            raise GatewayError("answer-value", f"`{pointer}` must be {words}", "correct its --set") from error
+    return values
+
+
+def _read_value(kind: str | None, text: str) -> Any:
+    if kind == "boolean":
+        return _TRUTHS[text.lower()]
+    if kind == "integer":
+        return int(text)
+    return parse(text.encode(errors="replace"), max_bytes=MAX_VALUE, content=True)
+
+
+async def _make_drafts(gateway: Gateway, row: Row, pair: Derivation, values: Values, options: Namespace) -> list[Draft]:
+    now, box = gateway.clock(), row["mailbox"]
+    received = filing.read_content(gateway, row)
+    creditors = await _creditors(gateway, row, pair)
+    messages = Derivations.load().derive_all(
+        row["type"], pair.target, received.message, new_ids=lambda: new_id(now), now=spell_moment(now),
+        values=pair.addressed(sender=box, recipient=creditors[0]) | dict(values),
+    )  # fmt: skip
+    if not messages:
+        raise GatewayError(
+            "answer-nothing", "the message asks for no such answer", "write it as a draft, and `gateway send` it"
+        )
+    drafts = []
+    for message in messages:
+        label = _date_negative(gateway, pair, message)
+        _check(gateway, pair, message)
+        parties = [party for party in gateway.catalogue.clear(pair.target, message).parties if party != box]
+        draft = Draft(
+            type=pair.target, from_=box, to=tuple(sorted({*creditors, *parties})), thread=row["thread"],
+            re=row["envelope"], purpose=received.purpose, basis=received.basis, consent=received.consent,
+            classification="OFFICIAL" if received.classification == "OFFICIAL" else "OFFICIAL-SENSITIVE",
+            marks=received.marks, retention=label, basis_class=header_of(row).basis_class,
+            author=DraftAuthor(name=options.by or box, role=options.role or "team"), message=message,
+        )  # fmt: skip
+        drafts.append(draft)
+    return drafts
+
+
+async def _creditors(gateway: Gateway, row: Row, pair: Derivation) -> list[MailboxId]:
+    """Return whom the mailbox owes such an answer to this message; the sender, where no rule says so."""
+    owed = [one["duty"] for one in await gateway.spool.all("open_in_thread", thread=row["thread"])]
+    duties = [msgspec.json.decode(bytes(duty), type=Duty) for duty in owed]
+    found = {
+        duty.creditor
+        for duty in duties
+        if (duty.kind, duty.debtor, duty.envelope) == ("send", row["mailbox"], row["envelope"])
+        and family_of(pair.target) in duty.types
+    }
+    return sorted(found) or [row["sender"]]
+
+
+def _date_negative(gateway: Gateway, pair: Derivation, message: dict[str, Any]) -> str | None:
+    """Put the last day into *message* if it is a negative without one; return its label, if the agreement has it.
+
+    The day is the label's longest term from today: how long negatives may stay is the partnership's to say.
+    """
+    negative = Derivations.load().find_negative(pair.target, message)
+    rules = gateway.partnership.books.rules_at(gateway.clock())
+    terms = rules.agreement.types.get(family_of(pair.target))
+    if negative is None or terms is None:
+        return None
+    label = negative.retention if negative.retention in terms.retention else terms.retention[0]
+    if read(message, negative.date) is None:
+        put(message, negative.date, spell_day(gateway.clock() + rules.retention(label).max_days * DAY))
+    return label
+
+
+def _check(gateway: Gateway, pair: Derivation, message: Mapping[str, Any]) -> None:
+    try:
+        gateway.catalogue.validate(pair.target, message)
+    except MalformedError as error:
+        lacking = [pointer for pointer in pair.needs if read(message, pointer) is None]
+        hint = "only you know: " + " ".join(f"--set {pointer}=…" for pointer in lacking) if lacking else error.hint
+        raise MalformedError(error.code, error.message, hint) from error
+
+
+async def _send(gateway: Gateway, key: str, draft: Draft) -> dict[str, Any]:
+    results: list[DraftResult] = []
+
+    async def done(result: DraftResult) -> None:
+        results.append(result)
+
+    await outgoing.take(gateway, ADAPTER, Outgoing(key=key, draft=draft, done=done))
+    (result,) = results
+    if isinstance(result, DraftRefused):
+        raise GatewayError(result.code, f"couldn't answer: {result.message}", result.hint)
+    return {"envelope": result.envelope, "thread": result.thread, "type": draft.type}
