@@ -1,0 +1,102 @@
+"""Who may not open what: a person who is suspect in a thread, a relative, or somebody's colleague.
+
+An exclusion and its end are rows that are only ever added, with the names of who decided kept encrypted.  Ending one takes two
+people, neither of whom is excluded: nobody overrides it alone.
+
+Source: domain 3 (2), 11 (risk 5).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from argparse import Namespace
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from adapters.errors import GatewayError
+from adapters.gateway.agent import open_gateway
+from adapters.gateway.context import Gateway
+from keys.digests import keyed_digest
+from schemas.identifiers import ThreadId, is_id
+
+EXCLUDED, LIFTED = "excluded", "lifted"
+MAX_NAME = 200
+
+
+def check_name(name: str) -> str:
+    """Return *name* as it is kept.
+
+    Raises:
+        GatewayError: ``person-name``.
+    """
+    tidy = " ".join(name.split())
+    if not tidy or len(tidy) > MAX_NAME or not tidy.isprintable():
+        raise GatewayError("person-name", "that is no person's name", "give the name as the agency's register has it")
+    return tidy
+
+
+def _fold(name: str) -> str:
+    """Return *name* as it is compared: however it is spaced or capitalised."""
+    return unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
+
+
+def _pseudonym(gateway: Gateway, name: str) -> str:
+    return keyed_digest(gateway.keyring.record_key, f"excluded {_fold(name)}")
+
+
+async def check_person(gateway: Gateway, thread: ThreadId, *names: str) -> None:
+    """Refuse where one of *names* may not open what belongs to *thread*.
+
+    Raises:
+        GatewayError: ``person-excluded``.
+    """
+    for name in names:
+        row = await gateway.spool.one("last_exclusion", thread=thread, person=_pseudonym(gateway, name))
+        if row is not None and row["state"] == EXCLUDED:
+            raise GatewayError(
+                "person-excluded", "this person may not open what belongs to the thread", "a colleague has to"
+            )
+
+
+async def check_people(gateway: Gateway, threads: Iterable[ThreadId], *names: str) -> None:
+    """Refuse, before anything is shown of any of *threads*, where one of *names* may not open one."""
+    for thread in set(threads):
+        await check_person(gateway, thread, *names)
+
+
+def are_different(*names: str) -> bool:
+    """Answer whether *names* are as many people."""
+    return len({_fold(check_name(name)) for name in names}) == len(names)
+
+
+async def exclude(options: Namespace) -> dict[str, Any]:
+    """Record that a person may not open what belongs to a thread, or that this has ended."""
+    if not is_id(options.thread):
+        raise GatewayError("exclude-thread", "that is no thread", "see `gateway inbox list` for the ids")
+    people = (options.person, options.by, options.second)
+    if not are_different(*people):
+        raise GatewayError(
+            "exclude-alone",
+            "two people decide it, and neither is who it is about",
+            "name two others by --by and --second",
+        )
+    async with open_gateway(Path(options.home), passphrase_file=options.passphrase_file) as gateway:
+        state, now = LIFTED if options.lift else EXCLUDED, gateway.clock()
+        person = _pseudonym(gateway, options.person)
+        last = await gateway.spool.one("last_exclusion", thread=options.thread, person=person)
+        if options.lift:
+            if last is None or last["state"] != EXCLUDED:
+                raise GatewayError("exclude-none", "no such exclusion is in force", "nothing has to be lifted")
+            # Whoever is excluded too can't help another out of it.
+            await check_person(gateway, options.thread, options.by, options.second)
+        elif last is not None and last["state"] == EXCLUDED:
+            return {"thread": options.thread, "state": state}
+        names = {"person": check_name(options.person), "by": options.by, "second": options.second}
+        locked = gateway.spool.lock(msgspec.msgpack.encode(names), options.thread)
+        await gateway.spool.run(
+            "add_exclusion", thread=options.thread, person=person, state=state, at=now, details=locked
+        )
+        return {"thread": options.thread, "state": state}
