@@ -23,6 +23,8 @@ from schemas.strict_json import MalformedError, parse
 MAX_DRAFT: Final = 4 * 1024 * 1024
 MAX_ATTACHMENTS: Final = 32
 Name = Annotated[str, Meta(min_length=1, max_length=120)]
+# A code that is yet to be looked up: an urgent draft goes although it is on no list.
+Word = Annotated[str, Meta(max_length=64)]
 
 
 class DraftAuthor(Struct, frozen=True, kw_only=True):
@@ -35,22 +37,25 @@ class DraftAuthor(Struct, frozen=True, kw_only=True):
 class Draft(Struct, frozen=True, kw_only=True):
     """A message that the agency wants to send, before it is checked, sealed and signed.
 
-    ``to`` absent: everyone the message itself names as a party, but the sender.  ``thread`` absent: a new one.
+    ``to`` absent: everyone the message itself names as a party, but the sender.  ``split``: which part is meant (a place, a
+    service) where a recipient has ended and several took over.  ``thread`` absent: a new one.
     ``retention`` absent: the first label that the agreement has for the type.  ``attachments`` name the documents that
-    go with it, in order.  ``message`` is what the type's schema describes.
+    go with it, in order.  ``basis`` may be absent only where the message is urgent.  ``message`` is what the type's
+    schema describes.
     """
 
     type: MessageType
     from_: MailboxId = msgspec.field(name="from")
     to: Annotated[tuple[MailboxId, ...], Meta(max_length=64)] = ()
+    split: Code | None = None
     thread: ThreadId | None = None
     re: EnvelopeId | None = None
     supersedes: EnvelopeId | None = None
-    purpose: Code = "child_protection"
-    basis: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=16)] = ("CA2004_S16LA",)
-    consent: Code = "not_needed_lawful_basis"
+    purpose: Word = "child_protection"
+    basis: Annotated[tuple[Word, ...], Meta(max_length=16)] = ()
+    consent: Word = "not_needed_lawful_basis"
     classification: Literal["OFFICIAL", "OFFICIAL-SENSITIVE"] = "OFFICIAL-SENSITIVE"
-    marks: Annotated[tuple[Code, ...], Meta(max_length=8)] = ()
+    marks: Annotated[tuple[Word, ...], Meta(max_length=8)] = ()
     retention: Code | None = None
     basis_class: Literal["safeguarding", "care", "law_enforcement", "other"] = "safeguarding"
     author: DraftAuthor
@@ -165,7 +170,8 @@ class Notice:
     """Something that the agency should know: from the hub, or from the gateway's own watch while the hub is dark.
 
     References only, never content.  ``code`` is a notice of protocol 6, or the gateway's own `send-refused`,
-    `key-unknown`, `log-inconsistent`, `destruction-asked`.
+    `re-addressed`, `key-unknown`, `log-inconsistent`, `destruction-asked`, `delete-due`, `follow-up-refused`, `handling-warning`,
+    `consent-reminder`.
     """
 
     id: str
@@ -201,6 +207,19 @@ class TakesNotices(Protocol):
 
     async def notify(self, notice: Notice) -> None:
         """Show *notice* where the agency's staff will see it."""
+        ...
+
+
+@runtime_checkable
+class Deletes(Protocol):
+    """An adapter that can also delete: what was answered with "not known" goes when its day is over."""
+
+    async def delete(self, envelope: EnvelopeId, mailbox: MailboxId) -> bool:
+        """Delete the record system's copy of *envelope*, received by or sent from *mailbox*, for good.
+
+        Answer whether none is left there; where only people can delete, the notice `delete-due` has told them.
+        Repeating it is harmless.
+        """
         ...
 
 

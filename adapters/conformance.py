@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from adapters.base import Adapter, Document, DraftRefused, Filed, Incoming, Outgoing, Spooled, parse_draft
+from adapters.base import Adapter, Deletes, Document, DraftRefused, Filed, Incoming, Outgoing, Spooled, parse_draft
 from schemas.strict_json import dump
 
 # Combining marks, right-to-left, an astral character, a line separator: what names and notes really hold.
@@ -189,6 +189,22 @@ class AdapterContract:
         other = sample_incoming(mailbox="northmere-health/paediatrics", seq=3)
         for message in (sample_incoming(), other, sample_incoming(), other):
             _must(isinstance(await adapter.file(message), Filed), "each team's delivery is filed")
+
+    async def test_what_is_deleted_is_gone(self, tmp_path: Path) -> None:
+        """An adapter that can delete leaves nothing of the envelope, also asked again, and nothing else goes."""
+        harness = self.harness(tmp_path)
+        adapter, again = harness.open(), harness.open()
+        if not isinstance(adapter, Deletes) or not isinstance(again, Deletes):
+            return
+        message, other = sample_incoming(), sample_incoming(envelope=THREAD)
+        outcome = await adapter.file(other)
+        for _ in range(2):
+            await adapter.file(message)
+            for one in (adapter, again):
+                _must(await one.delete(message.envelope, message.mailbox), "what was filed is deleted")
+                _must(harness.count_records() == 1, "what was deleted is no longer there, and nothing else goes")
+        if isinstance(outcome, Filed):
+            _must(harness.read_record(outcome.record) == other.message, "other records stay as they were")
 
     async def test_documents_with_dangerous_names_stay_inside(self, tmp_path: Path) -> None:
         """A name that means a path, a reserved file, or the same file twice harms nothing and loses nothing."""

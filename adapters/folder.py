@@ -18,7 +18,8 @@ from __future__ import annotations
 import asyncio
 import json
 import mimetypes
-from collections.abc import AsyncIterator, Mapping
+import shutil
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,7 @@ from adapters.base import (
 )
 from adapters.durable import make_folder, move, read_regular, sync_folder, write_file, write_new
 from keys.digests import new_id
+from schemas.identifiers import EnvelopeId, MailboxId
 from schemas.strict_json import MalformedError
 
 MAX_DOCUMENTS: Final = 60 * 1024 * 1024
@@ -82,6 +84,12 @@ class FolderAdapter:
     async def notify(self, notice: Notice) -> None:
         """Write ``in/notices/<id>.json``; a draft that the hub refused moves from ``sent/`` to ``refused/``."""
         await asyncio.to_thread(self._notify, notice)
+
+    async def delete(self, envelope: EnvelopeId, mailbox: MailboxId) -> bool:
+        """Remove ``in/<envelope id>/``, of whichever team, and what was sent under that id."""
+        del mailbox
+        await asyncio.to_thread(self._delete, envelope)
+        return True
 
     async def _done(self, key: str, result: DraftResult) -> None:
         await asyncio.to_thread(self._settle, key, result)
@@ -140,10 +148,8 @@ class FolderAdapter:
     def _notify(self, notice: Notice) -> None:
         write_file(self.root / "in" / "notices" / f"{notice.id}.json", _dump(_describe_notice(notice)))
         if notice.code == "send-refused":
-            for note in (self.root / "sent").glob("*/envelope.json"):
-                if json.loads(note.read_bytes()).get("id") == notice.details.get("envelope"):
-                    self._refuse(note.parent, note.parent.name, notice.details)
-                    return
+            for note in list(self._notes_of(str(notice.details.get("envelope"))))[:1]:
+                self._refuse(note.parent, note.parent.name, notice.details)
 
     def _file(self, message: Incoming) -> Outcome:
         target = self.root / "in" / message.envelope
@@ -167,6 +173,27 @@ class FolderAdapter:
         if any(stored[name] != files[name] for name in stored) or note.read_bytes() != files["envelope.json"]:
             return NeedsPerson(code="record-differs")
         return Filed(record=f"in/{message.envelope}")
+
+    def _delete(self, envelope: EnvelopeId) -> None:
+        name = f".{envelope}.deleted"
+        self._drop(name)
+        for folder in (self.root / "in" / envelope, *[note.parent for note in self._notes_of(envelope)]):
+            if folder.exists():
+                # Killed while it is emptied where it was, the note by which it is found again could go first.
+                move(folder, folder.with_name(name))
+        self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        for parent in (self.root / "in", self.root / "sent"):
+            if (parent / name).exists():
+                shutil.rmtree(parent / name)
+                sync_folder(parent)
+
+    def _notes_of(self, envelope: str) -> Iterator[Path]:
+        """Yield the notes in ``sent/`` that have the id *envelope*."""
+        for note in (self.root / "sent").glob("*/envelope.json"):
+            if json.loads(note.read_bytes()).get("id") == envelope:
+                yield note
 
 
 def load_draft(folder: Path, name: str = "message.json") -> tuple[Draft, tuple[Document, ...]]:

@@ -134,6 +134,10 @@ def _record_envelope(
     if refusal:
         return entering.refuse_envelope(tx, envelope, digest, refusal, at)
 
+    told: set[MailboxId] = set()
+    if rules.recurring_threads(header.type):
+        # What it meets must be owed first, however long ago the clock looked.
+        told |= obligations.open_recurring(tx, snapshot, at, signer)
     owed = obligations.owed_for(tx, rules, header)
     plan = plan_envelope(
         header, rules, snapshot.directory, owed, lambda: obligations.sent_in_thread(tx, header.thread, header.id), at
@@ -143,7 +147,7 @@ def _record_envelope(
     acceptance = signer.sign(strict_json.dump(said), jws.ACCEPTANCE)
     tx.add_envelope(entering.envelope_row(envelope, digest, acceptance, at, index), parts.body)
     tx.add_deliveries(header.id, index, [(wrap.mailbox, wrap.kid) for wrap in envelope.wraps.wraps], at)
-    told = obligations.record_plan(tx, snapshot, plan, at, signer)
+    told |= obligations.record_plan(tx, snapshot, plan, at, signer)
     if header.supersedes and (before := tx.find_envelope(header.supersedes)):
         tx.mark_superseded(before.id, header.id)
         holders = [row.mailbox for row in tx.deliveries_of(before.id)]

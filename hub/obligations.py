@@ -105,7 +105,11 @@ def take_back(
         header,
         gone,
         [Owed(row.id, row.duty) for row in rows if row.state == "open"],
-        [Owed(row.id, row.duty) for row in rows if row.settled_by == stored.id and row.state in {"met", "met_late"}],
+        [
+            Owed(row.id, row.duty)
+            for row in rows
+            if row.state in {"met", "met_late"} and (row.settled_by == stored.id or row.duty.every)
+        ],
         sent_in_thread(tx, stored.thread, stored.id),
         snapshot.directory,
         at,
@@ -145,8 +149,8 @@ def _row(opened: Opened, at: Moment) -> ObligationRow:
         opened_at=at,
         settled_at=opened.settled_at,
         settled_by=opened.settled_by,
-        step=0,
-        next_at=next_moment(opened.duty, 0) if opened.state == "open" else None,
+        step=opened.step,
+        next_at=next_moment(opened.duty, opened.step) if opened.state == "open" else None,
     )
 
 

@@ -26,6 +26,7 @@ Family = Annotated[str, Meta(pattern=FAMILY_PATTERN, max_length=99)]
 Date = Annotated[str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
 # A selector, a target, a sender: at most `mailbox:` and a mailbox's 81 characters.
 Name = Annotated[str, Meta(min_length=1, max_length=89)]
+Pointer = Annotated[str, Meta(pattern=r"\A(?:/[a-z0-9_]{1,64}){1,8}\Z")]
 Sentence = Annotated[str, Meta(max_length=400)]
 Version = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 # Clock changes may lie before 1970.
@@ -252,8 +253,8 @@ class Pattern(Struct, frozen=True, kw_only=True):
 
     Looked at when a message of ``on`` that fits ``when`` concerns the child (``on`` empty: whenever an entry of the
     child changes or falls due).  It holds where everything of ``seen`` is there and nothing of ``unless``.  ``send``:
-    it becomes a message of that family to ``to``; without it, a notice inside the agency.  ``must_be_empty``: a list,
-    of the children for whom it holds, that must have nobody on it.
+    it becomes a message of that family to ``to``, in which ``values`` stand at their JSON pointers; without it, a notice
+    inside the agency.  ``must_be_empty``: a list, of the children for whom it holds, that must have nobody on it.
     """
 
     name: Code
@@ -265,6 +266,7 @@ class Pattern(Struct, frozen=True, kw_only=True):
     unless: Annotated[tuple[Seen, ...], Meta(max_length=8)] = ()
     send: Family | None = None
     to: Annotated[tuple[Name, ...], Meta(max_length=16)] = ()
+    values: Annotated[Mapping[Pointer, Sentence], Meta(max_length=16)] = {}
     must_be_empty: bool = False
 
 

@@ -179,6 +179,7 @@ class PatternTable(Table, frozen=True, kw_only=True):
     unless: tuple[SeenTable, ...] = ()
     send: str | None = None
     to: Words = ()
+    values: Mapping[str, str] = {}
     must_be_empty: bool = False
     because: str = ""
 

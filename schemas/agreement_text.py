@@ -209,6 +209,7 @@ class _Compiler:
             unless=tuple(map(self.seen, text.unless)),
             send=text.send,
             to=_words(text.to),
+            values=text.values,
             must_be_empty=text.must_be_empty,
         )
 

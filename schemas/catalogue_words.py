@@ -28,7 +28,7 @@ _FORMATS: Final = {
 }
 _RULES: Final[Mapping[str, Callable[[Any, ValidationError], str]]] = {
     "additionalProperties": lambda _, __: "has a field that this type does not know",
-    "const": lambda rule, _: f"must be {_say(rule)}",
+    "const": lambda rule, error: f"must be {_say(rule)}{_advice(error)}",
     "contains": lambda _, __: "lacks an entry that it must have",
     "dependentRequired": lambda rule, error: _lacks(
         [name for given, names in rule.items() if given in cast("Mapping[str, Any]", error.instance) for name in names],
@@ -63,6 +63,12 @@ def describe(error: ValidationError) -> str:
 
 def _say(value: Any) -> str:
     return {True: "yes (true)", False: "no (false)"}[value] if isinstance(value, bool) else str(value)
+
+
+def _advice(error: ValidationError) -> str:
+    # A field that takes one value only says what to do instead: whoever reports what is urgent must learn where to.
+    said = _schema(error).get("description")
+    return f": {said}" if said else ""
 
 
 def _names(names: Any, link: str) -> str:

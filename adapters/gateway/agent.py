@@ -16,15 +16,30 @@ from functools import partial
 from pathlib import Path
 
 from adapters.errors import GatewayError, NotYetError, place_of
-from adapters.gateway import errands, filing, incoming, outgoing, rotation, trust
+from adapters.gateway import (
+    embargo,
+    errands,
+    filing,
+    followups,
+    incoming,
+    negatives,
+    outgoing,
+    rotation,
+    succession,
+    trust,
+)
 from adapters.gateway.client import Client, HubAwayError
 from adapters.gateway.config import Clock, Config, load_config, make_clock
 from adapters.gateway.context import Gateway
 from adapters.gateway.keystore import load_keyring, read_passphrase
+from adapters.gateway.matching.desk import make_desk
+from adapters.gateway.matching.room import NAME as AT_RISK
 from adapters.gateway.pacing import Pacer
 from adapters.gateway.partnership import Partnership
 from adapters.gateway.proving import Proving
-from adapters.gateway.spool import Spool
+from adapters.gateway.register import watching
+from adapters.gateway.register.store import REGISTER_NAME, Register, register_key
+from adapters.gateway.spool import Spool, Transaction
 from adapters.gateway.watch import Watch
 from adapters.gateway.witness import Witness
 from adapters.plugins import load_adapters
@@ -70,6 +85,7 @@ async def open_gateway(
     pinned = trust.load_pinned(home)
     async with AsyncExitStack() as stack:
         spool = await stack.enter_async_context(Spool(home / SPOOL_NAME, spool_key(keyring)))
+        register = await stack.enter_async_context(Register(home / REGISTER_NAME, register_key(keyring)))
         url = config.hub or pinned.hub_url
         client = await stack.enter_async_context(
             Client(url, config.agency, keyring.signing, clock, audience=pinned.hub_url)
@@ -78,11 +94,21 @@ async def open_gateway(
         await witness.load()
         partnership = Partnership(spool, client, witness, pinned)
         await partnership.load()
+        atrisk, adapters = make_desk(config, spool, clock, keyring.record_key), load_adapters(config.adapters, home)
         yield Gateway(
-            config=config, home=home, keyring=keyring, passphrase=passphrase, spool=spool, client=client,
-            witness=witness, partnership=partnership, adapters=load_adapters(config.adapters, home),
-            catalogue=Catalogue.load(), clock=clock, pacer=Pacer(config.retry_seconds),
+            config=config, home=home, keyring=keyring, passphrase=passphrase, spool=spool, register=register, client=client,
+            witness=witness, partnership=partnership, adapters=adapters | ({AT_RISK: atrisk} if atrisk else {}), atrisk=atrisk,
+            catalogue=load_messages(home), clock=clock, pacer=Pacer(config.retry_seconds),
         )  # fmt: skip
+
+
+def load_messages(home: Path) -> Catalogue:
+    """Return the release's message types with the partnership's own in ``messages/`` of *home*.
+
+    Raises:
+        MalformedError: ``schema-lint``, ``schema-twice`` or ``json-*``.
+    """
+    return Catalogue.load([file.read_bytes() for file in sorted((home / "messages").glob("*.schema.json"))])
 
 
 class Agent:
@@ -112,11 +138,13 @@ class Agent:
         loops: list[tuple[str, Pass, float, asyncio.Event | None]] = [
             ("collecting", self.collect_pass, config.poll_seconds, None),
             ("sending", self.send_pass, config.poll_seconds, self._spooled),
+            ("registering", self.register_pass, config.poll_seconds, None),
             ("filing", self.file_pass, config.poll_seconds, self._received),
             ("receipting", self.receipt_pass, config.poll_seconds, self._said),
             ("watching", self.watch_pass, config.watch_seconds, None),
             ("witnessing", self.refresh_pass, config.witness_seconds, None),
             ("rotating keys", self.rotate_pass, rotate, None),
+            ("receiving what was inherited", self.inherit_pass, config.witness_seconds, None),
             *((f"receiving {box}", partial(self.pull_pass, box), 0.0, None) for box in self._looked),
         ]
         tasks = [asyncio.create_task(self._repeat(*one)) for one in loops]
@@ -133,7 +161,9 @@ class Agent:
             ("collecting", self.collect_pass),
             ("sending", self.send_pass),
             *((f"receiving {box}", partial(self.drain, box)) for box in self._looked),
+            ("receiving what was inherited", self.inherit_pass),
             ("watching", self.watch_pass),
+            ("registering", self.register_pass),
             ("filing", self.file_pass),
             ("receipting", self.receipt_pass),
         ]
@@ -148,6 +178,8 @@ class Agent:
         """Seal and send; then what is on the list."""
         await outgoing.seal_drafts(self.gateway)
         await outgoing.send_sealed(self.gateway, self.watch)
+        if await followups.draft_due(self.gateway):
+            await outgoing.send_sealed(self.gateway, self.watch)
         await errands.run_chores(self.gateway, self.watch)
 
     async def pull_pass(self, mailbox: MailboxId) -> None:
@@ -169,6 +201,15 @@ class Agent:
         finally:
             self._looked[mailbox].set()
 
+    async def inherit_pass(self) -> None:
+        """Take what came for mailboxes that have ended and for which one of this agency's answers."""
+        boxes = succession.inherited(self.gateway)
+        # No key is destroyed before what may be sealed to it here has been looked for.
+        self._drained = {box: self._drained.get(box, 0) for box in (*self._looked, *boxes)}
+        for box in boxes:
+            while await self._pull(box, 0):
+                self._received.set()
+
     async def _pull(self, mailbox: MailboxId, wait: float) -> int:
         asked = self.gateway.clock()
         count = await incoming.pull(self.gateway, self.watch, mailbox, wait)
@@ -179,9 +220,17 @@ class Agent:
 
     async def file_pass(self) -> None:
         """File what was collected, and show notices."""
+        await embargo.lift(self.gateway)
+        await negatives.delete_due(self.gateway)
         await filing.file_collected(self.gateway)
         await filing.tell_notices(self.gateway)
         self._said.set()
+
+    async def register_pass(self) -> None:
+        """Enter what was sent and received into the register, and tell what crosses a child's threads."""
+        if await watching.keep_up(self.gateway):
+            self._spooled.set()
+            self._received.set()
 
     async def receipt_pass(self) -> None:
         """Send the receipts that wait."""
@@ -191,9 +240,15 @@ class Agent:
         """Ring for what is due: also while the hub is dark, and then above all."""
         for looked in self._looked.values():
             await looked.wait()
-        index = self.gateway.partnership.books.index
+        books = self.gateway.partnership.books
         await errands.warn_of_expired(self.gateway)
-        rung = await self.gateway.spool.write(lambda tx: self.watch.ring(tx, self.gateway.clock(), index))
+
+        async def ring(tx: Transaction) -> int:
+            now = self.gateway.clock()
+            await self.watch.recur(tx, books, now)
+            return await self.watch.ring(tx, now, books.index)
+
+        rung = await self.gateway.spool.write(ring)
         if rung:
             _log.warning("%d alarms of the gateway's own watch", rung)
             self._received.set()

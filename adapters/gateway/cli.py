@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from adapters.gateway.register.arguments import add_register
+
 _ADD_PERSON = ("--actor", "--role")
 
 
@@ -34,14 +36,23 @@ def make_parser() -> argparse.ArgumentParser:
     send.add_argument("file", metavar="FILE", help="a draft, or a folder with message.json")
     send.add_argument("--again", action="store_true", help="send it although the same draft was sent before")
     _add_inbox(commands.add_parser("inbox", help="what arrived"), add)
+    _add_export(add("export", "write one message as a copy for one kind of reader"))
+    add("exports", "list the copies that were made").add_argument("--envelope", metavar="ID", help="only of this one")
+    _add_exclude(add("exclude", "say that a person may not open what belongs to a thread"))
+    _add_answer(add("answer", "answer a received message in one step"))
+    _add_chronology(add("chronology", "show what several agencies answered as one chronology to a named person"))
+    _add_atrisk(commands.add_parser("atrisk", help="the list of children at risk, matched inside the clinic"), add)
     add("receipts", "show what became of what was sent")
     add("obligations", "show what is owed to and by the agency, by its own reckoning")
     _add_withdraw(add("withdraw", "take an envelope back"))
+    _add_reseal(add("reseal", "seal again for one part, where a recipient ended and several took over"))
     _add_waive(add("waive", "give an obligation up, or say that it was met by other means"))
     keys = commands.add_parser("keys", help="the agency's keys").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
     _add_keys(keys, add)
+    add_register(commands.add_parser("register", help="what the agency knows of children, across threads"), add)
+    _add_picture(add("picture", "count the intelligence that is held, small counts left out, for a digest"))
     add("check", "say whether this gateway could do its work now")
     return parser
 
@@ -95,9 +106,69 @@ def _add_inbox(inbox: argparse.ArgumentParser, add: Any) -> None:
             action.add_argument("--record", required=True, help="the record's reference; only a digest goes out")
 
 
+def _add_atrisk(atrisk: argparse.ArgumentParser, add: Any) -> None:
+    from adapters.gateway.matching.arguments import add_commands
+
+    add_commands(atrisk, add)
+
+
+def _add_picture(picture: argparse.ArgumentParser) -> None:
+    picture.add_argument("--type", choices=("intel.item", "info.report"), default="intel.item", help="what is counted")
+    picture.add_argument("--from", dest="start", required=True, metavar="DATE", help="written down from this day on")
+    picture.add_argument("--to", dest="end", required=True, metavar="DATE", help="and before this one")
+    picture.add_argument("--csv", action="store_true", help="print rows of CSV")
+
+
+def _add_answer(answer: argparse.ArgumentParser) -> None:
+    answer.add_argument("envelope", metavar="ENVELOPE")
+    answer.add_argument("--type", required=True, metavar="FAMILY", help="what the answer is: check.adult.response, …")
+    answer.add_argument(
+        "--set", action="append", default=[], metavar="/FIELD=VALUE", help="what a field says; may be repeated"
+    )
+    answer.add_argument("--by", metavar="NAME", help="who answers: the name stays here (default: the team itself)")
+    answer.add_argument("--role", help="in which role")
+    answer.add_argument("--mailbox", help="which of the agency's mailboxes answers")
+    answer.add_argument("--again", action="store_true", help="send it although the same answer was given before")
+
+
+def _add_chronology(chronology: argparse.ArgumentParser) -> None:
+    chronology.add_argument("thread", metavar="THREAD", help="the thread in which it was asked for")
+    chronology.add_argument("--mailbox", help="only of this mailbox")
+    chronology.add_argument("--actor", required=True, help="who: the name stays here, a pseudonym goes out")
+    chronology.add_argument("--role", required=True, help="in which role")
+    chronology.set_defaults(action="open")
+
+
+def _add_export(export: argparse.ArgumentParser) -> None:
+    export.add_argument("envelope", metavar="ENVELOPE")
+    export.add_argument("mailbox", metavar="MAILBOX", help="which of the agency's mailboxes has it")
+    export.add_argument("--as", dest="form", choices=("text", "html", "json"), default="text", help="in which form")
+    export.add_argument(
+        "--for", dest="audience", required=True, metavar="READER", help="record, family, gp, reference or agency:CODE"
+    )
+    export.add_argument("--by", required=True, metavar="NAME", help="who exports it: printed on the copy, logged nowhere")
+    export.add_argument("--out", required=True, metavar="FILE", help="where to write it: a new file, or a folder")
+    export.add_argument("--break-embargo", action="store_true", help="although its moment has not come")
+    export.add_argument("--reason", metavar="CODE", help="why the embargo is broken: a reason that is listed")
+    export.add_argument("--second", metavar="NAME", help="who agrees to breaking the embargo")
+
+
+def _add_exclude(exclude: argparse.ArgumentParser) -> None:
+    exclude.add_argument("thread", metavar="THREAD")
+    exclude.add_argument("--person", required=True, metavar="NAME", help="who may not open it; kept encrypted")
+    exclude.add_argument("--by", required=True, metavar="NAME", help="who decides it")
+    exclude.add_argument("--second", required=True, metavar="NAME", help="who agrees")
+    exclude.add_argument("--lift", action="store_true", help="end it instead")
+
+
 def _add_withdraw(withdraw: argparse.ArgumentParser) -> None:
     withdraw.add_argument("envelope", metavar="ID")
     withdraw.add_argument("--reason", required=True, help="a reason code")
+
+
+def _add_reseal(reseal: argparse.ArgumentParser) -> None:
+    reseal.add_argument("envelope", metavar="ID")
+    reseal.add_argument("--split", required=True, metavar="CODE", help="which part is meant, as the directory names it")
 
 
 def _add_waive(waive: argparse.ArgumentParser) -> None:
@@ -124,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up_logs(options.home)
     # Some commands have to have shown something before they may say that it was shown.
     options.show = lambda printed: _print(printed, as_json=options.json)
-    shows = options.command == "inbox" and options.action == "open"
+    shows = options.command in {"inbox", "chronology"} and options.action == "open"
     try:
         printed = asyncio.run(_find_command(options)(options))
     except (GatewayError, MalformedError, KeysError) as error:
@@ -141,7 +212,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _find_command(options: argparse.Namespace) -> Any:
-    from adapters.gateway import commands, setup
+    from adapters.gateway import answering, commands, exclusions, setup
+    from adapters.gateway.exports import commands as exports
 
     if options.command == "inbox":
         by_action = {
@@ -151,6 +223,18 @@ def _find_command(options: argparse.Namespace) -> Any:
             "destroy": commands.inbox_destroy,
         }
         return by_action.get(options.action, commands.inbox_person)
+    if options.command == "register":
+        from adapters.gateway.register.commands import run_action
+
+        return run_action
+    if options.command == "atrisk":
+        from adapters.gateway.matching.commands import COMMANDS
+
+        return COMMANDS[options.action]
+    if options.command == "picture":
+        from adapters.gateway.picture import picture
+
+        return picture
     if options.command == "keys":
         by_action = {"list": commands.keys_list, "rotate": commands.keys_rotate}
         return by_action.get(options.action, commands.keys_give_up)
@@ -158,9 +242,15 @@ def _find_command(options: argparse.Namespace) -> Any:
         "init": setup.init,
         "run": commands.run,
         "send": commands.send,
+        "answer": answering.answer,
+        "chronology": commands.chronology,
+        "export": exports.export,
+        "exports": exports.exports,
+        "exclude": exclusions.exclude,
         "receipts": commands.receipts,
         "obligations": commands.obligations,
         "withdraw": commands.withdraw,
+        "reseal": commands.reseal,
         "waive": commands.waive,
         "check": setup.check,
     }[options.command]

@@ -15,15 +15,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing
 from adapters.errors import GatewayError
 from adapters.folder import load_draft
-from adapters.gateway import errands, filing, incoming, outgoing, rotation
+from adapters.gateway import embargo, errands, exclusions, filing, incoming, outgoing, rotation
 from adapters.gateway.agent import Agent, open_gateway
+from adapters.gateway.chronology import ANSWER, DECLINED, find_waiting, put_together
 from adapters.gateway.context import Gateway
 from adapters.gateway.receipting import receipt_by_person
 from adapters.gateway.spool import Row, Transaction
 from keys.digests import keyed_digest, sha256_b64u
+from schemas.identifiers import family_of
+from schemas.rules.duty import Duty
 from schemas.strict_json import dump
 
 Printed = list[str] | dict[str, Any] | list[dict[str, Any]]
@@ -83,8 +88,9 @@ async def inbox_list(options: Namespace) -> Printed:
         return [
             {name: row[name] for name in ("envelope", "mailbox", "type", "sender", "thread", "accepted_at", "state")}
             | {"levels": await _levels(gateway, row)}
+            | await embargo.describe(gateway, row)
             for row in rows
-            if options.mailbox in (None, row["mailbox"])
+            if embargo.is_shown(row, options.mailbox)
         ]
 
 
@@ -101,6 +107,11 @@ async def inbox_person(options: Namespace) -> Printed:
     """Record what a named person did: acknowledged, declined, or filed by hand."""
     async with _open(options) as gateway:
         rows = [await _find(gateway, name, options.mailbox) for name in options.ids]
+        await exclusions.check_people(gateway, (row["thread"] for row in rows), options.actor)
+        if options.action == "file" and any(row["state"] == embargo.STATE for row in rows):
+            raise GatewayError(
+                "inbox-embargoed", "it may not go into a record before its moment", "acknowledge it; it is filed then"
+            )
         return [await _receipt(gateway, row, options) for row in rows]
 
 
@@ -108,10 +119,48 @@ async def inbox_open(options: Namespace) -> Printed:
     """Display messages to a named person, and only then say so: killed between the two, it was not opened."""
     async with _open(options) as gateway:
         rows = [await _find(gateway, name, options.mailbox) for name in options.ids]
+        await exclusions.check_people(gateway, (row["thread"] for row in rows), options.actor)
         options.show([_read(gateway, row) for row in rows])
         for row in rows:
             await _receipt(gateway, row, options)
         return []
+
+
+async def chronology(options: Namespace) -> Printed:
+    """Display what several agencies answered as one chronology to a named person, and only then say so.
+
+    Raises:
+        GatewayError: ``chronology-unknown``, ``person-excluded``.
+    """
+    async with _open(options) as gateway:
+        await exclusions.check_person(gateway, options.thread, options.actor)
+        rows = await _find_answers(gateway, options.thread, options.mailbox)
+        owed = await gateway.spool.all("open_in_thread", thread=options.thread)
+        duties = [msgspec.json.decode(bytes(one["duty"]), type=Duty) for one in owed]
+        waiting = find_waiting(duties, gateway.mailboxes())
+        if not rows and not waiting:
+            raise GatewayError(
+                "chronology-unknown", "no chronology was asked for in this thread", "see `gateway obligations`"
+            )
+        held = [row for row in rows if row["content"] is not None]
+        gone = [row["envelope"] for row in rows if row["content"] is None]
+        whole = put_together(filing.read_content(gateway, row) for row in held)
+        options.show([whole | {"waiting": waiting, "no_longer_here": gone}])
+        for row in held:
+            await _receipt(gateway, row, options)
+        return []
+
+
+async def _find_answers(gateway: Gateway, thread: str, mailbox: str | None) -> list[Row]:
+    """Return each answer of *thread* once, as the inbox has it."""
+    found: dict[str, Row] = {}
+    for listed in await gateway.spool.all("list_incoming"):
+        is_answer = listed["thread"] == thread and family_of(listed["type"]) in {ANSWER, DECLINED}
+        if is_answer and listed["state"] not in {"rejected", "destroyed"} and embargo.is_shown(listed, mailbox):
+            row = await gateway.spool.one("find_incoming", envelope=listed["envelope"], mailbox=listed["mailbox"])
+            if row is not None:
+                found[row["envelope"]] = row
+    return list(found.values())
 
 
 def _read(gateway: Gateway, row: Row) -> dict[str, Any]:
@@ -152,6 +201,7 @@ async def inbox_destroy(options: Namespace) -> Printed:
     """Record that a named person destroyed what a withdrawal asked for."""
     async with _open(options) as gateway:
         row = await _find(gateway, options.ids[0], options.mailbox)
+        await exclusions.check_person(gateway, row["thread"], options.actor)
         if row["state"] in {"rejected", "destroyed"}:
             raise GatewayError("inbox-destroyed", "nothing of the delivery is here to destroy", "nothing is left to do")
         person = {"actor": keyed_digest(gateway.keyring.record_key, options.actor.strip()), "role": options.role}
@@ -193,6 +243,13 @@ async def withdraw(options: Namespace) -> Printed:
     """Take an envelope back."""
     async with _open(options) as gateway:
         await errands.ask_withdrawal(gateway, options.envelope, options.reason)
+        return {"envelope": options.envelope, "state": "asked"}
+
+
+async def reseal(options: Namespace) -> Printed:
+    """Seal again what waits for a mailbox that ended, for the part of it that is meant."""
+    async with _open(options) as gateway:
+        await errands.ask_reseal(gateway, options.envelope, options.split)
         return {"envelope": options.envelope, "state": "asked"}
 
 
@@ -257,7 +314,7 @@ def _moment(text: str) -> int:
 
 async def _find(gateway: Gateway, envelope: str, mailbox: str | None) -> Row:
     rows = await gateway.spool.all("find_for_any", envelope=envelope)
-    rows = [row for row in rows if mailbox in (None, row["mailbox"])]
+    rows = [row for row in rows if embargo.is_shown(row, mailbox)]
     if not rows:
         raise GatewayError("inbox-unknown", "no such delivery is here", "see `gateway inbox list`")
     if len(rows) > 1:

@@ -15,7 +15,9 @@ import msgspec
 from msgspec import Meta
 
 from adapters.errors import GatewayError
-from schemas.identifiers import AgencyId, Code, MailboxId, agency_of
+from adapters.gateway.matching.policy import AtRiskConfig
+from schemas.derivation import Derivations
+from schemas.identifiers import AgencyId, Code, MailboxId, agency_of, family_of
 
 CONFIG_NAME: Final = "gateway.toml"
 PASSPHRASE_VARIABLE: Final = "GATEWAY_PASSPHRASE"  # noqa: S105  (a name, no password)
@@ -83,6 +85,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             ge=1, le=400, description="How long content stays in the spool once it is filed and nothing of it is owed."
         ),
     ] = 30
+    by_hand: Annotated[
+        tuple[str, ...],
+        Meta(description="Message types, as `flag.request`, that never follow by themselves from what was sent."),
+    ] = ()
+    atrisk: AtRiskConfig | None = None
     log_level: Annotated[str, Meta(description="How much is logged: debug, info, warning or error.")] = "info"
     mailboxes: Annotated[tuple[MailboxConfig, ...], Meta(min_length=1, description="The mailboxes served.")]
     adapters: Annotated[
@@ -113,6 +120,13 @@ def load_config(home: Path) -> Config:
         raise GatewayError("config", "a mailbox is not the agency's", "list only `agency/team` of this agency")
     if any(box.adapter and box.adapter not in config.adapters for box in config.mailboxes):
         raise GatewayError("config", "a mailbox names an adapter that isn't enabled", "add its table under [adapters]")
+    automatic = {family_of(one.target) for one in Derivations.load().pairs() if one.automatic}
+    if not automatic.issuperset(config.by_hand):
+        raise GatewayError(
+            "config",
+            "`by_hand` names a type that never follows by itself",
+            f"it may name {', '.join(sorted(automatic))}",
+        )
     return config
 
 

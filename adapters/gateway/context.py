@@ -8,15 +8,17 @@ from pathlib import Path
 
 from adapters.base import Adapter
 from adapters.gateway.client import Client
-from adapters.gateway.config import Clock, Config
+from adapters.gateway.config import Clock, Config, MailboxConfig
+from adapters.gateway.matching.desk import Desk
 from adapters.gateway.pacing import Pacer
 from adapters.gateway.partnership import Partnership
+from adapters.gateway.register.store import Register
 from adapters.gateway.spool import Spool, Transaction
 from adapters.gateway.witness import Witness
 from keys.digests import new_id
 from keys.keyring import Keyring
 from schemas.catalogue import Catalogue
-from schemas.identifiers import MailboxId
+from schemas.identifiers import MailboxId, MessageType
 from schemas.strict_json import dump
 
 
@@ -29,18 +31,33 @@ class Gateway:
     keyring: Keyring
     passphrase: str
     spool: Spool
+    register: Register
     client: Client
     witness: Witness
     partnership: Partnership
     adapters: Mapping[str, Adapter]
     catalogue: Catalogue
     clock: Clock
+    atrisk: Desk | None = None
     pacer: Pacer = field(default_factory=lambda: Pacer(300.0))
 
-    def adapter_for(self, mailbox: MailboxId | None) -> Adapter | None:
-        """Return the adapter that files for *mailbox*, or ``None`` where people do."""
-        box = self.config.find_mailbox(mailbox) if mailbox else None
+    def adapter_for(self, mailbox: MailboxId | None, kind: MessageType = "") -> Adapter | None:
+        """Return the adapter that files for *mailbox*, or ``None`` where people do.
+
+        Messages of a *kind* that the gateway's at-risk desk takes go there, whoever files the rest.
+        """
+        if self.atrisk is not None and self.atrisk.takes(mailbox, kind):
+            return self.atrisk
+        box = self.desk_of(mailbox) if mailbox else None
         return self.adapters.get(box.adapter) if box else None
+
+    def desk_of(self, mailbox: MailboxId) -> MailboxConfig | None:
+        """Return the settings of *mailbox*, or where it has ended of the one here that answers for it."""
+        own = self.config.find_mailbox(mailbox)
+        if own is not None or not self.partnership.is_known:
+            return own
+        heirs = self.partnership.books.index.open_heirs(mailbox, self.clock())
+        return next((found for heir in heirs if (found := self.config.find_mailbox(heir))), None)
 
     def mailboxes(self) -> Iterable[MailboxId]:
         """Yield the mailboxes served."""

@@ -6,22 +6,25 @@ Source: protocol 2 (wraps), 6 (withdrawal) and 7 (keys).
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from adapters.errors import GatewayError, NotYetError
+from adapters.gateway.books import Books
 from adapters.gateway.client import HubAwayError, HubRefusedError
 from adapters.gateway.compose import make_wraps
 from adapters.gateway.context import Gateway
 from adapters.gateway.spool import Row, Transaction
+from adapters.gateway.succession import find_heir
 from adapters.gateway.watch import Watch, header_of
 from keys import jws
 from keys.digests import keyed_digest, new_id, sha256_b64u
 from keys.errors import KeysError
-from schemas.envelope import DAY
+from schemas.envelope import DAY, Wrap, parse_wraps
+from schemas.identifiers import Code, Moment
 from schemas.statements import Person, Waiver, Withdrawal, parse_waiver
 from schemas.strict_json import MalformedError, dump
 
@@ -83,7 +86,10 @@ async def _end_chore(gateway: Gateway, chore: Row, error: GatewayError) -> None:
 
 
 async def _reseal(gateway: Gateway, watch: Watch, chore: Row) -> None:
-    """Wrap the content key again for the recipients' current keys; same id, same body."""
+    """Wrap the content key again for who has not collected it yet, or answers for them now; same id, same body.
+
+    Who can't be sealed to keeps nobody else from having it: their wraps stay as they are, and it is said afterwards.
+    """
     del watch
     sent = await gateway.spool.one("find_sent", envelope=chore["ref"])
     if sent is None or sent["content_key"] is None:
@@ -94,14 +100,56 @@ async def _reseal(gateway: Gateway, watch: Watch, chore: Row) -> None:
         raise NotYetError(error.code, error.message, error.hint) from error
     header, books, now = header_of(sent), gateway.partnership.books, gateway.clock()
     content_key = gateway.spool.unlock(bytes(sent["content_key"]), header.id)
-    unopenable: Mapping[str, str] = msgspec.json.decode(bytes(chore["details"])).get("unopenable", {})
-    if any(books.sealing_key(mailbox, now).kid == kid for mailbox, kid in unopenable.items()):
+    details: Mapping[str, Any] = msgspec.json.decode(bytes(chore["details"]))
+    heard = await gateway.spool.all("heard_of", envelope=header.id)
+    have = {row["mailbox"] for row in heard if row["level"] != "rejected"}
+    before = parse_wraps(jws.parse(bytes(sent["wraps"]), jws.WRAPS).payload, header).wraps
+    kept, waits, refused = _sort_out([wrap for wrap in before if wrap.mailbox not in have], books, details, now)
+    kept += [wrap for wrap in before if wrap.mailbox in have]
+    if len(kept) < len(header.to):
+        wraps = make_wraps(header, content_key, books, gateway.keyring, now, kept=kept, split=details.get("split"))
+        await gateway.client.put_wraps(header.id, wraps)
+        await gateway.spool.run("set_wraps", envelope=header.id, wraps=wraps)
+    if waits is not None:
+        if refused is not None:
+            await _end_chore(gateway, chore, refused)
+        raise waits
+    if refused is not None:
+        raise refused
+
+
+def _sort_out(
+    before: Iterable[Wrap], books: Books, details: Mapping[str, Any], now: Moment
+) -> tuple[list[Wrap], NotYetError | None, ChoreRefusedError | None]:
+    """Return the wraps that can't be better, or not now, and why the latter can't."""
+    kept, waits, refused = list[Wrap](), None, None
+    for wrap in before:
+        try:
+            if _is_current(wrap, books, details, now):
+                kept.append(wrap)
+        except NotYetError as error:
+            kept.append(wrap)
+            waits = error
+        except GatewayError as error:
+            kept.append(wrap)
+            refused = ChoreRefusedError(error.code, error.message, error.hint)
+    return kept, waits, refused
+
+
+def _is_current(wrap: Wrap, books: Books, details: Mapping[str, Any], now: Moment) -> bool:
+    """Answer whether *wrap* is to the current key of who answers for its mailbox.
+
+    Raises:
+        AddressError: ``recipient-*``.
+        NotYetError: ``recipient-key-missing``.
+        ChoreRefusedError: ``recipient-key``; it is, and they said that they can't open it.
+    """
+    kid = books.sealing_key(find_heir(books, wrap.mailbox, now, details.get("split")), now).kid
+    if details.get("unopenable", {}).get(wrap.mailbox) == kid:
         raise ChoreRefusedError(
             "recipient-key", "a recipient can't open what is sealed to its current key", "ask it to rotate its keys"
         )
-    wraps = make_wraps(header, content_key, books, gateway.keyring, now)
-    await gateway.client.put_wraps(header.id, wraps)
-    await gateway.spool.run("set_wraps", envelope=header.id, wraps=wraps)
+    return kid == wrap.kid
 
 
 async def _withdraw(gateway: Gateway, watch: Watch, chore: Row) -> None:
@@ -114,6 +162,7 @@ async def _withdraw(gateway: Gateway, watch: Watch, chore: Row) -> None:
     async def work(tx: Transaction) -> None:
         sent = await tx.one("find_sent", envelope=chore["ref"])
         if sent is not None and await tx.run("set_withdrawn", envelope=chore["ref"]):
+            await tx.run("add_unregistered", envelope=chore["ref"], why="withdrawn", draft=None)
             await watch.take_back(tx, header_of(sent), gone, gateway.clock(), gateway.partnership.books.index)
 
     await gateway.spool.write(work)
@@ -146,6 +195,25 @@ async def ask_withdrawal(gateway: Gateway, envelope: str, reason: str) -> None:
     await gateway.spool.run(
         "add_chore", kind="withdraw", ref=envelope, details=dump({"jws": signed, "mailbox": sent["mailbox"]})
     )
+
+
+async def ask_reseal(gateway: Gateway, envelope: str, split: Code) -> None:
+    """Put on the list that *envelope* is sealed again, for the part *split* where a recipient ended and several took over.
+
+    Raises:
+        GatewayError: ``not-sent``.
+    """
+    sent = await gateway.spool.one("find_sent", envelope=envelope)
+    if sent is None or sent["state"] != "accepted":
+        raise GatewayError("not-sent", "no such envelope was accepted from here", "see `gateway receipts` for the ids")
+    details = dump({"split": split, "mailbox": sent["mailbox"]})
+
+    async def work(tx: Transaction) -> None:
+        # What the hub asked for and nobody could choose may still be on the list: this says more.
+        await tx.run("drop_chore", kind="reseal", ref=envelope)
+        await tx.run("add_chore", kind="reseal", ref=envelope, details=details)
+
+    await gateway.spool.write(work)
 
 
 class Confirmed(NamedTuple):

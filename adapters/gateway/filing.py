@@ -32,10 +32,10 @@ async def file_collected(gateway: Gateway) -> int:
     filed = 0
     for waiting in await gateway.spool.all("to_file"):
         key = f"file {waiting['envelope']} {waiting['mailbox']}"
-        adapter = gateway.adapter_for(waiting["mailbox"])
         row = await gateway.spool.one("find_incoming", **waiting) if gateway.pacer.is_ready(key) else None
         if row is None or row["state"] != "collected":
             continue
+        adapter = gateway.adapter_for(row["mailbox"], row["type"])
         if adapter is None:
             await _wait_for_person(gateway, row, "no-adapter")
             continue
@@ -176,6 +176,7 @@ async def _let_go(gateway: Gateway, tx: Transaction, row: Row) -> None:
     topic = f"destroy:{row['envelope']}:{row['mailbox']}"
     await gateway.tell(tx, "destruction-asked", topic, mailbox=row["mailbox"], details=details)
     await tx.run("drop_content", envelope=row["envelope"], mailbox=row["mailbox"])
+    await tx.run("add_unregistered", envelope=row["envelope"], why="withdrawn", draft=None)
     if held["state"] != "filed":
         await tx.run(
             "set_incoming", envelope=row["envelope"], mailbox=row["mailbox"], state="destroyed", code=None, record=None

@@ -15,12 +15,14 @@ from typing import Any, Final
 import msgspec
 
 from adapters.errors import GatewayError, NotYetError
+from adapters.gateway import consequences, embargo, handling
 from adapters.gateway.client import HubRefusedError, decode_body
 from adapters.gateway.context import Gateway
 from adapters.gateway.opening import Arrived, Opened, RejectedError, open_delivery
 from adapters.gateway.proving import note_accepted
 from adapters.gateway.receipting import add_receipt
 from adapters.gateway.spool import Row, Transaction
+from adapters.gateway.succession import is_anothers, was_anothers
 from adapters.gateway.watch import Watch, header_of, topic_of_notice
 from keys import jws
 from keys.digests import sha256_b64u
@@ -93,6 +95,8 @@ async def _prepare(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: Ma
     try:
         if kind == "delivery":
             return await _delivery(gateway, watch, mailbox, entry)
+        if was_anothers(gateway, mailbox, int(entry["at"])):
+            return _nothing
         if kind == "receipt":
             return await _receipt(gateway, watch, entry)
         if kind == "notice":
@@ -150,6 +154,8 @@ async def _delivery(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: M
         return _nothing  # a feed that was rewound: nothing is filed twice
     if entry.get("state") != "present":
         return _nothing  # withdrawn or deleted: its tombstone says so
+    if is_anothers(gateway, mailbox, str(entry["wraps"])):
+        return _nothing
     arrived = Arrived(
         mailbox=mailbox, seq=int(entry["seq"]), header=str(entry["header"]).encode(errors="replace"),
         wraps=str(entry["wraps"]).encode(errors="replace"), acceptance=str(entry["acceptance"]).encode(errors="replace"),
@@ -195,23 +201,30 @@ async def _open(gateway: Gateway, arrived: Arrived) -> Opened:
 
 async def _keep(gateway: Gateway, watch: Watch, tx: Transaction, opened: Opened) -> None:
     header, now = opened.header, gateway.clock()
-    by_hand = gateway.adapter_for(opened.mailbox) is None
+    by_hand = gateway.adapter_for(opened.mailbox, header.type) is None
+    until = embargo.moment_of(opened.message)
+    state = embargo.STATE if until > now else "waiting-person" if by_hand else "collected"
     content = gateway.spool.lock(msgspec.msgpack.encode(opened.describe()), header.id)
     added = await tx.run(
         "add_incoming", envelope=header.id, mailbox=opened.mailbox, seq=opened.seq, thread=header.thread,
         type=header.type, sender=header.from_, at=now, accepted_at=opened.acceptance.at,
-        state="waiting-person" if by_hand else "collected", code=None, header=opened.header_jws, content=content,
+        state=state, code=None, header=opened.header_jws, content=content,
         manifest_sha256=opened.manifest_sha256, sealed_sha256=header.sealed.sha256,
     )  # fmt: skip
     if not added:
         return
+    if state == embargo.STATE:
+        await embargo.hold(tx, header, opened.mailbox, until)
+    await handling.note_items(tx, gateway, header.type, header.id, opened.message)
     await add_receipt(
         tx, gateway.keyring, "collected", envelope=header.id, mailbox=opened.mailbox,
         sealed_sha256=header.sealed.sha256, manifest_sha256=opened.manifest_sha256, now=now,
         seen=gateway.witness.receipt_view(),
     )  # fmt: skip
+    await tx.run("add_unregistered", envelope=header.id, why="received", draft=None)
     await watch.see_envelope(tx, header, opened.acceptance.at, gateway.partnership.books)
     await note_accepted(tx, header, jws.parse(opened.header_jws, jws.ENVELOPE).kid, opened.acceptance)
+    await consequences.note_deletion(tx, header.id, opened.mailbox, header.type, opened.message)
 
 
 async def _reject(gateway: Gateway, arrived: Arrived, envelope: str, code: str) -> Work:
@@ -305,6 +318,7 @@ async def _take_notice(
     if notice.notice == "reseal-needed":
         await tx.run("add_chore", kind="reseal", ref=notice.envelope, details=b"{}")
     elif notice.notice == "withdrawn":
+        await tx.run("add_unregistered", envelope=notice.envelope, why="withdrawn", draft=None)
         await _answer_withdrawal(gateway, watch, tx, mailbox, notice)
 
 
@@ -336,6 +350,7 @@ async def destroy(gateway: Gateway, tx: Transaction, row: Mapping[str, Any], **p
     await tx.run(
         "set_incoming", envelope=row["envelope"], mailbox=row["mailbox"], state="destroyed", code=None, record=None
     )
+    await tx.run("add_unregistered", envelope=row["envelope"], why="destroyed", draft=None)
     await add_receipt(
         tx, gateway.keyring, "filed", envelope=row["envelope"], mailbox=row["mailbox"],
         sealed_sha256=row["sealed_sha256"], manifest_sha256=row["manifest_sha256"], now=gateway.clock(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -16,11 +17,13 @@ import msgspec
 
 from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing, Spooled
 from adapters.errors import GatewayError, NotYetError, place_of
+from adapters.gateway import consequences, handling
 from adapters.gateway.client import MAX_BATCH, MAX_BATCH_BYTES, HubRefusedError
 from adapters.gateway.compose import Composed, compose
 from adapters.gateway.context import Gateway
 from adapters.gateway.proving import note_accepted
 from adapters.gateway.spool import Row, Transaction
+from adapters.gateway.succession import tell_moved, tell_refused
 from adapters.gateway.watch import Watch
 from keys import jws
 from keys.digests import new_id, sha256_b64u
@@ -32,7 +35,9 @@ from schemas.strict_json import MalformedError, dump
 
 _log = logging.getLogger("gateway.outgoing")
 # What another look at the signed documents can cure; the refused id is unused and is used again.
-STALE: Final = frozenset({"agreement-outdated", "directory-outdated", "recipient-key", "key-not-active", "key-unknown"})
+STALE: Final = frozenset(
+    {"agreement-outdated", "directory-outdated", "recipient-key", "recipient-unknown", "key-not-active", "key-unknown"}
+)
 # What the hub may say of an envelope that it took before, and whose answer was lost.
 JUDGED_BEFORE: Final = STALE | {"envelope-id-reused"}
 
@@ -68,11 +73,15 @@ async def take(gateway: Gateway, adapter: str, outgoing: Outgoing) -> bool:
     now = gateway.clock()
     envelope, thread = new_id(now), outgoing.draft.thread or new_id(now)
     try:
+        admitted = await handling.admit(gateway, outgoing.draft)
+        outgoing = replace(outgoing, draft=admitted.draft)
         composed = _compose_now(gateway, outgoing.draft, outgoing.documents, envelope, thread)
     except (MalformedError, GatewayError, KeysError) as error:
+        if isinstance(error, GatewayError):
+            await tell_refused(gateway, outgoing.draft, f"{adapter}:{outgoing.key}", error)
         await outgoing.done(DraftRefused(code=error.code, message=error.message, hint=error.hint))
         return False
-    await keep_draft(gateway, adapter, outgoing, envelope, thread, composed)
+    await keep_draft(gateway, adapter, outgoing, envelope, thread, composed, admitted)
     # From here on a crash finds the draft in the spool: the adapter yields it again and is told again.
     await outgoing.done(Spooled(envelope=envelope, thread=thread))
     return True
@@ -85,6 +94,7 @@ async def keep_draft(
     envelope: EnvelopeId,
     thread: ThreadId,
     composed: Composed | None,
+    admitted: handling.Admitted,
 ) -> None:
     """Put a draft into the spool, sealed already where that was possible."""
     draft = outgoing.draft
@@ -95,6 +105,7 @@ async def keep_draft(
             "add_draft", envelope=envelope, adapter=adapter, key=outgoing.key, mailbox=draft.from_, thread=thread,
             type=draft.type, at=gateway.clock(), draft=kept,
         )  # fmt: skip
+        await handling.tell(gateway, tx, envelope, thread, admitted)
         if composed is not None:
             await _set_sealed(gateway, tx, envelope=envelope, composed=composed)
 
@@ -106,7 +117,6 @@ def _compose_now(
 ) -> Composed | None:
     if gateway.config.find_mailbox(draft.from_) is None:
         raise GatewayError("draft-sender", "the sender is no mailbox of this gateway", "correct `from`")
-    gateway.catalogue.validate(draft.type, draft.message)
     try:
         return compose(
             draft, documents, envelope=envelope, thread=thread, books=gateway.partnership.books,
@@ -121,6 +131,7 @@ async def _set_sealed(gateway: Gateway, tx: Transaction, *, envelope: EnvelopeId
         "set_sealed", envelope=envelope, header=composed.header, wraps=composed.wraps, body=composed.body,
         content_key=gateway.spool.lock(composed.content_key, envelope),
     )  # fmt: skip
+    await tell_moved(gateway, tx, composed.shown, composed.moved)
     if gateway.partnership.books.is_expired(gateway.clock()):
         _log.warning("an urgent envelope was sealed under a directory that has expired")
         shown = composed.shown
@@ -137,9 +148,9 @@ async def seal_drafts(gateway: Gateway) -> None:
         row = await gateway.spool.one("find_sent", **waiting) if gateway.pacer.is_ready(key) else None
         if row is None or row["state"] != "drafted":
             continue
-        content = gateway.spool.unlock(bytes(row["draft"]), row["envelope"])
-        kept = msgspec.msgpack.decode(content, type=Kept)
+        kept = _open_draft(gateway, row)
         try:
+            await handling.admit(gateway, kept.draft)
             composed = _compose_now(gateway, kept.draft, kept.documents, row["envelope"], row["thread"])
         except (MalformedError, GatewayError, KeysError) as error:
             await refuse(gateway, row, {"code": error.code, "message": error.message, "hint": error.hint})
@@ -257,13 +268,22 @@ async def _accept(gateway: Gateway, watch: Watch, row: Row, compact: bytes, acce
     header = parse_header(jws.parse(bytes(row["header"]), jws.ENVELOPE).payload)
 
     kid = jws.parse(bytes(row["header"]), jws.ENVELOPE).kid
+    draft = _open_draft(gateway, row).draft if consequences.has_any(row["type"]) else None
 
     async def work(tx: Transaction) -> None:
         if await tx.run("set_accepted", envelope=row["envelope"], acceptance=compact):
+            # The content goes with this transaction; the queue keeps it until the register has it.
+            await tx.run("add_unregistered", envelope=row["envelope"], why="sent", draft=row["draft"])
             await watch.see_envelope(tx, header, acceptance.at, gateway.partnership.books)
             await note_accepted(tx, header, kid, acceptance)
+            if draft is not None:
+                await consequences.note_sent(gateway, tx, header, draft)
 
     await gateway.spool.write(work)
+
+
+def _open_draft(gateway: Gateway, row: Row) -> Kept:
+    return msgspec.msgpack.decode(gateway.spool.unlock(bytes(row["draft"]), row["envelope"]), type=Kept)
 
 
 async def refuse(gateway: Gateway, row: Row, reason: Mapping[str, str]) -> None:

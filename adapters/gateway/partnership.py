@@ -54,6 +54,11 @@ class Partnership:
         self._books: Books | None = None
 
     @property
+    def is_known(self) -> bool:
+        """Answer whether there are books yet."""
+        return self._books is not None
+
+    @property
     def books(self) -> Books:
         """Return the current books.
 

@@ -106,6 +106,8 @@ async def receipt_by_person(
         more["code"] = code
     if level == "filed":
         more |= {"mode": "full", "record": keyed_digest(keyring.record_key, record or "")}
+    if level == "declined":
+        await tx.run("add_unregistered", envelope=row["envelope"], why="declined", draft=None)
     return await add_receipt(
         tx, keyring, level, envelope=row["envelope"], mailbox=row["mailbox"], sealed_sha256=row["sealed_sha256"],
         manifest_sha256=row["manifest_sha256"], now=now, seen=seen, **more,

@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -26,16 +27,17 @@ from keys import vault
 T = TypeVar("T")
 Row = Mapping[str, Any]
 VERSION: Final = 1
+STATEMENTS: Final = files("adapters.gateway").joinpath("spool.sql")
 _BLOCK: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
-def _load_queries() -> dict[str, str]:
-    parts = _BLOCK.split(files("adapters.gateway").joinpath("spool.sql").read_text("utf-8"))
+def _load_queries(statements: Traversable = STATEMENTS) -> dict[str, str]:
+    parts = _BLOCK.split(statements.read_text("utf-8"))
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
 
 
 class Transaction:
-    """What a function run by :meth:`Spool.write` may do; its effects are kept together or not at all."""
+    """What a function run by :meth:`Database.write` may do; its effects are kept together or not at all."""
 
     def __init__(self, database: aiosqlite.Connection, queries: Mapping[str, str]) -> None:
         self._database, self._queries = database, queries
@@ -58,12 +60,16 @@ class Transaction:
 Work = Callable[[Transaction], Awaitable[T]]
 
 
-class Spool:
-    """The spool of one gateway, open between ``async with`` and its end."""
+class Database:
+    """One file of a gateway and its one owner, open between ``async with`` and its end."""
 
-    def __init__(self, path: Path, key: bytes) -> None:
-        """Take the database's *path* and the 32-byte *key* under which content is kept."""
+    def __init__(self, path: Path, key: bytes, *, name: str, statements: Traversable) -> None:
+        """Take the database's *path*, the 32-byte *key* under which content is kept, and the file of its *statements*.
+
+        *name* says whose content it is: what one database sealed, another can't open.
+        """
         self._path, self._key = path, key
+        self._name, self._statements = name, statements
         self._jobs: asyncio.Queue[tuple[Work[Any], asyncio.Future[Any]] | None] = asyncio.Queue()
         self._owner: asyncio.Task[None] | None = None
 
@@ -108,8 +114,8 @@ class Spool:
         return await self.write(lambda tx: tx.one(query, **values))
 
     def lock(self, content: bytes, label: str) -> bytes:
-        """Return *content* sealed for the spool; *label* (an envelope's id) is bound to it."""
-        return vault.lock(f"spool {label}", content, self._key)
+        """Return *content* sealed for this database; *label* (an envelope's id) is bound to it."""
+        return vault.lock(f"{self._name} {label}", content, self._key)
 
     def unlock(self, locked: bytes, label: str) -> bytes:
         """Return what :meth:`lock` sealed under the same *label*.
@@ -117,13 +123,13 @@ class Spool:
         Raises:
             KeysError: it was altered, or is another's.
         """
-        return vault.unlock(f"spool {label}", locked, self._key)
+        return vault.unlock(f"{self._name} {label}", locked, self._key)
 
     async def _own(self, ready: asyncio.Future[None]) -> None:
         try:
             async with aiosqlite.connect(self._path, isolation_level=None, timeout=30) as database:
                 database.row_factory = aiosqlite.Row
-                queries = _load_queries()
+                queries = _load_queries(self._statements)
                 await _prepare(database, queries)
                 ready.set_result(None)
                 while (job := await self._jobs.get()) is not None:
@@ -132,6 +138,14 @@ class Spool:
             if ready.done():
                 raise
             ready.set_exception(_explain(error))
+
+
+class Spool(Database):
+    """The spool of one gateway."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        """Take the spool's *path* and the 32-byte *key* under which content is kept."""
+        super().__init__(path, key, name="spool", statements=STATEMENTS)
 
 
 async def _prepare(database: aiosqlite.Connection, queries: Mapping[str, str]) -> None:

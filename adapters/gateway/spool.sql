@@ -33,10 +33,51 @@ CREATE TABLE IF NOT EXISTS notice (
   id TEXT PRIMARY KEY, topic TEXT NOT NULL UNIQUE, code TEXT NOT NULL, mailbox TEXT, source TEXT NOT NULL,
   at INTEGER NOT NULL, details BLOB NOT NULL, told INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS notice_untold ON notice (at) WHERE told = 0;
+CREATE INDEX IF NOT EXISTS inbox_type ON inbox (type) WHERE content IS NOT NULL;
+CREATE TABLE IF NOT EXISTS embargo (
+  envelope TEXT NOT NULL, mailbox TEXT NOT NULL, supersedes TEXT, until INTEGER NOT NULL,
+  PRIMARY KEY (envelope, mailbox)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS embargo_until ON embargo (until);
+CREATE INDEX IF NOT EXISTS embargo_supersedes ON embargo (supersedes);
+CREATE TABLE IF NOT EXISTS exclusion (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, thread TEXT NOT NULL, person TEXT NOT NULL, state TEXT NOT NULL,
+  at INTEGER NOT NULL, details BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS exclusion_of ON exclusion (thread, person);
+CREATE TABLE IF NOT EXISTS export (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, envelope TEXT NOT NULL, mailbox TEXT NOT NULL,
+  variant TEXT NOT NULL, form TEXT NOT NULL, person TEXT NOT NULL, reason TEXT, second TEXT);
+CREATE INDEX IF NOT EXISTS export_of ON export (envelope);
+CREATE TABLE IF NOT EXISTS item (ref TEXT NOT NULL, envelope TEXT NOT NULL, PRIMARY KEY (ref, envelope)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS unproved (
   envelope TEXT PRIMARY KEY, ix INTEGER NOT NULL, leaf BLOB NOT NULL, thread TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unregistered (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, envelope TEXT NOT NULL, why TEXT NOT NULL, draft BLOB);
+CREATE TABLE IF NOT EXISTS deletion (
+  envelope TEXT NOT NULL, mailbox TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (envelope, mailbox)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS deletion_at ON deletion (at);
 CREATE TABLE IF NOT EXISTS chore (
   kind TEXT NOT NULL, ref TEXT NOT NULL, details BLOB NOT NULL, PRIMARY KEY (kind, ref)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS atrisk_issued (
+  version INTEGER PRIMARY KEY, list TEXT NOT NULL, digest TEXT NOT NULL, envelope TEXT, thread TEXT,
+  expires_at INTEGER NOT NULL, state TEXT NOT NULL, content BLOB);
+CREATE TABLE IF NOT EXISTS atrisk_answer (
+  envelope TEXT PRIMARY KEY, clinic TEXT NOT NULL, thread TEXT NOT NULL, version INTEGER NOT NULL,
+  points INTEGER NOT NULL, at INTEGER NOT NULL, content BLOB) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS atrisk_answer_of ON atrisk_answer (version, clinic);
+CREATE INDEX IF NOT EXISTS atrisk_answer_unsent ON atrisk_answer (at) WHERE content IS NOT NULL;
+CREATE TABLE IF NOT EXISTS atrisk_list (
+  list TEXT NOT NULL, version INTEGER NOT NULL, sender TEXT NOT NULL, thread TEXT NOT NULL, envelope TEXT NOT NULL,
+  expires_at INTEGER NOT NULL, loaded_at INTEGER NOT NULL, state TEXT NOT NULL, acked INTEGER NOT NULL, content BLOB,
+  PRIMARY KEY (list, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS atrisk_query (
+  id TEXT PRIMARY KEY, list TEXT NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL, envelope TEXT UNIQUE,
+  content BLOB) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS atrisk_query_at ON atrisk_query (at);
+CREATE TABLE IF NOT EXISTS atrisk_attendance (
+  ref TEXT PRIMARY KEY, at INTEGER NOT NULL, month TEXT NOT NULL, state TEXT NOT NULL, late INTEGER NOT NULL,
+  query TEXT, match TEXT UNIQUE, content BLOB) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS atrisk_waiting ON atrisk_attendance (at) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS atrisk_known ON atrisk_attendance (at) WHERE state = 'known' AND content IS NOT NULL;
 
 -- name: set_fact
 INSERT INTO fact (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value
@@ -97,7 +138,7 @@ UPDATE inbox SET state = :state, code = :code, record = coalesce(:record, record
 WHERE envelope = :envelope AND mailbox = :mailbox
 -- name: sweep_inbox
 UPDATE inbox SET content = NULL
-WHERE content IS NOT NULL AND at < :before
+WHERE content IS NOT NULL AND at < :before AND state <> 'embargoed'
   AND (state IN ('filed', 'destroyed')
        OR EXISTS (SELECT 1 FROM receipt WHERE receipt.envelope = inbox.envelope AND receipt.mailbox = inbox.mailbox
                   AND receipt.level = 'declined' AND receipt.state = 'taken'))
@@ -110,6 +151,39 @@ UPDATE outbox SET draft = NULL, body = NULL, content_key = NULL, wraps = NULL
 WHERE state IN ('withdrawn', 'refused') AND at < :before AND wraps IS NOT NULL
 -- name: drop_content
 UPDATE inbox SET content = NULL WHERE envelope = :envelope AND mailbox = :mailbox
+
+-- name: add_embargo
+INSERT INTO embargo (envelope, mailbox, supersedes, until) VALUES (:envelope, :mailbox, :supersedes, :until)
+ON CONFLICT (envelope, mailbox) DO UPDATE SET until = excluded.until
+-- name: embargo_of
+SELECT until FROM embargo WHERE envelope = :envelope AND mailbox = :mailbox
+-- name: due_embargoes
+SELECT envelope, mailbox FROM embargo WHERE until <= :now ORDER BY until LIMIT :limit
+-- name: lift_embargo
+UPDATE inbox SET state = :state WHERE envelope = :envelope AND mailbox = :mailbox AND state = 'embargoed'
+-- name: drop_embargo
+DELETE FROM embargo WHERE envelope = :envelope AND mailbox = :mailbox
+
+-- name: add_exclusion
+INSERT INTO exclusion (thread, person, state, at, details) VALUES (:thread, :person, :state, :at, :details)
+-- name: last_exclusion
+SELECT state FROM exclusion WHERE thread = :thread AND person = :person ORDER BY number DESC LIMIT 1
+
+-- name: add_export
+INSERT INTO export (at, envelope, mailbox, variant, form, person, reason, second)
+VALUES (:at, :envelope, :mailbox, :variant, :form, :person, :reason, :second)
+-- name: list_exports
+SELECT at, envelope, mailbox, variant, form, person, reason, second FROM export
+ORDER BY number
+-- name: exports_of
+SELECT at, envelope, mailbox, variant, form, person, reason, second FROM export WHERE envelope = :envelope ORDER BY number
+
+-- name: add_item
+INSERT INTO item (ref, envelope) VALUES (:ref, :envelope) ON CONFLICT DO NOTHING
+-- name: envelopes_with
+SELECT envelope FROM item WHERE ref = :ref ORDER BY envelope
+-- name: content_of_type
+SELECT envelope, mailbox, content FROM inbox WHERE type = :type AND content IS NOT NULL ORDER BY envelope
 
 -- name: add_receipt
 INSERT INTO receipt (id, envelope, mailbox, level, sha256, jws, at, state)
@@ -150,7 +224,10 @@ DELETE FROM place
 
 -- name: add_obligation
 INSERT INTO obligation (id, thread, envelope, duty, state, step, next_at)
-VALUES (:id, :thread, :envelope, :duty, 'open', 0, :next_at) ON CONFLICT (id) DO NOTHING
+VALUES (:id, :thread, :envelope, :duty, 'open', :step, :next_at)
+ON CONFLICT (id) DO UPDATE SET envelope = excluded.envelope, duty = excluded.duty, state = 'open', step = excluded.step,
+  next_at = excluded.next_at, settled_at = NULL, settled_by = NULL
+WHERE obligation.state = 'superseded'
 -- name: open_in_thread
 SELECT id, duty FROM obligation WHERE thread = :thread AND state = 'open'
 -- name: due_obligations
@@ -162,7 +239,8 @@ UPDATE obligation SET state = :state, settled_at = :settled_at, settled_by = :se
 -- name: reopen_obligation
 UPDATE obligation SET state = 'open', settled_at = NULL, settled_by = NULL, step = :step, next_at = :next_at WHERE id = :id
 -- name: met_by
-SELECT id, duty FROM obligation WHERE settled_by = :settled_by AND state IN ('met', 'met_late')
+SELECT id, duty, settled_by FROM obligation
+WHERE (settled_by = :settled_by OR thread = :thread) AND state IN ('met', 'met_late')
 -- name: find_obligation
 SELECT * FROM obligation WHERE id = :id
 -- name: list_obligations
@@ -172,7 +250,14 @@ SELECT * FROM obligation ORDER BY next_at, id
 INSERT INTO notice (id, topic, code, mailbox, source, at, details, told)
 VALUES (:id, :topic, :code, :mailbox, :source, :at, :details, 0) ON CONFLICT DO NOTHING
 -- name: untold_notices
-SELECT * FROM notice WHERE told = 0 ORDER BY at, id LIMIT :limit
+SELECT * FROM notice
+WHERE told = 0
+  AND NOT EXISTS (SELECT 1 FROM embargo
+                  WHERE embargo.envelope = json_extract(CAST(notice.details AS TEXT), '$.envelope'))
+  AND NOT EXISTS (SELECT 1 FROM embargo
+                  WHERE notice.code = 'superseded'
+                    AND embargo.supersedes = json_extract(CAST(notice.details AS TEXT), '$.envelope'))
+ORDER BY at, id LIMIT :limit
 -- name: set_told
 UPDATE notice SET told = 1 WHERE id = :id
 -- name: list_notices
@@ -185,9 +270,142 @@ SELECT * FROM unproved ORDER BY ix LIMIT :limit
 -- name: drop_unproved
 DELETE FROM unproved WHERE envelope = :envelope
 
+-- name: add_unregistered
+INSERT INTO unregistered (envelope, why, draft) VALUES (:envelope, :why, :draft)
+-- name: unregistered
+SELECT number, envelope FROM unregistered
+WHERE NOT EXISTS (SELECT 1 FROM embargo WHERE embargo.envelope = unregistered.envelope)
+ORDER BY number LIMIT :limit
+-- name: find_unregistered
+SELECT * FROM unregistered WHERE number = :number
+-- name: drop_unregistered
+DELETE FROM unregistered WHERE number = :number
+-- name: register_again
+INSERT INTO unregistered (envelope, why) SELECT DISTINCT envelope, 'again' FROM inbox WHERE content IS NOT NULL
+
 -- name: add_chore
 INSERT INTO chore (kind, ref, details) VALUES (:kind, :ref, :details) ON CONFLICT DO NOTHING
 -- name: chores
-SELECT * FROM chore ORDER BY kind, ref LIMIT :limit
+SELECT * FROM chore WHERE kind <> 'follow-up' ORDER BY kind, ref LIMIT :limit
+-- name: follow_ups
+SELECT * FROM chore WHERE kind = 'follow-up' ORDER BY ref LIMIT :limit
+-- name: unsent_in_thread
+SELECT type FROM outbox
+WHERE thread = :thread AND mailbox = :mailbox AND adapter <> :adapter AND state IN ('drafted', 'sealed')
 -- name: drop_chore
 DELETE FROM chore WHERE kind = :kind AND ref = :ref
+
+-- name: add_deletion
+INSERT INTO deletion (envelope, mailbox, at) VALUES (:envelope, :mailbox, :at) ON CONFLICT DO NOTHING
+-- name: due_deletions
+SELECT * FROM deletion WHERE at <= :now ORDER BY at LIMIT :limit
+-- name: delete_incoming
+UPDATE inbox SET content = NULL,
+  state = CASE WHEN state IN ('collected', 'waiting-person', 'embargoed') THEN 'deleted' ELSE state END
+WHERE envelope = :envelope AND mailbox = :mailbox
+-- name: drop_deletion
+DELETE FROM deletion WHERE envelope = :envelope AND mailbox = :mailbox
+
+-- name: add_issued
+INSERT INTO atrisk_issued (version, list, digest, expires_at, state, content)
+VALUES (:version, :list, :digest, :expires_at, 'drafted', :content)
+-- name: last_issued
+SELECT * FROM atrisk_issued ORDER BY version DESC LIMIT 1
+-- name: find_issued
+SELECT * FROM atrisk_issued WHERE version = :version
+-- name: list_issued
+SELECT version, list, expires_at, state FROM atrisk_issued ORDER BY version
+-- name: set_issued
+UPDATE atrisk_issued SET state = 'current', envelope = :envelope, thread = :thread
+WHERE version = :version AND state = 'drafted'
+-- name: retire_issued
+UPDATE atrisk_issued SET state = 'replaced', content = NULL WHERE version < :version AND state IN ('current', 'drafted')
+-- name: withdraw_issued
+UPDATE atrisk_issued SET state = 'withdrawn', content = NULL WHERE version = :version
+-- name: drop_issued
+DELETE FROM atrisk_issued WHERE version = :version AND state = 'drafted'
+-- name: add_answer
+INSERT INTO atrisk_answer (envelope, clinic, thread, version, points, at, content)
+VALUES (:envelope, :clinic, :thread, :version, :points, :at, :content) ON CONFLICT DO NOTHING
+-- name: find_answer
+SELECT 1 FROM atrisk_answer WHERE envelope = :envelope
+-- name: evaluated_points
+SELECT coalesce(sum(points), 0) AS points FROM atrisk_answer WHERE version = :version AND clinic = :clinic
+-- name: list_evaluated
+SELECT version, clinic, sum(points) AS points FROM atrisk_answer GROUP BY version, clinic ORDER BY version, clinic
+-- name: unsent_answers
+SELECT * FROM atrisk_answer WHERE content IS NOT NULL ORDER BY at, envelope
+-- name: forget_answers
+DELETE FROM atrisk_answer WHERE version < :version AND content IS NULL
+-- name: set_answer_sent
+UPDATE atrisk_answer SET content = NULL WHERE envelope = :envelope
+
+-- name: add_list
+INSERT INTO atrisk_list (list, version, sender, thread, envelope, expires_at, loaded_at, state, acked, content)
+VALUES (:list, :version, :sender, :thread, :envelope, :expires_at, :loaded_at, 'current', 0, :content)
+-- name: find_list
+SELECT * FROM atrisk_list WHERE list = :list AND version = :version
+-- name: newest_list
+SELECT * FROM atrisk_list ORDER BY loaded_at DESC, version DESC LIMIT 1
+-- name: list_lists
+SELECT list, version, sender, loaded_at, expires_at, state FROM atrisk_list ORDER BY loaded_at, version
+-- name: retire_lists
+UPDATE atrisk_list SET state = 'replaced', content = NULL WHERE state IN ('current', 'spent')
+-- name: set_list_state
+UPDATE atrisk_list SET state = :state WHERE list = :list AND version = :version
+-- name: drop_list_content
+UPDATE atrisk_list SET content = NULL WHERE list = :list AND version = :version
+-- name: unacked_lists
+SELECT * FROM atrisk_list WHERE acked = 0 ORDER BY version
+-- name: set_acked
+UPDATE atrisk_list SET acked = 1 WHERE list = :list AND version = :version
+-- name: add_query
+INSERT INTO atrisk_query (id, list, version, at, content) VALUES (:id, :list, :version, :at, :content)
+ON CONFLICT DO NOTHING
+-- name: has_query
+SELECT 1 FROM atrisk_query WHERE id = :id
+-- name: unsent_queries
+SELECT * FROM atrisk_query WHERE envelope IS NULL AND content IS NOT NULL ORDER BY at
+-- name: set_query_sent
+UPDATE atrisk_query SET envelope = :envelope WHERE id = :id
+-- name: find_query
+SELECT * FROM atrisk_query WHERE envelope = :envelope
+-- name: end_query
+UPDATE atrisk_query SET content = NULL WHERE id = :id
+-- name: end_queries
+UPDATE atrisk_query SET content = NULL WHERE content IS NOT NULL
+-- name: forget_queries
+DELETE FROM atrisk_query WHERE at < :before
+-- name: add_attendance
+INSERT INTO atrisk_attendance (ref, at, month, state, late, content)
+VALUES (:ref, :at, :month, :state, 0, :content)
+ON CONFLICT (ref) DO UPDATE SET state = excluded.state, content = excluded.content
+WHERE atrisk_attendance.state = 'unanswerable'
+-- name: find_attendance
+SELECT * FROM atrisk_attendance WHERE ref = :ref
+-- name: find_at_risk_match
+SELECT * FROM atrisk_attendance WHERE match = :match
+-- name: unasked
+SELECT ref, content FROM atrisk_attendance WHERE state = 'waiting' AND query IS NULL ORDER BY at, ref LIMIT :limit
+-- name: waiting_since
+SELECT 1 FROM atrisk_attendance WHERE state = 'waiting' AND at < :before LIMIT 1
+-- name: set_asked
+UPDATE atrisk_attendance SET query = :asked WHERE ref = :ref
+-- name: unask
+UPDATE atrisk_attendance SET query = NULL WHERE query = :asked AND state = 'waiting'
+-- name: unask_all
+UPDATE atrisk_attendance SET query = NULL WHERE state = 'waiting'
+-- name: answer_attendance
+UPDATE atrisk_attendance SET state = :state, late = :late, match = :match, content = :content, query = NULL
+WHERE ref = :ref AND state = 'waiting'
+-- name: known_attendances
+SELECT * FROM atrisk_attendance WHERE state = 'known' AND content IS NOT NULL
+-- name: set_attendance_content
+UPDATE atrisk_attendance SET content = :content WHERE ref = :ref
+-- name: give_up_attendances
+UPDATE atrisk_attendance SET state = 'unanswerable', content = NULL, query = NULL
+WHERE state = 'waiting' AND at < :before
+-- name: forget_known
+UPDATE atrisk_attendance SET content = NULL WHERE state = 'known' AND content IS NOT NULL AND at < :before
+-- name: count_attendances
+SELECT month, state, late, count(*) AS n FROM atrisk_attendance GROUP BY month, state, late ORDER BY month

@@ -39,7 +39,11 @@ class Watch:
     async def see_envelope(self, tx: Transaction, header: Header, accepted_at: Moment, books: Books) -> None:
         """Open and settle what *header*, accepted by the hub at *accepted_at*, opens and settles for this agency."""
         rules = books.rules_at(accepted_at)
-        threads = (header.thread, *rules.recurring_threads(header.type))
+        recurring = rules.recurring_threads(header.type)
+        if recurring:
+            # What it meets must be owed first, however long ago the clock looked.
+            await self.recur(tx, books, accepted_at)
+        threads = (header.thread, *recurring)
         owed = [row for thread in threads for row in await _open_in(tx, thread)]
         earlier = await _sent_besides(tx, header)
         plan = plan_envelope(header, rules, books.index, owed, lambda: earlier, accepted_at)
@@ -47,18 +51,18 @@ class Watch:
             await _settle(tx, end.id, end.state, accepted_at, header.id)
         for opened in plan.opened:
             name = obligation_id(opened.duty.parts)
-            added = await self._open(tx, opened.duty, books.index, accepted_at)
+            added = await self._open(tx, opened.duty, books.index, accepted_at, opened.step)
             if added and opened.settled_at is not None:
                 await _settle(tx, name, opened.state, opened.settled_at, opened.settled_by or "")
 
-    async def _open(self, tx: Transaction, duty: Duty, index: DirectoryIndex, at: Moment) -> bool:
+    async def _open(self, tx: Transaction, duty: Duty, index: DirectoryIndex, at: Moment, step: int = 0) -> bool:
         """Keep *duty* if it is this agency's business, or one's that it took over from; answer whether it begins."""
         parties = (duty.debtor, duty.creditor)
         if not any(index.is_same_or_successor(self._agency, agency_of(box), at) for box in parties):
             return False
         added = await tx.run(
             "add_obligation", id=obligation_id(duty.parts), thread=duty.thread, envelope=duty.envelope or "",
-            duty=dump(duty), next_at=next_moment(duty, 0),
+            duty=dump(duty), step=step, next_at=next_moment(duty, step),
         )  # fmt: skip
         return added > 0
 
@@ -86,7 +90,8 @@ class Watch:
         self, tx: Transaction, header: Header, gone: frozenset[MailboxId], now: Moment, index: DirectoryIndex
     ) -> None:
         """End receipt duties of *gone* for *header*, and open again what sending it to them had settled."""
-        met = [_owed(row) for row in await tx.all("met_by", settled_by=header.id)]
+        rows = await tx.all("met_by", settled_by=header.id, thread=header.thread)
+        met = [_owed(row) for row in rows if row["settled_by"] == header.id or _duty(row).every]
         owed, besides = await _open_in(tx, header.thread), await _sent_besides(tx, header)
         ended, again = plan_withdrawal(header, gone, owed, met, besides, index, now)
         for end in ended:
@@ -117,16 +122,20 @@ class Watch:
         return rung
 
 
-def topic_of(obligation: str, step: int | None, code: str, mailbox: MailboxId | None) -> str:
-    """Return what the same alarm is recognised by, whether hub or gateway raised it."""
-    return f"{obligation}:{'-' if step is None else step}:{code}:{mailbox or '-'}"
+def topic_of(obligation: str, due: Moment | None, step: int, code: str, mailbox: MailboxId) -> str:
+    """Return what the same alarm is recognised by, whether hub or gateway raised it.
+
+    An obligation that begins anew has another due moment, and its first step is another alarm.
+    """
+    return f"{obligation}:{due}:{step}:{code}:{mailbox}"
 
 
 def topic_of_notice(notice: Notice, mailbox: MailboxId) -> str:
     """Return the topic of a notice of the hub in the feed of *mailbox*."""
-    if notice.obligation is None:
+    # What isn't a step only the hub tells; that something is owed again must not pass for what was told before.
+    if notice.obligation is None or notice.step is None:
         return f"hub:{notice.id}"
-    return topic_of(notice.obligation, notice.step, notice.notice, mailbox)
+    return topic_of(notice.obligation, notice.due, notice.step, notice.notice, mailbox)
 
 
 async def _add_alarm(tx: Transaction, name: str, duty: Duty, number: int, mailbox: MailboxId, now: Moment) -> int:
@@ -136,7 +145,7 @@ async def _add_alarm(tx: Transaction, name: str, duty: Duty, number: int, mailbo
         "debtor": duty.debtor, "creditor": duty.creditor, "due": duty.due, "step": number,
     }  # fmt: skip
     return await tx.run(
-        "add_notice", id=new_id(now), topic=topic_of(name, number, step.notice, mailbox), code=step.notice,
+        "add_notice", id=new_id(now), topic=topic_of(name, duty.due, number, step.notice, mailbox), code=step.notice,
         mailbox=mailbox, source="gateway", at=now, details=dump(details),
     )  # fmt: skip
 

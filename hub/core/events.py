@@ -8,14 +8,16 @@ Source: protocol 8.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
 
 from schemas.envelope import Struct
 from schemas.identifiers import (
+    ID_PATTERN,
     AgencyId,
     Code,
     EnvelopeId,
-    ItemRef,
     KeyId,
     MailboxId,
     Moment,
@@ -26,6 +28,8 @@ from schemas.identifiers import (
 )
 
 MAX_LEAF: Final = 1024
+# An item's reference, an envelope's id, or the date on which a recurring duty's period begins.
+About = Annotated[str, Meta(pattern=rf"{ID_PATTERN}|\A[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}\Z")]
 
 EventName = Literal[
     "envelope-accepted",
@@ -72,7 +76,7 @@ class Event(Struct, frozen=True, kw_only=True):
     kind: Code | None = None
     rule: str | None = None
     creditor: MailboxId | None = None
-    item: ItemRef | None = None
+    item: About | None = None
     due: Moment | None = None
     met_at: Moment | None = None
     by: EnvelopeId | None = None

@@ -8,7 +8,7 @@ Source: design 6; domain 3.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from schemas.agreement import Agreement, Answer, Clock, Recurring, SendRule, Terms
@@ -123,11 +123,7 @@ def check_loops(agreement: Agreement) -> None:
     """
     endless = [_Place(family, rule) for family, terms in agreement.types.items() for rule in terms.opens]
     while True:
-        left = [
-            place
-            for place in endless
-            if all(_opens_again(answer, family, endless) for answer, family in _awaited(place.rule))
-        ]
+        left = [place for place in endless if _is_endless(place.rule, endless)]
         if len(left) == len(endless):
             break
         endless = left
@@ -139,8 +135,9 @@ def check_loops(agreement: Agreement) -> None:
         )
 
 
-def _awaited(rule: SendRule) -> Iterator[tuple[Answer, str]]:
-    return ((answer, family) for answer in rule.answers for family in answer.types)
+def _is_endless(rule: SendRule, endless: Sequence[_Place]) -> bool:
+    each = [all(_opens_again(answer, family, endless) for family in answer.types) for answer in rule.answers]
+    return any(each) if rule.every else all(each)
 
 
 def _opens_again(answer: Answer, family: str, endless: Iterable[_Place]) -> bool:

@@ -126,13 +126,16 @@ class Rules:
 
     def _send_duties(self, rule: SendRule, header: Header, index: DirectoryIndex, now: Moment) -> Iterator[Duty]:
         for item in header.items if is_per_item(rule) else (None,):
+            creditors = [box for selector in rule.to for box in resolve(selector, header, item, index, now)]
+            if not creditors:
+                continue
+            heirs = {box: index.open_heirs(box, now) for box in creditors if not index.is_open(box, now)}
             timing = self.timetable.of_rule(rule, header, item, now, lapses=rule.lapses)
             about = item.ref if item else {"thread": "", "envelope": header.id, "re": header.re or ""}[rule.per]
-            creditors = [box for selector in rule.to for box in resolve(selector, header, item, index, now)]
             for debtor in resolve(rule.by, header, item, index, now):
                 for creditor in creditors:
-                    if debtor == creditor:
-                        continue
+                    if creditor == debtor or heirs.get(creditor) == (debtor,):
+                        continue  # nobody owes themselves, nor what they took over
                     known = {"debtor": debtor, "creditor": creditor}
                     yield Duty(
                         rule=rule.name,
@@ -149,7 +152,7 @@ class Rules:
                         lapses=rule.lapses,
                         steps=timing.steps,
                         # The sender just said so itself.
-                        tell=tuple(who for who in rule.tell if known.get(who) != header.from_),
+                        tell=tuple([who for who in rule.tell if known.get(who) != header.from_]),
                         agreement=self.version,
                         calendar=timing.calendar,
                         beyond_calendar=timing.beyond_calendar,

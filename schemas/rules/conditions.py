@@ -5,6 +5,7 @@ Source: design 6; protocol 2 (facts).
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from schemas.agreement import When
@@ -22,13 +23,23 @@ class Thread(NamedTuple):
 NEW: Final = Thread()
 
 
+def says(header: Header, facts: Mapping[str, Collection[str]]) -> bool:
+    """Answer whether *header* has, of each of *facts*, one of its codes."""
+    # Asked of every rule and answer: a generator would cost more than what it asks.
+    said = header.facts
+    for fact, codes in facts.items():  # noqa: SIM110
+        if said.get(fact) not in codes:
+            return False
+    return True
+
+
 def applies(when: When | None, header: Header, index: DirectoryIndex, thread: Thread) -> bool:
     """Answer whether everything that *when* asks is so."""
     if when is None:
         return True
     return (
-        when.urgent in (None, header.urgent)
-        and all(header.facts.get(fact) in codes for fact, codes in when.facts.items())
+        says(header, when.facts)
+        and when.urgent in (None, header.urgent)
         and (not when.sender or not index.roles_of(header.from_).isdisjoint(when.sender))
         and (not when.owed or not thread.owed.isdisjoint(when.owed))
         and thread.owed.isdisjoint(when.not_owed)

@@ -77,7 +77,8 @@ def _pattern(pattern: Pattern) -> Iterator[str]:
     if pattern.unless:
         yield f"  Not if there is {say_list(map(_seen, pattern.unless), 'or')}."
     if pattern.send:
-        yield f"  It becomes {pattern.send} to {say_list(map(say_who, pattern.to))}."
+        says = "".join(f", {pointer[1:]} {value}" for pointer, value in pattern.values.items())
+        yield f"  It becomes {pattern.send} to {say_list(map(say_who, pattern.to))}{says}."
     else:
         yield "  People of the agency are told."
     if pattern.must_be_empty:
@@ -154,8 +155,8 @@ def _alarm(rule: Alarm, *, lapses: bool) -> Iterator[str]:
         yield f"    The {rule.owner} may change it."
     if rule.waived_by or rule.waiver_reasons:
         who = say_list(map(say_who, rule.waived_by), "or") if rule.waived_by else "those who may waive"
-        why = say_list((code.replace("_", " ") for code in rule.waiver_reasons), "or")
-        yield f"    Waived by {who}" + (f"; because of {why}." if why else ".")
+        codes = [code.replace("_", " ") for code in rule.waiver_reasons]
+        yield f"    Waived by {who}" + (f"; because of {say_list(codes, 'or')}." if codes else ".")
     if rule.tell:
         yield f"    Told at once: {say_list(map(say_who, rule.tell))}."
     for rung in rule.warn:

@@ -8,7 +8,7 @@ Source: protocol 5 and 6; taste 2 (4, 7).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
@@ -23,10 +23,12 @@ from schemas.receipt import Receipt
 from schemas.rules.compiled import Rules
 from schemas.rules.conditions import Thread, applies
 from schemas.rules.duty import BOTH, Duty, State
-from schemas.rules.selectors import resolve
+from schemas.rules.selectors import CREDITOR, resolve
 from schemas.rules.settling import (
     Standing,
+    answers_by_envelope,
     is_about,
+    next_step,
     settled_state,
     settles_by_envelope,
     settles_by_receipt,
@@ -49,12 +51,16 @@ class Sent(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A duty that begins, or that had been met before anybody knew that it was owed."""
+    """A duty that begins, or that had been met before anybody knew that it was owed.
+
+    ``step``: the first step that its clock takes; those of a duty that has moved were taken while another party had it.
+    """
 
     duty: Duty
     state: State
     settled_at: Moment | None
     settled_by: EnvelopeId | None
+    step: int = 0
 
 
 class Settled(NamedTuple):
@@ -111,13 +117,13 @@ def plan_envelope(
     left = _without(owed, settled)
     thread = Thread(frozenset(row.duty.rule for row in left), frozenset(end.duty.rule for end in settled))
     ended = _end(header, rules, left, thread, standing)
-    moved = list(_rehome(header, rules, _without(left, ended), thread, standing))
+    moved = list(_rehome(header, rules, _without(left, ended), settled, thread, standing))
     opened = rules.open_duties(header, index, now, thread)
     earlier = sent_before() if any(duty.kind == "send" for duty in opened) else ()
     return Plan(
         (
             *(_open(duty, _first_that_meets(duty, earlier, standing)) for duty in opened),
-            *(Opened(duty, "open", None, None) for _, duty in moved if duty is not None),
+            *(Opened(duty, "open", None, None, next_step(duty.steps, now)) for _, duty in moved if duty is not None),
         ),
         (*settled, *ended, *(Settled(row.id, row.duty, "superseded", header.id) for row, _ in moved)),
     )
@@ -144,16 +150,17 @@ def _settle(
     def earlier() -> list[Header]:
         return [sent.header for sent in sent_before()]
 
-    waiting, count = list(owed), -1
-    # What it settles itself no longer holds a gate, so that whatever is behind one is asked again.
-    while len(found) > count:
+    waiting = list(owed)
+    while waiting:
         count = len(found)
         for row in waiting:
             if settles_by_envelope(row.duty, header, standing, is_owed, earlier):
                 found[row.id] = Settled(row.id, row.duty, settled_state(row.duty, now), header.id)
-            elif superseded_by(row.duty, header):
+            elif superseded_by(row.duty, header, standing):
                 found[row.id] = Settled(row.id, row.duty, "superseded", header.id)
-        waiting = [row for row in waiting if row.id not in found and any(one.unless_owed for one in row.duty.answers)]
+        # What it settles itself no longer holds a gate, so that whatever is behind one is asked again.
+        left = [row for row in waiting if row.id not in found] if len(found) > count else []
+        waiting = [row for row in left if any(answer.unless_owed for answer in row.duty.answers)]
     return tuple(found[row.id] for row in owed if row.id in found)
 
 
@@ -165,7 +172,7 @@ def _end(header: Header, rules: Rules, owed: Iterable[Owed], thread: Thread, sta
     ]
     return tuple(
         Settled(row.id, row.duty, "superseded", header.id)
-        for row in owed
+        for row in (owed if endings else ())
         if any(
             row.duty.rule in ending.rules and (not ending.about or is_about(header, row.duty.item))
             for ending in endings
@@ -175,7 +182,12 @@ def _end(header: Header, rules: Rules, owed: Iterable[Owed], thread: Thread, sta
 
 
 def _rehome(
-    header: Header, rules: Rules, owed: Iterable[Owed], thread: Thread, standing: Standing
+    header: Header,
+    rules: Rules,
+    owed: Iterable[Owed],
+    settled: Sequence[Settled],
+    thread: Thread,
+    standing: Standing,
 ) -> Iterator[tuple[Owed, Duty | None]]:
     """Yield each duty to send that *header* moves, with what it becomes; nobody owes themselves, so perhaps nothing."""
     terms = rules.find_type(header.type)
@@ -185,27 +197,35 @@ def _rehome(
     for row in owed:
         for move in moves:
             if row.duty.kind == "send" and row.duty.period_end is None and row.duty.rule in (move.rules or thread.owed):
-                moved = _move(row.duty, move, header, standing)
+                moved = _move(row.duty, _givers(move, header, settled, standing), move.taker, header, standing)
                 if moved is not row.duty:
                     yield row, moved
                     break
 
 
-def _move(duty: Duty, move: Rehoming, header: Header, standing: Standing) -> Duty | None:
-    givers, takers = (resolve(name, header, None, *standing) for name in (move.giver, move.taker))
-    debtor, creditor = (takers[0] if takers and box in givers else box for box in (duty.debtor, duty.creditor))
+def _givers(move: Rehoming, header: Header, settled: Iterable[Settled], standing: Standing) -> Collection[MailboxId]:
+    if move.giver != CREDITOR:
+        return resolve(move.giver, header, None, *standing)
+    return {end.duty.creditor for end in settled if move.when and end.duty.rule in move.when.settles}
+
+
+def _move(duty: Duty, givers: Collection[MailboxId], taker: str, header: Header, standing: Standing) -> Duty | None:
+    takers = resolve(taker, header, None, *standing)
+    # Its other party, which hears of the move as one recipient among others, is not who takes it over, if anybody else is.
+    others = {duty.debtor, duty.creditor}.difference(givers)
+    heir = min(takers, key=lambda box: box in others, default=None)
+    debtor, creditor = (heir if heir and box in givers else box for box in (duty.debtor, duty.creditor))
     if (debtor, creditor) == (duty.debtor, duty.creditor):
         return duty
     if debtor == creditor:
         return None
-    # Steps that were taken are not taken again; whoever has the duty now hears of it, however late it is.
-    steps = tuple(step for step in duty.steps if step.at > standing.at)
-    return msgspec.structs.replace(duty, debtor=debtor, creditor=creditor, steps=steps, tell=BOTH)
+    # Whoever has the duty now hears of it, however late it is.
+    return msgspec.structs.replace(duty, debtor=debtor, creditor=creditor, tell=BOTH)
 
 
 def _first_that_meets(duty: Duty, sent: Sequence[Sent], standing: Standing) -> Sent | None:
     """Return the message that met *duty* before it was known to be owed; where all are needed, the last of them."""
-    headers = [one.header for one in sent]
+    headers = [one.header for one in sent] if sent else []
     for place, one in enumerate(sent):
         # Whether a gate was shut then isn't known any more, so what it guards counts only from now on.
         if settles_by_envelope(duty, one.header, standing, lambda _: True, partial(islice, headers, place)):
@@ -257,7 +277,7 @@ def plan_withdrawal(
         Again(row.id, row.duty, _first_that_meets(row.duty, sent_besides, standing))
         for row in met
         if row.duty.kind == "send"
-        and any(standing.reaches(box, gone) for box in (row.duty.debtor, row.duty.creditor))
+        and any(standing.is_among(box, gone) for box in (row.duty.debtor, row.duty.creditor))
         and (not row.duty.every or _is_part(row.duty, header, standing))
     )
     return ended, again

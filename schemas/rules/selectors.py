@@ -17,6 +17,8 @@ TARGETS: Final = frozenset(
     {"debtor", "creditor", "debtor/manager", "creditor/manager", "debtor/deputy", "creditor/deputy"}
 )
 ITEM_OWNER: Final = "item-owner"
+# Of a re-homing alone: whoever was owed what the envelope settles.
+CREDITOR: Final = "creditor"
 
 
 def resolve(

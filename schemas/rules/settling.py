@@ -14,6 +14,7 @@ from schemas.directory import DirectoryIndex
 from schemas.envelope import Header
 from schemas.identifiers import AgencyId, MailboxId, Moment, agency_of, family_of
 from schemas.receipt import Receipt
+from schemas.rules.conditions import says
 from schemas.rules.duty import Duty, State, Step
 
 
@@ -27,9 +28,19 @@ class Standing(NamedTuple):
         """Answer whether *agency* is *other*, or took over from it once that had ended."""
         return agency == other or self.directory.is_same_or_successor(agency, other, self.at)
 
-    def reaches(self, mailbox: MailboxId, to: Collection[MailboxId]) -> bool:
-        """Answer whether *to* has *mailbox*, or where it ended one that answers for it."""
-        return mailbox in to or any(heir in to for heir in self.directory.open_heirs(mailbox, self.at))
+    def reaches(self, mailbox: MailboxId, header: Header) -> bool:
+        """Answer whether *header* goes to *mailbox*, or where it ended to one that answers for it.
+
+        Where several took over, one that is a party itself may have it for itself alone, so that it doesn't count.
+        """
+        if mailbox in header.to or self.directory.is_open(mailbox, self.at):
+            return mailbox in header.to
+        heirs = self.directory.open_heirs(mailbox, self.at)
+        return any(heir in header.to and (len(heirs) == 1 or heir not in header.parties) for heir in heirs)
+
+    def is_among(self, mailbox: MailboxId, gone: Collection[MailboxId]) -> bool:
+        """Answer whether *mailbox*, or where it ended one that answers for it, is among *gone*."""
+        return mailbox in gone or any(heir in gone for heir in self.directory.open_heirs(mailbox, self.at))
 
 
 def answers_by_envelope(
@@ -42,13 +53,16 @@ def answers_by_envelope(
     names that item, answers that envelope, or supersedes it; a recurring one by what happened in its period.
     *is_owed* says of a rule whether a duty of it is open in the thread.
     """
+    return _is_of(duty, header) and _fits(duty, answer, header, standing, is_owed)
+
+
+def _fits(duty: Duty, answer: Answer, header: Header, standing: Standing, is_owed: Callable[[str], bool]) -> bool:
+    if family_of(header.type) not in answer.types or not says(header, answer.facts):
+        return False
     giver, taker = (duty.debtor, duty.creditor) if answer.by == "debtor" else (duty.creditor, duty.debtor)
     return (
-        family_of(header.type) in answer.types
-        and _is_of(duty, header)
-        and all(header.facts.get(fact) in codes for fact, codes in answer.facts.items())
-        and standing.speaks_for(agency_of(header.from_), agency_of(giver))
-        and standing.reaches(taker, header.to)
+        standing.speaks_for(agency_of(header.from_), agency_of(giver))
+        and standing.reaches(taker, header)
         and not any(map(is_owed, answer.unless_owed))
     )
 
@@ -75,18 +89,14 @@ def settles_by_envelope(
 
     Where every answer is needed, it must be the last of them; *earlier* gives what the thread had before, for that alone.
     """
-    if duty.kind != "send":
+    if duty.kind != "send" or not _is_of(duty, header):
         return False
 
-    def answers(answer: Answer, one: Header) -> bool:
-        return answers_by_envelope(duty, answer, one, standing, is_owed)
-
-    met = [answers(answer, header) for answer in duty.answers]
-    if not duty.every or not any(met):
-        return any(met)
-    missing = [answer for answer, is_met in zip(duty.answers, met, strict=True) if not is_met]
+    missing = [answer for answer in duty.answers if not _fits(duty, answer, header, standing, is_owed)]
+    if not duty.every or len(missing) == len(duty.answers):
+        return len(missing) < len(duty.answers)
     before = list(earlier()) if missing else []
-    return all(any(answers(answer, one) for one in before) for answer in missing)
+    return all(any(answers_by_envelope(duty, answer, one, standing, is_owed) for one in before) for answer in missing)
 
 
 def settles_by_receipt(duty: Duty, receipt: Receipt) -> bool:
@@ -103,14 +113,17 @@ def settles_by_receipt(duty: Duty, receipt: Receipt) -> bool:
     )
 
 
-def superseded_by(duty: Duty, header: Header) -> bool:
-    """Answer whether *header* is a newer version, for the same debtor, of what the receipt duty is about."""
-    return (
-        duty.kind == "receipt"
-        and duty.envelope == header.supersedes
-        and duty.thread == header.thread
-        and duty.debtor in header.to
-    )
+def superseded_by(duty: Duty, header: Header, standing: Standing) -> bool:
+    """Answer whether *header* is a newer version of what *duty* is about.
+
+    Of a receipt duty, for the same debtor.  Of a duty to answer, by whoever asked: the question as it is put now has a
+    duty of its own, with its own clock; nobody gets rid of what they owe by replacing a message themselves.
+    """
+    if duty.thread != header.thread:
+        return False
+    if duty.kind == "send":
+        return duty.item == header.supersedes and duty.debtor != header.from_
+    return duty.envelope == header.supersedes and standing.reaches(duty.debtor, header)
 
 
 def settled_state(duty: Duty, at: Moment) -> State:

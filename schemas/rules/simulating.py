@@ -178,6 +178,7 @@ class _Row:
     state: State = "open"
     settled_at: Moment | None = None
     settled_by: str | None = None
+    step: int = 0
 
 
 @dataclass(slots=True)
@@ -287,7 +288,8 @@ class _Run:
             row = self.rows[settled.id]
             row.state, row.settled_at, row.settled_by = settled.state, now, header.id
         for opened in plan.opened:
-            self.open(_Row(opened.duty, header.id, now, opened.state, opened.settled_at, opened.settled_by))
+            ended = (opened.state, opened.settled_at, opened.settled_by)
+            self.open(_Row(opened.duty, header.id, now, *ended, opened.step))
         self.sent[header.id] = Sent(header, now)
 
     def open(self, row: _Row) -> None:
@@ -335,7 +337,7 @@ class _Run:
                 settled_by=row.settled_by,
                 told=tuple(
                     Told(at=step.at, notice=step.notice, to=resolve_targets(duty, step.to, self.index, step.at))
-                    for step in duty.steps
+                    for step in duty.steps[row.step :]
                     if step.at <= ended
                 ),
             )

@@ -8,7 +8,7 @@ Source: design 6; domain 3 and 4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence, Set
 from itertools import pairwise
 from typing import Final
 
@@ -24,7 +24,7 @@ from schemas.rules.answerable import (
 )
 from schemas.rules.clocks import day_of
 from schemas.rules.recurring import thread_of
-from schemas.rules.selectors import TARGETS
+from schemas.rules.selectors import CREDITOR, TARGETS
 from schemas.strict_json import MalformedError
 
 # Ten years, so that no envelope can make the engine count days for long.
@@ -56,16 +56,22 @@ def check_sound(agreement: Agreement) -> None:
         _check_terms(agreement, family, terms)
         for rule in terms.opens:
             first = known.setdefault(rule.name, rule)
-            if (first.answers, first.every, first.per) != (rule.answers, rule.every, rule.per):
+            if _told_of(first) != _told_of(rule):
                 raise MalformedError(
                     "agreement-rule-differs",
-                    f"`{family}`: rule `{rule.name}` awaits something else than the rule of that name elsewhere",
+                    f"`{family}`: rule `{rule.name}` is met or waived otherwise than the rule of that name elsewhere",
                     "one name is one duty, whoever registers it: give this rule a name of its own",
                 )
-    _check_recurring(agreement, known)
+    _check_recurring(
+        agreement, known.keys() | {rule.name for terms in agreement.types.values() for rule in terms.receipts}
+    )
     _check_patterns(agreement)
     _check_references(agreement)
     check_loops(agreement)
+
+
+def _told_of(rule: SendRule) -> tuple[object, ...]:
+    return rule.answers, rule.every, rule.per, rule.waived_by, rule.waiver_reasons
 
 
 def _check_waivers(agreement: Agreement, where: str, roles: Iterable[str]) -> None:
@@ -130,7 +136,8 @@ def _check_terms(agreement: Agreement, family: str, terms: Terms) -> None:
         _check_when(agreement, f"`{family}`: ends", ending.when)
     for move in terms.rehomes:
         _check_when(agreement, f"`{family}`: rehomes", move.when)
-        for selector in (move.giver, move.taker):
+        by_debt = move.giver == CREDITOR and move.when is not None and move.when.settles
+        for selector in (move.taker,) if by_debt else (move.giver, move.taker):
             check_selector(agreement, f"`{family}`: rehomes", selector)
 
 
@@ -216,7 +223,7 @@ def _check_target(agreement: Agreement, where: str, target: str) -> None:
         )
 
 
-def _check_recurring(agreement: Agreement, known: Mapping[str, SendRule]) -> None:
+def _check_recurring(agreement: Agreement, known: Set[str]) -> None:
     names: set[str] = set()
     for rule in agreement.recurring:
         where = f"recurring `{rule.name}`"
@@ -261,7 +268,8 @@ def _check_patterns(agreement: Agreement) -> None:
 
 def _check_references(agreement: Agreement) -> None:
     """Every rule that another one speaks of is there, and no gate is held by the very duty that it guards."""
-    named: list[str] = []
+    named = [name for rule in agreement.recurring for answer in rule.answers for name in answer.unless_owed]
+    named += [name for one in agreement.patterns if one.when for name in (*one.when.owed, *one.when.not_owed)]
     for terms in agreement.types.values():
         rules: tuple[Rule, ...] = (*terms.opens, *terms.receipts)
         whens = [

@@ -33,7 +33,8 @@ def first_step(duty: Duty, now: Moment) -> int:
 def resolve_targets(duty: Duty, targets: Iterable[str], index: DirectoryIndex, now: Moment) -> tuple[MailboxId, ...]:
     """Return, sorted, the open mailboxes that *targets* mean at *now* (see :class:`schemas.rules.duty.Step`).
 
-    A person's post that is vacant falls back to the mailbox itself, so that nothing is told to nobody.
+    A person's post that is vacant falls back to the mailbox itself, and a mailbox that ended without anybody to answer
+    for it to the partnership, so that nothing is told to nobody.
     """
     boxes: set[MailboxId] = set()
     for target in targets:
@@ -45,7 +46,13 @@ def resolve_targets(duty: Duty, targets: Iterable[str], index: DirectoryIndex, n
             boxes.update(index.mailboxes_with(target.removeprefix("role:"), now))
         else:
             boxes.add(target.removeprefix("mailbox:"))
-    return tuple(sorted(heir for box in boxes for heir in index.open_heirs(box, now)))
+    found = {heir for box in boxes for heir in index.open_heirs(box, now) or _owners(index, now)}
+    return tuple(sorted(found))
+
+
+def _owners(index: DirectoryIndex, now: Moment) -> tuple[MailboxId, ...]:
+    owner = index.owner(now)
+    return (owner,) if owner else ()
 
 
 def _post(mailbox: MailboxId, post: str, index: DirectoryIndex) -> MailboxId:

@@ -6,7 +6,8 @@ Source: protocol 5; domain 4.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
 
 from schemas.agreement import Alarm, Calendar, Clock, Rule
 from schemas.envelope import Header, Item
@@ -14,9 +15,10 @@ from schemas.identifiers import Moment
 from schemas.rules import clocks
 from schemas.rules.duty import BOTH, Step
 
+_AT = attrgetter("at")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+
+class Timing(NamedTuple):
     """The moment that the clock counted from, when it ends, by which calendar (``id@version``), and its steps."""
 
     moment: Moment
@@ -81,4 +83,4 @@ class Timetable:
         ]
         if not late and not lapses:
             late = [Step(at=due + 1, notice="overdue", to=BOTH)]
-        return tuple(sorted(warnings + late, key=lambda step: step.at))
+        return tuple(sorted(warnings + late, key=_AT))

@@ -184,16 +184,16 @@ def test_a_receipt_that_cannot_be_is_found() -> None:
     """For no delivery, out of order, of another body, or destroyed without having been withdrawn."""
     replay = _replay(SENT.header)
     unknown = _receipt(envelope=HELD.id)
-    assert replay.receipt(unknown, INDEX, START) == "a receipt for no delivery"
+    assert replay.receipt(unknown, RULES, INDEX, START) == "a receipt for no delivery"
     foreign = _receipt(mailbox=UNIT)
-    assert replay.receipt(foreign, INDEX, START) == "a receipt for no delivery"
+    assert replay.receipt(foreign, RULES, INDEX, START) == "a receipt for no delivery"
     for wrong in (
         _receipt(level="acknowledged"),
         _receipt(sealed_sha256="A" * 43),
         _receipt(level="filed", mode="destroyed"),
     ):
-        assert replay.receipt(wrong, INDEX, START) == "a receipt out of order"
-    assert replay.receipt(_receipt(), INDEX, START) is None
+        assert replay.receipt(wrong, RULES, INDEX, START) == "a receipt out of order"
+    assert replay.receipt(_receipt(), RULES, INDEX, START) is None
 
 
 def test_a_waiver_of_what_is_not_open_is_found() -> None:
@@ -220,19 +220,15 @@ def test_what_was_withdrawn_and_met_by_another_is_told_as_it_was() -> None:
     second = minutes(COUNTY, HELD.thread, CAIT).header
     for header, at in ((HELD, START), (SENT.header, START + 1), (second, START + 2)):
         replay.envelope(header, RULES, INDEX, at)
-    assert (
-        replay.receipt(
-            msgspec.json.decode(payload(COUNTY.receipt(SENT, NURSES, "collected")), type=Receipt), INDEX, START + 3
-        )
-        is None
-    )
+    collected = COUNTY.receipt(SENT, NURSES, "collected")
+    assert replay.receipt(msgspec.json.decode(payload(collected), type=Receipt), RULES, INDEX, START + 3) is None
     replay.expected.clear()
-    replay.withdraw(SENT.id, INDEX, START + 4)
+    replay.withdraw(SENT.id, RULES, INDEX, START + 4)
     sends = {row.duty.creditor: row for row in replay.rows.values() if row.duty.rule == "full-minutes"}
     assert (sends[CAIT].state, sends[CAIT].settled_at, sends[CAIT].settled_by) == ("met", START + 2, second.id)
     assert (sends[NURSES].state, sends[NURSES].settled_by) == ("met", SENT.id)
     destroyed = COUNTY.receipt(SENT, NURSES, "filed", mode="destroyed")
-    assert replay.receipt(msgspec.json.decode(payload(destroyed), type=Receipt), INDEX, START + 5) is None
+    assert replay.receipt(msgspec.json.decode(payload(destroyed), type=Receipt), RULES, INDEX, START + 5) is None
     assert sends[NURSES].state == "open"
     told = [(one.event, one.state) for one in replay.expected]
     assert ("obligation-reopened", None) in told

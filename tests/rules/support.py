@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.agreement import Agreement
 from schemas.agreement_text import compile_agreement
-from schemas.directory import AgencyEntry, Directory, DirectoryIndex, HubEntry, Jwk, Mailbox, Officers
+from schemas.directory import AgencyEntry, Directory, DirectoryIndex, HubEntry, Jwk, Mailbox, Officers, Successor
 from schemas.envelope import Header, Item, Sealed
 from schemas.receipt import Receipt
 from schemas.rules.duty import Duty
@@ -47,7 +47,11 @@ def local(at: int, zone: ZoneInfo = LONDON) -> str:
 
 
 def _agency(
-    name: str, roles: tuple[str, ...], boxes: dict[str, tuple[str, ...]], valid_to: int | None = None
+    name: str,
+    roles: tuple[str, ...],
+    boxes: dict[str, tuple[str, ...]],
+    valid_to: int | None = None,
+    successors: tuple[Successor, ...] = (),
 ) -> AgencyEntry:
     return AgencyEntry(
         id=name,
@@ -56,13 +60,15 @@ def _agency(
         codes={},
         valid_from=0,
         valid_to=valid_to,
+        successors=successors,
         identity=Jwk(kty="OKP", crv="Ed25519", x=SHA),
         mailboxes=tuple(Mailbox(id=f"{name}/{team}", title=team, roles=own) for team, own in boxes.items()),
     )
 
 
-def directory() -> DirectoryIndex:
-    """Return a county of six agencies, one of which has ended."""
+def directory(heir: str | None = None) -> DirectoryIndex:
+    """Return a county of six agencies, one of which has ended and left what it had to *heir*, or to nobody."""
+    heirs = (Successor(agency=heir),) if heir else ()
     return DirectoryIndex(
         Directory(
             v=1,
@@ -78,7 +84,7 @@ def directory() -> DirectoryIndex:
                 _agency("northmere", ("health",), {"safeguarding": (), "school-nursing": ("school_nursing",)}),
                 _agency("millfield", ("health", "gp"), {"lead": ()}),
                 _agency("exampleshire", ("partnership",), {"business-unit": ()}),
-                _agency("old-health", ("health",), {"safeguarding": ()}, valid_to=1),
+                _agency("old-health", ("health",), {"safeguarding": ()}, 1, heirs),
             ),
         )
     )

@@ -8,9 +8,10 @@ from datetime import date
 
 import pytest
 
-from schemas.agreement import Clock, Rung, When
+from schemas.agreement import Answer, Clock, Rung, When
 from schemas.agreement_text import compile_agreement, explain
 from schemas.rules.clocks import OpenDays
+from schemas.rules.recurring import thread_of
 from schemas.rules.words import parse_clock, parse_span, say_clock, say_list, say_span, say_who
 from schemas.strict_json import MalformedError
 from tests.rules.support import EXAMPLE, FRAME, agreement, days, example, ms, send_rule
@@ -90,6 +91,8 @@ def test_a_warning_says_before() -> None:
 def test_people_are_named_in_plain_words() -> None:
     """Selectors, targets, roles and mailboxes each have their English."""
     names = ["sender", "creditor/deputy", "party:youth_offending", "role:gp", "mailbox:a/b", "social_care", "*"]
+    assert say_who("unnamed:gp") == "gp, where nobody of gp is named"
+    assert say_who("unnamed:health/school_nursing") == "school nursing, where nobody of health is named"
     assert [say_who(name) for name in names] == [
         "the sender",
         "the deputy of whoever is owed it",
@@ -112,7 +115,8 @@ def test_a_rule_is_compiled_as_it_reads() -> None:
         'warn = [{ before = "2 working days", to = "debtor" }]\nladder = [{ after = "1 hour", to = ["creditor"] }]\n',
     )
     (rule,) = agreement(text).types["a"].opens
-    assert (rule.types, rule.variants, rule.by, rule.to) == (("b",), ("full", "redacted"), "recipients", ("sender",))
+    assert rule.answers == (Answer(types=("b",), facts={"variant": ("full", "redacted")}),)
+    assert (rule.every, rule.by, rule.to) == (False, "recipients", ("sender",))
     assert (rule.since, rule.per, rule.because, rule.tell) == (
         "accepted",
         "envelope",
@@ -123,6 +127,45 @@ def test_a_rule_is_compiled_as_it_reads() -> None:
     assert (rule.within, rule.otherwise) == (Clock(kind="moment", code="x"), Clock(kind="elapsed", amount=2 * HOUR))
     assert rule.warn == (Rung(span=Clock(kind="working_days", amount=2, calendar="office"), to=("debtor",)),)
     assert rule.ladder == (Rung(span=Clock(kind="elapsed", amount=HOUR), to=("creditor",)),)
+
+
+def test_what_crosses_threads_and_types_is_compiled_as_it_reads() -> None:
+    """Endings, moves, what recurs, what registers watch for, and who answers for the numbers."""
+    frame = f'owner = "board"\nsuppress_below = 9\n{FRAME}'
+    made = agreement(send_rule(name="w1") + send_rule(name="w2") + MANY, frame)
+    ending, about = made.types["a"].ends
+    assert (ending.when, ending.rules, ending.about) == (When(facts={"band": ("high",)}), ("w1", "taken"), False)
+    assert (about.rules, about.about) == (("w1",), True)
+    everything, some = made.types["a"].rehomes
+    assert (everything.giver, everything.taker, everything.rules) == ("sender", "recipients", ())
+    assert (some.when, some.rules) == (When(sender=("police",)), ("w1", "w2"))
+    monthly, weekly = made.recurring
+    assert monthly.answers == (Answer(types=("a",)), Answer(types=("b",)))
+    assert (monthly.by, monthly.to, monthly.tell) == ("role:police", ("role:gp", "role:mash"), ("debtor", "creditor"))
+    assert (monthly.calendar, monthly.starting, monthly.thread) == ("office", "2026-01-05", thread_of("monthly-list"))
+    assert monthly.within == Clock(kind="working_days", amount=5, calendar="office")
+    assert (weekly.period, weekly.within) == (Clock(kind="weeks", amount=2, calendar="office"), None)
+    repeat, unreviewed = made.patterns
+    assert (repeat.at, repeat.on, repeat.send, repeat.to) == (("police", "gp"), ("a", "b"), "a", ("role:mash",))
+    assert repeat.seen[0].within == Clock(kind="days", amount=90, calendar="office")
+    assert [seen.kind for seen in repeat.unless] == ["review", "plan"]
+    assert (unreviewed.must_be_empty, unreviewed.send) == (True, None)
+    assert (made.owner, made.suppress_below) == ("board", 9)
+    (receipt,) = made.types["a"].receipts
+    assert (receipt.effective_from, receipt.effective_to) == (None, ms("2026-09-01 00:00"))
+
+
+def test_each_schema_is_signed_with_its_type() -> None:
+    """By family and major version, so that the officers' signatures cover what a message is."""
+    text = FRAME + '[types.a]\nsenders = "*"\nrecipients = "*"\nbasis_classes = "care"\nretention = "case"\n'
+    made = compile_agreement(
+        text,
+        version=7,
+        previous=None,
+        issued=0,
+        schemas={"a/1": "A" * 43, "a/2": "B" * 42 + "A", "b/1": "C" * 42 + "A"},
+    )
+    assert made.types["a"].schemas == {"1": "A" * 43, "2": "B" * 42 + "A"}
 
 
 @pytest.mark.parametrize(
@@ -265,6 +308,119 @@ def test_every_form_of_rule_can_be_told() -> None:
     ):
         assert words in said
     assert said.count("If late, at once: whoever owes it and whoever is owed it.") == 3
+
+
+MANY = """
+[[types.a.ends]]
+when = { band = "high" }
+rules = ["w1", "taken"]
+[[types.a.ends]]
+rules = "w1"
+about = true
+[[types.a.rehomes]]
+giver = "sender"
+taker = "recipients"
+[[types.a.rehomes]]
+when = { sender = "police" }
+giver = "party:gp"
+taker = "role:mash"
+rules = ["w1", "w2"]
+[[types.a.receipts]]
+name = "taken"
+level = "filed"
+within = "1 hour"
+effective_to = 2026-09-01
+[[recurring]]
+name = "monthly-list"
+because = "domain 4"
+every = "1 month"
+starting = 2026-01-05
+owner = "Health Board"
+send = { any = [{ type = "a" }, { type = "b" }], by = "role:police", to = ["role:gp", "role:mash"], within = "5 working days" }
+ladder = [{ after = "1 hour", to = "debtor" }]
+[[recurring]]
+name = "weekly"
+every = "2 weeks"
+starting = 2026-01-05
+send = { type = "a", by = "role:police", to = "role:gp" }
+[[patterns]]
+name = "repeat"
+because = "domain 2"
+at = ["police", "gp"]
+on = ["a", "b"]
+when = { band = "high" }
+seen = [{ kind = "alert", states = ["open", "held"], facts = { band = "high" }, overdue = true, least = 3, within = "90 days" }]
+unless = [{ kind = "review" }, { kind = "plan", least = 2 }]
+send = "a"
+to = "role:mash"
+[[patterns]]
+name = "unreviewed"
+at = "police"
+seen = [{ kind = "alert" }]
+must_be_empty = true
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Its numbers are the board's to change, unless a rule says otherwise.",
+        (
+            "    each recipient sends b (variant full, once nothing is owed by w2 or taken) and a (band high or low, or gets it "
+            "from them) to the sender, within 1 hour of the event."
+        ),
+        "    The safeguarding lead may change it.",
+        "    Waived by police or gp; because of recorded in error.",
+        "    Waived by those who may waive; because of duplicate.",
+        "    Waived by gp.",
+        "    For what happens from 30 June 2026, 23:00 UTC.",
+        "    For what happens before 31 August 2026, 23:00 UTC.",
+        (
+            "    When something is still owed by w1, nothing is owed by w1 or taken and it meets w1: the sender sends b to "
+            "health, where nobody of health is named, within 1 hour of the event."
+        ),
+        "  When band is high: it ends what its sender owes or is owed by w1 and taken.",
+        "  it ends what its sender owes or is owed by w1 about what it names.",
+        "  what the sender owes and is owed in the thread goes over to each recipient.",
+        "  When the sender is police: what each party that is gp owes and is owed by w1 and w2 in the thread goes over to mash.",
+        "Every 1 month from 2026-01-05: monthly-list (domain 4)",
+        "  police sends a or b to gp and mash, within 5 working days (calendar `office`) of its beginning.",
+        "  The Health Board may change it.",
+        "  If late, after 1 hour: whoever owes it.",
+        "Every 2 weeks from 2026-01-05: weekly",
+        "  police sends a to gp, before the period ends.",
+        "  If late, at once: whoever owes it and whoever is owed it.",
+        "In the register of police or gp: repeat (domain 2)",
+        (
+            "  When a or b concerns a child, when band is high: look for 3 or more entries of kind alert that is open or held with "
+            "band high past its own date of the last 90 days."
+        ),
+        "  Not if there is an entry of kind review or 2 or more entries of kind plan.",
+        "  It becomes a to mash.",
+        "In the register of police: unreviewed",
+        "  Whenever a child's entries change, look for an entry of kind alert.",
+        "  People of the agency are told.",
+        "  Nobody may be on this list.",
+    ],
+)
+def test_every_part_of_an_agreement_can_be_told(words: str) -> None:
+    """Answers and gates, who changes and waives what, dates, endings, moves, what recurs, and what registers watch for."""
+    rules = (
+        send_rule(
+            'type = []; all = [{ type = "b", variants = "full", unless_owed = ["w2", "taken"] }, '
+            '{ type = "a", by = "creditor", facts = { band = ["high", "low"] } }]; within = "1 hour"',
+            'owner = "safeguarding lead"\nwaived_by = ["police", "gp"]\nwaiver_reasons = "recorded_in_error"\n'
+            "effective_from = 2026-07-01",
+            name="w1",
+        )
+        + send_rule(
+            'by = "sender"; to = "unnamed:health"; within = "1 hour"',
+            'when = { owed = "w1", not_owed = ["w1", "taken"], settles = "w1" }\nwaiver_reasons = "duplicate"',
+            name="w2",
+        )
+        + send_rule(extra='waived_by = "gp"', name="w3")
+    )
+    assert words in explain(agreement(rules + MANY, f'owner = "board"\n{FRAME}')).splitlines()
 
 
 @pytest.mark.parametrize("module", ["schemas.rules.compiled", "schemas.agreement_text"])

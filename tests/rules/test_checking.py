@@ -59,6 +59,9 @@ def test_a_rule_that_everybody_can_meet_is_fine() -> None:
         (send_rule('since = "moment:needed_by"'), PLAIN, "moment-never-named"),
         (RECEIPT.format(within="moment:needed_by", extra=""), PLAIN, "moment-never-named"),
         (RECEIPT.format(within="5 minutes", extra="when = { urgent = true }"), PLAIN, "never-opened"),
+        # Of several answers one that can't come is one too many, whichever party it is asked of.
+        (send_rule('type = []; any = [{ type = "b" }, { type = "b", variants = "full" }]'), PLAIN, "never-settled"),
+        (send_rule('type = []; all = [{ type = "b", facts = { x = "y" }, by = "creditor" }]'), PLAIN, "never-settled"),
     ],
 )
 def test_what_no_message_can_say_is_found(rule: str, a: Shape, code: str) -> None:
@@ -71,6 +74,8 @@ def test_what_no_message_can_say_is_found(rule: str, a: Shape, code: str) -> Non
     "rule",
     [
         send_rule('variants = ["full", "other"]'),
+        send_rule('type = []; any = [{ type = ["b", "a"], variants = "full" }, { type = "b", by = "creditor" }]'),
+        send_rule('to = "unnamed:health/school_nursing"'),
         send_rule('by = "item-owner"; within = "item due"'),
         send_rule('by = "each-party"; to = "party:gp"', 'when = { meeting = "strategy", urgent = true }'),
         send_rule('within = "moment:needed_by"; since = "moment:needed_by"', "when = { urgent = false }"),
@@ -117,6 +122,72 @@ def test_a_mailbox_that_may_not_do_what_it_owes_is_found() -> None:
         assert [(one.code, does in one.message) for one in found if one.code == "never-settled"] == [
             ("never-settled", True)
         ]
+
+
+def recurs(send: str, every: str = "1 month") -> str:
+    """Return a recurring rule by which a message of type ``b`` is owed."""
+    return f"""
+[[recurring]]
+name = "monthly"
+every = "{every}"
+starting = 2026-01-01
+send = {{ type = "b", {send} }}
+"""
+
+
+def test_an_answer_that_either_party_may_not_send_is_found() -> None:
+    """What only the creditor may send, the debtor's answer is not; and the other way round."""
+    b = ASKING.replace("types.a", "types.b")
+    for by, found in (("debtor", ["never-settled", "never-settled"]), ("creditor", [])):
+        send = f'type = []; by = "mailbox:millfield/lead"; to = "mailbox:constabulary/exploitation"; any = [{{ type = "b", by = "{by}" }}]'
+        rules = agreement(b + send_rule(send), types=("a",))
+        checked = check_agreement(rules, {"a": PLAIN, "b": PLAIN}, directory(), NOW)
+        assert [one.code for one in checked if one.code == "never-settled"] == found
+
+
+def test_what_recurs_for_nobody_or_by_nobody_able_is_found() -> None:
+    """A role without a mailbox owes nothing in any period; a mailbox that may not send or receive it can't meet it."""
+    index = directory()
+    assert _found(send_rule() + recurs('by = "role:gp", to = "role:mash"'), index=index) == []
+    assert _found(send_rule() + recurs('by = "mailbox:nowhere/desk", to = "role:mash"'), index=index) == [
+        ("never-opened", "recurring: monthly")
+    ]
+    b = ASKING.replace("types.a", "types.b")
+    for send, does in (
+        ('by = "mailbox:millfield/lead", to = "role:gp"', "send"),
+        ('by = "role:police", to = "mailbox:constabulary/exploitation"', "receive"),
+    ):
+        rules = agreement(b + recurs(send), types=("a",))
+        found = check_agreement(rules, {"a": PLAIN, "b": PLAIN}, index, NOW)
+        assert any(one.code == "never-settled" and does in one.message for one in found)
+    frame = FRAME.replace('"mash"]', '"mash", "education"]')
+    unfilled = agreement(recurs('by = "role:education", to = "role:mash"'), frame)
+    found = check_agreement(unfilled, {"a": PLAIN, "b": PLAIN}, index, NOW)
+    assert ("never-opened", "recurring: monthly") in [(one.code, one.where) for one in found]
+    assert ("role-unfilled", "role education") in [(one.code, one.where) for one in found]
+
+
+def test_what_recurs_is_held_against_the_types_and_the_calendar() -> None:
+    """An answer that no message gives, and periods or limits beyond the calendar's last day, now or within a year."""
+    hours = send_rule('within = "72 hours"')
+    facts = hours + recurs('by = "role:gp", to = "role:mash", facts = { x = "y" }')
+    assert _found(facts) == [("never-settled", "recurring: monthly")]
+    plain, limited = (
+        hours + recurs(f'by = "role:gp", to = "role:mash"{within}') for within in ("", ', within = "5 working days"')
+    )
+    late = ms("2045-06-01 10:00")
+    assert _found(plain, now=late) == [("beyond-calendar", "recurring: monthly")]
+    assert _found(limited, now=late) == [("beyond-calendar", "recurring: monthly")] * 2
+    assert _found(limited) == []
+
+
+def test_a_role_is_addressed_by_what_recurs() -> None:
+    """Nobody is called forgotten to whom something is owed each month."""
+    rules = agreement(ASKING + recurs('by = "role:police", to = "role:gp"').replace('"b"', '"a"'), types=())
+    found = check_agreement(rules, {"a": PLAIN}, directory(), NOW)
+    asked = {one.where for one in found if one.code == "never-asked"}
+    assert "role health" in asked
+    assert not {"role police", "role gp", "mailbox millfield/lead"} & asked
 
 
 def test_deadlines_beyond_the_calendar_are_found_a_year_before() -> None:

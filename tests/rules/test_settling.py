@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.agreement import Answer
 from schemas.envelope import Header, Item
 from schemas.rules.duty import Duty, Step
-from schemas.rules.settling import next_step, settled_state, settles_by_envelope, settles_by_receipt, superseded_by
-from tests.rules.support import AREA, CHAIR, GP, HEALTH, POLICE, directory, header, new_id, receipt
+from schemas.rules.settling import (
+    Standing,
+    next_step,
+    settled_state,
+    settles_by_envelope,
+    settles_by_receipt,
+    superseded_by,
+)
+from tests.rules.support import (
+    AREA,
+    CHAIR,
+    ENDED,
+    GP,
+    HEALTH,
+    NURSES,
+    POLICE,
+    directory,
+    header,
+    new_id,
+    receipt,
+)
 
 INDEX = directory()
 
 
-def same(debtor: str, sender: str) -> bool:
-    return INDEX.is_same_or_successor(sender, debtor, 0)
+STANDING = Standing(INDEX, 1)
+
+
+def meets(
+    duty: Duty,
+    sent: Header,
+    standing: Standing = STANDING,
+    *,
+    owed: Collection[str] = (),
+    before: Iterable[Header] = (),
+) -> bool:
+    """Answer whether *sent* meets *duty* while duties of the rules *owed* are open, *before* having been sent."""
+    return settles_by_envelope(duty, sent, standing, lambda rule: rule in owed, lambda: before)
 
 
 def owed(**members: Any) -> Duty:
@@ -27,8 +59,7 @@ def owed(**members: Any) -> Duty:
         "debtor": CHAIR,
         "creditor": HEALTH,
         "kind": "send",
-        "types": ("minutes.full",),
-        "variants": ("full", "gp_summary"),
+        "answers": (Answer(types=("minutes.full",), facts={"variant": ("full", "gp_summary")}),),
         "envelope": new_id(),
         "moment": 0,
         "due": 1_000,
@@ -66,15 +97,30 @@ def answer(duty: Duty, **members: Any) -> Header:
 def test_a_duty_to_send_is_met_by_its_own_answer_only(members: dict[str, Any], settles: bool) -> None:
     """Thread, creditor, type, variant and the debtor's agency must all match; its team and version need not."""
     duty = owed()
-    assert settles_by_envelope(duty, answer(duty, **members), same) is settles
+    assert meets(duty, answer(duty, **members)) is settles
 
 
 def test_a_successor_meets_what_its_predecessor_owed() -> None:
     """The agency that took over sends for the one that ended."""
     duty = owed(debtor="old-health/safeguarding", creditor=CHAIR)
     sent = answer(duty, from_=HEALTH, to=(CHAIR,))
-    assert settles_by_envelope(duty, sent, lambda debtor, sender: (debtor, sender) == ("old-health", "northmere"))
-    assert not settles_by_envelope(duty, sent, same)
+    assert meets(duty, sent, Standing(directory(heir="northmere"), 1))
+    assert not meets(duty, sent, Standing(directory(heir="northmere"), 0))
+    assert not meets(duty, sent)
+
+
+def test_what_is_sent_to_the_heir_meets_what_an_ended_creditor_was_owed() -> None:
+    """A creditor that has ended has its records from whoever answers for it, and nobody else's will do."""
+    duty = owed(creditor=ENDED)
+    for heir, at, to, settled in (
+        ("northmere", 1, HEALTH, True),
+        ("northmere", 1, NURSES, False),
+        ("northmere", 0, HEALTH, False),
+        ("northmere", 0, ENDED, True),
+        (None, 1, HEALTH, False),
+        (None, 1, ENDED, True),
+    ):
+        assert meets(duty, answer(duty, to=(to,)), Standing(directory(heir=heir), at)) is settled
 
 
 @settings(max_examples=300)
@@ -105,7 +151,7 @@ def test_nothing_but_the_whole_match_settles(
         and sender in (CHAIR, AREA)
         and family == "minutes.full"
     )
-    assert settles_by_envelope(duty, sent, same) is whole
+    assert meets(duty, sent) is whole
 
 
 @pytest.mark.parametrize("member", ["re", "supersedes"])
@@ -113,17 +159,17 @@ def test_a_duty_about_an_envelope_is_met_by_what_answers_or_replaces_it(member: 
     """An answer to another envelope of the thread settles nothing."""
     about = new_id()
     duty = owed(item=about)
-    assert settles_by_envelope(duty, answer(duty, **{member: about}), same)
-    assert not settles_by_envelope(duty, answer(duty, **{member: new_id()}), same)
-    assert not settles_by_envelope(duty, answer(duty), same)
+    assert meets(duty, answer(duty, **{member: about}))
+    assert not meets(duty, answer(duty, **{member: new_id()}))
+    assert not meets(duty, answer(duty))
 
 
 def test_a_duty_about_an_item_is_met_by_what_names_the_item() -> None:
     """Completing one action completes no other."""
     one, other = (Item(ref=new_id(), owner=POLICE, due=0) for _ in range(2))
     duty = owed(item=one.ref)
-    assert settles_by_envelope(duty, answer(duty, items=(other, one)), same)
-    assert not settles_by_envelope(duty, answer(duty, items=(other,)), same)
+    assert meets(duty, answer(duty, items=(other, one)))
+    assert not meets(duty, answer(duty, items=(other,)))
 
 
 def taken(**members: Any) -> Duty:
@@ -133,7 +179,7 @@ def taken(**members: Any) -> Duty:
         "debtor": HEALTH,
         "creditor": CHAIR,
         "levels": ("filed", "acknowledged"),
-        "variants": (),
+        "answers": (Answer(types=("minutes.full",)),),
     }
     return owed(**(given_ | {"envelope": envelope, "item": envelope} | members))
 
@@ -163,7 +209,7 @@ def test_the_two_kinds_are_never_met_by_the_other() -> None:
     """A receipt settles no duty to send, and an envelope no duty to take receipt."""
     duty = taken()
     assert not settles_by_receipt(owed(debtor=HEALTH, envelope=duty.envelope), receipt(duty))
-    assert not settles_by_envelope(taken(creditor=HEALTH, debtor=CHAIR), answer(duty), same)
+    assert not meets(taken(creditor=HEALTH, debtor=CHAIR), answer(duty))
 
 
 @pytest.mark.parametrize(
@@ -183,6 +229,25 @@ def test_a_newer_version_replaces_the_receipt_owed_for_the_older(
     """Only for a debtor that gets the newer version, and only in the same thread."""
     duty = taken(kind=kind)
     newer = answer(duty, **({"supersedes": duty.envelope} | version))
+    assert superseded_by(duty, newer) is expected
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ({}, True),
+        ({"to": (GP,)}, True),
+        ({"from_": CHAIR}, False),
+        ({"supersedes": new_id()}, False),
+        ({"supersedes": None}, False),
+        ({"thread": new_id()}, False),
+    ],
+)
+def test_a_question_that_is_asked_anew_replaces_the_older(version: dict[str, Any], expected: bool) -> None:
+    """Whoever asked may; who owes the answer gets rid of nothing by replacing a message."""
+    duty = owed(item=new_id())
+    assert duty.debtor == CHAIR
+    newer = answer(duty, **({"from_": GP, "to": (CHAIR,), "supersedes": duty.item} | version))
     assert superseded_by(duty, newer) is expected
 
 

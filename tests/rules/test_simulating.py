@@ -121,6 +121,61 @@ def test_items_and_moments_are_read() -> None:
     assert (line.due, line.opened_at) == (ms("2026-07-08 11:00"), ms("2026-07-06 12:00"))
 
 
+RECURS = """
+[[recurring]]
+name = "weekly"
+every = "1 week"
+starting = 2026-07-06
+send = { type = "b", by = "role:gp", to = "role:mash", within = "2 working days" }
+ladder = [{ after = "0 hours", to = "debtor" }]
+"""
+
+
+def test_what_recurs_is_shown_from_the_first_event_on() -> None:
+    """Each period once, met by what happened in it; without an end none begins after the last event."""
+    reply = _event("reply", "2026-07-14T10:00:00", **{"from": GP, "thread": "whatever"})
+    shown = _run(send_rule(name="answer") + RECURS, ASK, reply, until="2026-07-21 12:00")
+    weekly = [line for line in shown.lines if line.rule == "weekly"]
+    assert [(line.opened_at, line.state, line.settled_by) for line in weekly] == [
+        (ms("2026-07-13 00:00"), "met", "reply"),
+        (ms("2026-07-20 00:00"), "open", None),
+    ]
+    assert {(line.opened_by, line.debtor, line.creditor) for line in weekly} == {("the calendar", GP, CHAIR)}
+    late = _run(RECURS, ASK, until="2026-07-28 12:00")
+    assert [(line.state, len(line.told)) for line in late.lines] == [("late", 1), ("late", 1), ("open", 0)]
+    endless = _run(RECURS, ASK, reply)
+    assert [line.opened_at for line in endless.lines] == [ms("2026-07-13 00:00")]
+    before = _run(RECURS, ASK, until="2026-07-06 09:00")
+    assert [line.opened_at for line in before.lines] == [ms("2026-07-06 00:00")]
+
+
+def test_what_moves_is_shown_with_both_and_goes_on_where_it_stands() -> None:
+    """The first holder's line ends, the next one's goes on with the steps to come; and back again."""
+    ladder = 'ladder = [{ after = "0 hours", to = "debtor" }, { after = "48 hours", to = "debtor" }]'
+    moves = '\n[[types.c.rehomes]]\ngiver = "sender"\ntaker = "recipients"\n'
+    rules = agreement(send_rule(extra=ladder) + moves, types=("a", "b", "c"))
+
+    def shown(*events: str) -> dict[str, tuple[str, str, list[int], str | None]]:
+        run = simulate(rules, directory(), parse_events("".join((ASK, *events))), {})
+        return {
+            line.debtor: (line.opened_by, line.state, [step.at for step in line.told], line.settled_by)
+            for line in run.lines
+        }
+
+    over, second = ms("2026-07-07 17:00") + 1, ms("2026-07-09 17:00")
+    there = _event("there", "2026-07-08T10:00:00", type="c", to=[GP])
+    reply = _event("reply", "2026-07-20T10:00:00", **{"from": GP})
+    assert shown(there, reply) == {
+        HEALTH: ("ask", "superseded", [over], "there"),
+        GP: ("there", "met_late", [second], "reply"),
+    }
+    back = _event("back", "2026-07-08T12:00:00", type="c", to=[HEALTH], **{"from": GP})
+    assert shown(there, back) == {
+        HEALTH: ("back", "late", [second], None),
+        GP: ("there", "superseded", [], "back"),
+    }
+
+
 def _case(members: dict[str, object]) -> str:
     facts = members.get("facts")
     text = _event("one", **{key: value for key, value in members.items() if key != "facts"})
@@ -200,7 +255,8 @@ def test_the_example_is_what_its_comments_say() -> None:
     county = parse_places((folder / "county.toml").read_text("utf-8"))
     shown = simulate(example(), county, parse_events((folder / "simulation.toml").read_text("utf-8")), SHAPES)
     assert shown.refused == ()
-    states = {(line.rule, line.creditor.partition("/")[0]): line.state for line in shown.lines if line.kind == "send"}
+    told = {"probation-asked", "decision-note", "full-minutes"}
+    states = {(line.rule, line.creditor.partition("/")[0]): line.state for line in shown.lines if line.rule in told}
     assert states == {
         ("probation-asked", "exampleshire-probation"): "late",
         ("decision-note", "northmere-health"): "met",

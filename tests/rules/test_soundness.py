@@ -12,6 +12,31 @@ from schemas.strict_json import MalformedError, dump
 from tests.rules.support import FRAME, OPEN_TYPE, agreement, example, send_rule
 
 RECEIPT = '\n[[types.a.receipts]]\nname = "{name}"\nlevel = "filed"\nwithin = "{within}"\n'
+ENDS = '\n[[types.a.ends]]\nrules = "{rules}"\n{extra}\n'
+MOVES = '\n[[types.a.rehomes]]\ngiver = "{giver}"\ntaker = "{taker}"\n{extra}\n'
+RECURS = """
+[[recurring]]
+name = "{name}"
+every = "{every}"
+starting = 2026-01-01
+send = {{ type = "b", {send} }}
+{extra}
+"""
+PATTERN = '\n[[patterns]]\nname = "{name}"\nat = "{at}"\nseen = [{{ kind = "k"{seen} }}]\n{extra}\n'
+
+
+def recurs(
+    every: str = "1 month", send: str = 'by = "role:police", to = "role:gp"', name: str = "monthly", extra: str = ""
+) -> str:
+    """Return a recurring rule that is sound, but for what is given."""
+    return RECURS.format(name=name, every=every, send=send, extra=extra)
+
+
+def pattern(at: str = "police", seen: str = "", name: str = "p", extra: str = "") -> str:
+    """Return a pattern that is sound, but for what is given."""
+    return PATTERN.format(name=name, at=at, seen=seen, extra=extra)
+
+
 NARROW = '[types.c]\nsenders = "{senders}"\nrecipients = "{recipients}"\nbasis_classes = "care"\nretention = "case"\n'
 
 
@@ -83,6 +108,104 @@ def test_the_shipped_agreement_is_sound_and_survives_the_wire() -> None:
         ("agreement-calendar", send_rule('within = "2 court days"')),
         ("agreement-calendar", send_rule(extra='calendar = "court"')),
         ("agreement-retention", (OPEN_TYPE.format(name="c")).replace('"case"', '"long"')),
+        # Several answers.
+        ("agreement-text", send_rule("type = []")),
+        ("agreement-text", send_rule('any = [{ type = "b" }]')),
+        ("agreement-text", send_rule('type = []; any = [{ type = "b" }]; all = [{ type = "a" }]')),
+        ("agreement-text", send_rule('type = []; any = [{ type = "b" }]; variants = "full"')),
+        ("agreement-text", send_rule('type = []; any = [{ type = "b" }]; facts = { x = "y" }')),
+        ("agreement-text", send_rule('type = []; any = [{ type = "b" }]; unless_owed = "answer"')),
+        ("agreement-type", send_rule('type = []; any = [{ type = "b" }, { type = "z" }]')),
+        (
+            "agreement-never",
+            NARROW.format(senders="police", recipients="*")
+            + send_rule('type = []; by = "role:police"; to = "role:gp"; any = [{ type = "c", by = "creditor" }]'),
+        ),
+        ("agreement-rule-differs", send_rule() + send_rule('facts = { x = "y" }').replace("types.a", "types.b")),
+        (
+            "agreement-rule-differs",
+            send_rule('type = []; any = [{ type = "b" }]')
+            + send_rule('type = []; all = [{ type = "b" }]').replace("types.a", "types.b"),
+        ),
+        (
+            "agreement-rule-differs",
+            send_rule() + send_rule(extra='waived_by = "police"').replace("types.a", "types.b"),
+        ),
+        (
+            "agreement-rule-differs",
+            send_rule() + send_rule(extra='waiver_reasons = "x"').replace("types.a", "types.b"),
+        ),
+        # Whom, and from when.
+        ("agreement-selector", send_rule('to = "unnamed:"')),
+        ("agreement-role", send_rule('to = "unnamed:nurse"')),
+        ("agreement-role", send_rule('to = "unnamed:health/nurse"')),
+        ("agreement-role", send_rule('to = "unnamed:nurse/health"')),
+        ("agreement-date", send_rule(extra="effective_from = 2026-07-01\neffective_to = 2026-07-01")),
+        ("agreement-date", send_rule(extra="effective_from = 2026-07-02\neffective_to = 2026-07-01")),
+        ("agreement-text", send_rule(extra='effective_from = "soon"')),
+        ("agreement-role", send_rule(extra='waived_by = "nurse"')),
+        # What rules say of each other.
+        ("agreement-rule-unknown", send_rule(extra='when = { owed = "nothing" }')),
+        ("agreement-rule-unknown", send_rule(extra='when = { not_owed = "nothing" }')),
+        ("agreement-rule-unknown", send_rule(extra='when = { settles = "nothing" }')),
+        ("agreement-rule-unknown", send_rule('unless_owed = "nothing"')),
+        ("agreement-rule-unknown", RECEIPT.format(name="r", within="1 hour") + 'when = { owed = "nothing" }\n'),
+        ("agreement-rule-unknown", ENDS.format(rules="nothing", extra="")),
+        ("agreement-rule-unknown", send_rule() + ENDS.format(rules="answer", extra='when = { owed = "nothing" }')),
+        ("agreement-rule-unknown", MOVES.format(giver="sender", taker="recipients", extra='rules = "nothing"')),
+        (
+            "agreement-rule-unknown",
+            MOVES.format(giver="sender", taker="recipients", extra='when = { not_owed = "nothing" }'),
+        ),
+        ("agreement-rule-unknown", recurs(send='by = "role:police", to = "role:gp", unless_owed = "nothing"')),
+        ("agreement-rule-unknown", recurs() + ENDS.format(rules="monthly", extra="")),
+        ("agreement-rule-unknown", pattern(extra='when = { owed = "nothing" }')),
+        ("agreement-gate", send_rule('unless_owed = "answer"')),
+        ("agreement-gate", send_rule('type = []; any = [{ type = "b" }, { type = "a", unless_owed = "answer" }]')),
+        ("agreement-role", send_rule() + ENDS.format(rules="answer", extra='when = { sender = "nurse" }')),
+        ("agreement-role", MOVES.format(giver="sender", taker="role:nurse", extra="")),
+        ("agreement-selector", MOVES.format(giver="everyone", taker="sender", extra="")),
+        ("agreement-selector", MOVES.format(giver="creditor", taker="sender", extra="")),
+        (
+            "agreement-selector",
+            MOVES.format(giver="sender", taker="creditor", extra='when = { settles = "answer" }'),
+        ),
+        ("agreement-role", MOVES.format(giver="sender", taker="recipients", extra='when = { sender = "nurse" }')),
+        # What recurs.
+        ("agreement-rule-twice", recurs() + recurs()),
+        ("agreement-rule-twice", recurs(name="answer") + send_rule()),
+        ("agreement-rule-twice", recurs(name="r") + RECEIPT.format(name="r", within="1 hour")),
+        ("agreement-clock", recurs("72 hours")),
+        ("agreement-clock", recurs("5 working days")),
+        ("agreement-clock", recurs("0 weeks")),
+        ("agreement-clock", recurs("600 weeks")),
+        ("agreement-clock", recurs(send='by = "role:police", to = "role:gp", within = "item due"')),
+        ("agreement-clock", recurs(send='by = "role:police", to = "role:gp", within = "moment:x"')),
+        ("agreement-clock", recurs(extra='warn = ["0 hours before"]')),
+        ("agreement-target", recurs(extra='tell = "everybody"')),
+        ("agreement-role", recurs(extra='waived_by = "nurse"')),
+        ("agreement-calendar", recurs(extra='calendar = "court"')),
+        ("agreement-selector", recurs(send='by = "sender", to = "role:gp"')),
+        ("agreement-selector", recurs(send='by = "role:police", to = "unnamed:gp"')),
+        ("agreement-role", recurs(send='by = "role:police", to = "role:nurse"')),
+        ("agreement-type", recurs().replace('"b"', '"z"')),
+        (
+            "agreement-never",
+            NARROW.format(senders="gp", recipients="*") + recurs().replace('type = "b"', 'type = "c"'),
+        ),
+        ("agreement-text", recurs().replace('type = "b",', 'all = [{ type = "b" }],')),
+        ("agreement-text", recurs().replace("2026-01-01", '"soon"')),
+        # What registers watch for.
+        ("agreement-rule-twice", pattern() + pattern()),
+        ("agreement-role", pattern(at="nurse")),
+        ("agreement-role", pattern(extra='when = { sender = "nurse" }')),
+        ("agreement-type", pattern(extra='on = "z"')),
+        ("agreement-type", pattern(extra='send = "z"\nto = "role:police"')),
+        ("agreement-target", pattern(extra='send = "a"')),
+        ("agreement-target", pattern(extra='to = "role:police"')),
+        ("agreement-role", pattern(extra='send = "a"\nto = "role:nurse"')),
+        ("agreement-clock", pattern(seen=', within = "item due"')),
+        ("agreement-clock", pattern(extra='unless = [{ kind = "k", within = "moment:x" }]')),
     ],
 )
 def test_a_rule_that_cannot_work_is_refused(code: str, rules: str) -> None:
@@ -103,10 +226,82 @@ def test_a_rule_that_cannot_work_is_refused(code: str, rules: str) -> None:
         send_rule('within = "moment:x"; since = "moment:y"; otherwise = "1 hour"'),
         send_rule(extra='tell = ["mailbox:constabulary/exploitation", "creditor/deputy"]'),
         RECEIPT.format(name="r", within="moment:starts"),
+        send_rule('type = []; any = [{ type = "a", by = "creditor" }, { type = "b" }]'),
+        send_rule(extra="effective_from = 2026-07-01\neffective_to = 2026-07-02"),
+        send_rule(extra='waived_by = "police"\nwaiver_reasons = "x"'),
+        send_rule('to = "unnamed:health/school_nursing"'),
+        RECEIPT.format(name="r", within="1 hour")
+        + send_rule('unless_owed = "r"', 'when = { owed = "r", not_owed = "answer", settles = "r" }')
+        + ENDS.format(rules="r", extra="about = true")
+        + MOVES.format(giver="each-party", taker="unnamed:gp", extra='rules = ["answer", "r"]'),
+        send_rule() + recurs(send='by = "role:police", to = "mailbox:millfield/lead", unless_owed = "answer"'),
+        recurs() + recurs(name="other", extra='calendar = "school"'),
+        pattern(seen=', within = "90 days"', extra='on = "a"\nsend = "a"\nto = "sender"\nunless = [{ kind = "k" }]'),
+        pattern() + pattern(name="q"),
     ],
 )
 def test_a_rule_that_may_work_is_let_be(rules: str) -> None:
     """Where only the directory could tell, and wherever a limit has a meaning, the rule stands."""
+    assert agreement(rules).version == 7
+
+
+PER = 'per = "envelope"; '
+RENEWS = 'by = "sender"; to = "recipients"; '
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        # Each answer asks for the next one, of the same type or round through others.
+        send_rule(f'{PER}type = "a"'),
+        send_rule(f'{PER}type = "a"; within = "5 working days"'),
+        send_rule(f'{PER}{RENEWS}type = "a"; within = "23 hours"'),
+        send_rule(f'{PER}{RENEWS}type = "a"; within = "same working day"'),
+        send_rule(PER) + send_rule(f'{PER}type = "a"', name="back").replace("types.a", "types.b"),
+        send_rule('per = "re"; type = "a"'),
+        send_rule(f'{PER}type = ["a", "b"]') + send_rule(f'{PER}type = "a"', name="back").replace("types.a", "types.b"),
+        send_rule(f'{PER}type = "a"', 'when = { band = "high" }').replace(
+            'type = "a"', 'type = "a", facts = { band = "high" }'
+        ),
+        send_rule(f'{PER}type = []; any = [{{ type = "a" }}, {{ type = "a", facts = {{ band = "high" }} }}]'),
+        # Of all that are needed, one is enough to begin it again.
+        send_rule(f'{PER}type = []; all = [{{ type = "b" }}, {{ type = "a" }}]'),
+        # Two ways round, of which one is slow and the other isn't.
+        send_rule(f'{PER}{RENEWS}type = "a"; within = "5 working days"') + send_rule(f'{PER}type = "a"', name="fast"),
+    ],
+)
+def test_a_duty_that_never_ends_is_refused(rules: str) -> None:
+    """Met only by what opens the next one at once, round and round, it would cry for ever."""
+    assert refusal(rules) == "agreement-loop"
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        # A rhythm: whoever sends renews their own duty after a day or more.
+        send_rule(f'{PER}{RENEWS}type = "a"; within = "24 hours"'),
+        send_rule(f'{PER}{RENEWS}type = "a"; within = "1 working day"'),
+        send_rule(f'{PER}{RENEWS}type = "a"; within = "5 weeks"'),
+        # One duty for the whole thread is met once.
+        send_rule('type = "a"'),
+        # Some answer ends it.
+        send_rule(f'{PER}type = ["a", "b"]'),
+        send_rule(f'{PER}type = []; any = [{{ type = "a" }}, {{ type = "b" }}]'),
+        NARROW.format(senders="*", recipients="*")
+        + send_rule(PER)
+        + send_rule(f'{PER}type = ["a", "c"]', name="back").replace("types.a", "types.b"),
+        # The next one is asked for in some cases only.
+        send_rule(f'{PER}type = "a"', 'when = { band = "high" }'),
+        send_rule(f'{PER}type = "a"', "when = { urgent = true }"),
+        send_rule(f'{PER}type = "a"', 'when = { sender = "police" }'),
+        send_rule(f'{PER}type = "a"', 'when = { owed = "answer" }'),
+        send_rule(f'{PER}type = "a"', 'when = { not_owed = "answer" }'),
+        send_rule(f'{PER}type = "a"', 'when = { settles = "answer" }'),
+        send_rule(f'{PER}type = []; all = [{{ type = "b" }}, {{ type = ["a", "b"] }}]'),
+    ],
+)
+def test_what_can_end_is_no_loop(rules: str) -> None:
+    """A rhythm, a way out, or a condition on the next one."""
     assert agreement(rules).version == 7
 
 
@@ -164,6 +359,21 @@ def test_a_moment_clock_without_its_code_is_refused() -> None:
         with pytest.raises(MalformedError) as caught:
             parse_agreement(dump(signed))
         assert caught.value.code == "agreement-clock"
+
+
+def test_a_recurring_rule_is_kept_under_its_own_thread_from_a_day_that_exists() -> None:
+    """What the text can't say wrongly, signed bytes could: another thread, no such day, no such calendar."""
+    for change, code in (
+        ({"thread": "AAAAAAAAcACAAAAAAAAAAA"}, "agreement-rule-twice"),
+        ({"starting": "2026-02-30"}, "agreement-date"),
+        ({"calendar": "court"}, "agreement-calendar"),
+        ({"period": {"kind": "days", "amount": 1}}, "agreement-clock"),
+    ):
+        signed = _plain(agreement(recurs()))
+        signed["recurring"][0].update(change)
+        with pytest.raises(MalformedError) as caught:
+            parse_agreement(dump(signed))
+        assert caught.value.code == code
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from schemas.agreement import Answer
 from schemas.directory import DirectoryIndex
 from schemas.envelope import Header
 from schemas.rules.compiled import Rules
@@ -42,7 +43,7 @@ def owed(**members: Any) -> Duty:
         "debtor": CHAIR,
         "creditor": HEALTH,
         "kind": "send",
-        "types": ("minutes.full",),
+        "answers": (Answer(types=("minutes.full",)),),
         "envelope": new_id(),
         "moment": 0,
         "due": 20,

@@ -147,7 +147,7 @@ def local(at: int) -> str:
     return f"{datetime.fromtimestamp(at / 1000, LONDON):%Y-%m-%d %H:%M}"
 
 
-def sample(kind: str, **changes: Any) -> dict[str, Any]:
+def sample(kind: str, /, **changes: Any) -> dict[str, Any]:
     """Return the sample message of *kind* with its mailboxes moved here and *changes* made; ``None`` leaves one out."""
     return samples.with_changes(_moved(samples.message(kind)), changes)
 
@@ -199,6 +199,7 @@ class Letter:
         kind: str,
         sender: str,
         to: Iterable[str] = (),
+        /,
         *,
         thread: str | None = None,
         re: str | None = None,
@@ -222,7 +223,7 @@ class Letter:
         note = json.loads((home / "sent" / name / "envelope.json").read_bytes())
         return Sent(note["id"], note["thread"])
 
-    async def refused(self, kind: str, sender: str, to: Iterable[str] = (), **more: Any) -> dict[str, str]:
+    async def refused(self, kind: str, sender: str, to: Iterable[str] = (), /, **more: Any) -> dict[str, str]:
         """Have *sender* try to send *kind*, which its own gateway must refuse; return why (code, message, hint)."""
         changes = {name: more.pop(name) for name in list(more) if name not in {"thread", "re", "supersedes", "draft"}}
         message = changes.pop("message", None) or sample(f"{kind}/1", **changes)

@@ -1,0 +1,123 @@
+"""What both sides of the at-risk list share at one gateway, and the records that they keep, encrypted, in its spool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from adapters.base import DraftAuthor
+from adapters.gateway.config import Clock
+from adapters.gateway.matching.policy import AtRiskConfig
+from adapters.gateway.spool import Spool, Transaction
+from keys.digests import keyed_digest, new_id
+from schemas.identifiers import MailboxId, Moment
+from schemas.strict_json import dump
+
+T = TypeVar("T")
+NAME: Final = "at-risk"
+PUBLISH: Final = "risklist.publish/1"
+WITHDRAW: Final = "risklist.withdraw/1"
+ACK: Final = "risklist.ack/1"
+QUERY: Final = "risklist.query/1"
+EVALUATED: Final = "risklist.evaluated/1"
+# Nobody writes these: the same word in each, so that its pseudonym tells nothing.
+MACHINE: Final = DraftAuthor(name="at-risk desk", role="gateway")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """One gateway's spool, clock and settings, as the at-risk list needs them."""
+
+    spool: Spool
+    clock: Clock
+    config: AtRiskConfig
+    keep_days: int
+    record_key: bytes
+
+    def lock(self, value: Any, label: str) -> bytes:
+        """Return *value* encrypted for the spool; *label* is bound to it."""
+        return self.spool.lock(msgspec.msgpack.encode(value), f"{NAME} {label}")
+
+    def unlock(self, locked: bytes, label: str, kind: type[T]) -> T:
+        """Return what :meth:`lock` encrypted.
+
+        Raises:
+            KeysError: the spool was altered.
+        """
+        return msgspec.msgpack.decode(self.spool.unlock(locked, f"{NAME} {label}"), type=kind)
+
+    def pseudonym(self, text: str) -> str:
+        """Return what stands for *text* in the spool."""
+        return keyed_digest(self.record_key, text)
+
+    async def tell(self, tx: Transaction, code: str, topic: str, mailbox: MailboxId, /, **details: object) -> None:
+        """Put a notice into the spool: references only, one for each *topic* ever."""
+        now = self.clock()
+        await tx.run(
+            "add_notice", id=new_id(now), topic=topic, code=code, mailbox=mailbox, source="gateway", at=now,
+            details=dump(details),
+        )  # fmt: skip
+
+
+class Issued(msgspec.Struct, frozen=True, kw_only=True):
+    """A version at police: its key, each identifier's match keys, newest first, and the message that publishes it."""
+
+    key: bytes
+    match_keys: Mapping[str, tuple[str, ...]]
+    message: Mapping[str, Any]
+    author: DraftAuthor
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry as the clinic has it; ``by`` says which kind of identifier found it."""
+
+    match_key: str
+    risk_marker: str
+    contact_inbox: MailboxId
+    added_on: str
+    by: str = ""
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """An attendance that waits: the clinic's reference, and its identifiers by kind."""
+
+    attendance: str
+    keys: Mapping[str, str]
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """An attendance that was found; ``gone`` is the version that took its entries off the list again."""
+
+    attendance: str
+    entries: tuple[Entry, ...]
+    gone: int | None = None
+
+
+class Blind(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose point stands at *place* of a query, and the secret that makes its answer readable."""
+
+    place: int
+    ref: str
+    by: str
+    secret: bytes
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """A query as sent: every point, and what only the asker knows of the real ones."""
+
+    message: Mapping[str, Any]
+    blinds: tuple[Blind, ...]
+
+
+def instant(at: Moment) -> str:
+    """Return *at* as messages write it: to the second, UTC."""
+    return f"{datetime.fromtimestamp(at // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def moment(text: str) -> Moment:
+    """Return the UTC milliseconds of an instant in a message."""
+    return int(datetime.fromisoformat(text).timestamp() * 1000)
