@@ -189,6 +189,7 @@ class Ending(Struct, frozen=True, kw_only=True):
 class Rehoming(Struct, frozen=True, kw_only=True):
     """An envelope of this type moves what ``giver`` owes and is owed in its thread over to ``taker``, clocks unchanged.
 
+    ``giver``: a selector, or ``creditor``: whoever was owed what the envelope settles, of the rules in ``when.settles``.
     ``rules``: of these rules only; empty: of all.
     """
 

@@ -232,10 +232,11 @@ async def obligations(options: Namespace) -> Printed:
         now = gateway.clock()
         found = []
         for row in await gateway.spool.all("list_obligations"):
-            duty = json.loads(bytes(row["duty"]))
+            duty = msgspec.json.decode(bytes(row["duty"]), type=Duty)
             names = ("rule", "kind", "thread", "debtor", "creditor", "types", "due")
-            overdue = row["state"] == "open" and now > duty["due"]
-            found.append({"id": row["id"]} | {n: duty[n] for n in names} | {"state": row["state"], "overdue": overdue})
+            said = {name: getattr(duty, name) for name in names}
+            overdue = row["state"] == "open" and now > duty.due
+            found.append({"id": row["id"], **said, "state": row["state"], "overdue": overdue})
         return found
 
 

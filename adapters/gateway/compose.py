@@ -84,7 +84,7 @@ def compose(
         _check_schema(draft, catalogue, rules)
     heirs = _find_recipients(draft, clear, books, rules, now)
     to = tuple(sorted(set(heirs.values())))
-    carried = _carry(draft, documents)
+    carried = _carry(draft, documents, catalogue)
     manifest = _make_manifest(draft, carried, envelope, thread, to, keyring, now)
     content_key = sealing.new_content_key()
     body = sealing.seal(manifest, [document.content for document in carried], content_key, envelope)
@@ -173,11 +173,14 @@ def _find_recipients(draft: Draft, clear: Clear, books: Books, rules: Rules, now
     return heirs
 
 
-def _carry(draft: Draft, documents: Sequence[Document]) -> list[Document]:
+def _carry(draft: Draft, documents: Sequence[Document], catalogue: Catalogue) -> list[Document]:
     if tuple(document.name for document in documents) != draft.attachments:
         raise GatewayError(
             "draft-attachments", "the documents are not those that the draft names", "give them in its order"
         )
+    if documents and "attachments" not in catalogue.schema(draft.type)["properties"]:
+        # What a type has no field for, such as the plan that is late, must not go beside its message either.
+        raise GatewayError("draft-attachments", "a message of this type carries no documents", "leave them out")
     check_names(draft.attachments)
     message = Document(name="message.json", type=MESSAGE_MEDIA_TYPE, content=dump(draft.message))
     return [message, *documents]

@@ -3,7 +3,7 @@
 What carries what, which marks bind and what a handling code allows is ``handling.json``; none of it is in code.  What a draft
 may not do is refused before it is sealed; an urgent one is never blocked: it goes with safe defaults, and its mailbox is told.
 
-Source: domain 3 (1, 9), 6.9, 6.11, 9.2, 9.4, 13 (4); risks 17 and 18.
+Source: domain 3 (1, 9), 6.9, 6.11, 9.2, 9.4, 13 (4); risks 16, 17 and 18.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 
 from adapters.base import Draft, Incoming
 from adapters.errors import GatewayError, NotYetError
-from adapters.gateway import filing
+from adapters.gateway import apart, filing
 from adapters.gateway.context import Gateway
 from adapters.gateway.exports.shapes import labels, words_for
 from adapters.gateway.handling_policy import Carrier, HandlingPolicy, load_policy
@@ -24,7 +24,7 @@ from adapters.gateway.sanitising import find_named
 from adapters.gateway.spool import Transaction
 from keys.digests import keyed_digest
 from schemas.directory import DirectoryIndex
-from schemas.identifiers import EnvelopeId, MailboxId, MessageType, agency_of
+from schemas.identifiers import EnvelopeId, MailboxId, MessageType, agency_of, family_of
 
 Grading = Mapping[str, Any]
 
@@ -46,8 +46,8 @@ async def admit(gateway: Gateway, draft: Draft) -> Admitted:
 
     Raises:
         MalformedError: ``message-*``.
-        HandlingError: ``draft-basis``, ``draft-purpose``, ``draft-consent``, ``draft-marks``, ``handling-forbids`` or
-            ``source-named``; never where the message is urgent.
+        HandlingError: ``draft-basis``, ``draft-purpose``, ``draft-consent``, ``draft-marks``, ``handling-ceiling``,
+            ``handling-forbids``, ``source-named`` or ``distribution-overlaps``; never where the message is urgent.
     """
     gateway.catalogue.validate(draft.type, draft.message)
     urgent = gateway.catalogue.clear(draft.type, draft.message).urgent
@@ -123,6 +123,7 @@ async def note_items(
         for _, element in carrier.elements(message):
             for ref in carrier.refs_in(element):
                 await tx.run("add_item", ref=_item(gateway, ref), envelope=envelope)
+    await apart.note_record(tx, gateway, kind, envelope, message)
 
 
 def _item(gateway: Gateway, ref: str) -> str:
@@ -134,7 +135,8 @@ async def check_onward(gateway: Gateway, draft: Draft) -> list[HandlingError]:
     """Return what *draft*, whose message is valid, may not hand on, to whom it goes, or whom it names."""
     policy = load_policy()
     schema = gateway.catalogue.schema(draft.type)
-    parties = gateway.catalogue.clear(draft.type, draft.message).parties
+    clear = gateway.catalogue.clear(draft.type, draft.message)
+    parties = clear.parties
     to = tuple(box for box in draft.to or parties if box != draft.from_)
     try:
         known = gateway.partnership.books.index
@@ -144,7 +146,7 @@ async def check_onward(gateway: Gateway, draft: Draft) -> list[HandlingError]:
     except NotYetError:
         index = None  # it is looked at again when it is sealed
     onward = _Onward(draft=draft, to=to, parties=parties, index=index, policy=policy)
-    problems = []
+    problems = list(onward.check_ceilings(clear.facts.get("variant", "")))
     if draft.re is not None:
         for source in await _read(gateway, draft.re):
             problems += onward.check_marks("The message that it answers", source)
@@ -157,6 +159,13 @@ async def check_onward(gateway: Gateway, draft: Draft) -> list[HandlingError]:
             HandlingError(
                 "source-named", f"{words_for(schema, path)} shows a source that is known here",
                 "take out what shows where it comes from",
+            )
+        )  # fmt: skip
+    if both := await apart.count_both(gateway, draft, to, policy):
+        problems.append(
+            HandlingError(
+                "distribution-overlaps", f"{both} of its recipients would have the record from which it is kept apart",
+                "give each of the two children's records recipients of its own",
             )
         )  # fmt: skip
     return problems
@@ -187,6 +196,20 @@ class _Onward:
     def agency(self) -> str:
         """Return who sends."""
         return agency_of(self.draft.from_)
+
+    def check_ceilings(self, variant: str) -> Iterator[HandlingError]:
+        """Hold the draft, which is *variant* of a record, to how much of it each recipient may have."""
+        held = {role for box in self.to for role in self.index.roles_of(box)} if self.index else set[str]()
+        for role, families in self.policy.ceilings.items():
+            ceiling = families.get(family_of(self.draft.type))
+            if role not in held or ceiling is None:
+                continue
+            if variant not in ceiling.variants or not set(ceiling.marks).issubset(self.draft.marks):
+                marked = f" marked {', '.join(ceiling.marks)}" if ceiling.marks else ""
+                yield HandlingError(
+                    "handling-ceiling", f"a recipient with the role `{role}` may not have this much of the record",
+                    f"send it in an envelope of its own, as {' or '.join(ceiling.variants)}{marked}",
+                )  # fmt: skip
 
     def check_marks(self, where: str, source: Incoming) -> list[HandlingError]:
         """Hold the draft to the marks of a message that it draws on: only who had that may have this."""

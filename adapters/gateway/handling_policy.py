@@ -68,11 +68,26 @@ class Revealing(Struct, frozen=True, kw_only=True):
     words: tuple[str, ...] = ()
 
 
+class Apart(Struct, frozen=True, kw_only=True):
+    """Where a type says of which record it is, and from which other one that is kept apart."""
+
+    record: str
+    other: str = ""
+
+
+class Ceiling(Struct, frozen=True, kw_only=True):
+    """How much of a record a role may have: one of ``variants``, under all of ``marks``."""
+
+    variants: tuple[Code, ...]
+    marks: tuple[Code, ...] = ()
+
+
 class HandlingPolicy(Struct, frozen=True, kw_only=True):
     """The whole table, with its owner and the day from which it holds.
 
-    ``conditions``: the roles of which a recipient must have one, by sub-code; a sub-code that isn't named is for people to
-    read.  ``sanitised``: texts that may not name a source.
+    ``ceilings``: how much a role may have, by role and family.  ``conditions``: the roles of which a recipient must have
+    one, by sub-code; a sub-code that isn't named is for people to read.  ``sanitised``: texts that may not name a source.
+    ``apart``: records of which two may have no recipient in common.
     """
 
     owner: str
@@ -80,12 +95,14 @@ class HandlingPolicy(Struct, frozen=True, kw_only=True):
     safe: Safe
     consents_to_remind: tuple[Code, ...]
     graders: tuple[Code, ...]
+    ceilings: Mapping[Code, Mapping[str, Ceiling]]
     onward_marks: tuple[Code, ...]
     codes: Mapping[str, Mapping[str, Rule]]
     conditions: Mapping[Code, tuple[Code, ...]]
     carriers: Mapping[MessageType, tuple[Carrier, ...]]
     sanitised: Mapping[MessageType, tuple[str, ...]]
     sources: Mapping[MessageType, Revealing]
+    apart: Mapping[MessageType, Apart]
 
 
 @cache

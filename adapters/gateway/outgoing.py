@@ -17,7 +17,7 @@ import msgspec
 
 from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing, Spooled
 from adapters.errors import GatewayError, NotYetError, place_of
-from adapters.gateway import consequences, handling
+from adapters.gateway import apart, consequences, handling
 from adapters.gateway.client import MAX_BATCH, MAX_BATCH_BYTES, HubRefusedError
 from adapters.gateway.compose import Composed, compose
 from adapters.gateway.context import Gateway
@@ -105,6 +105,7 @@ async def keep_draft(
             "add_draft", envelope=envelope, adapter=adapter, key=outgoing.key, mailbox=draft.from_, thread=thread,
             type=draft.type, at=gateway.clock(), draft=kept,
         )  # fmt: skip
+        await apart.note_record(tx, gateway, draft.type, envelope, draft.message)
         await handling.tell(gateway, tx, envelope, thread, admitted)
         if composed is not None:
             await _set_sealed(gateway, tx, envelope=envelope, composed=composed)

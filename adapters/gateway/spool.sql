@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS place (mailbox TEXT PRIMARY KEY, seq INTEGER NOT NULL
 CREATE TABLE IF NOT EXISTS obligation (
   id TEXT PRIMARY KEY, thread TEXT NOT NULL, envelope TEXT NOT NULL, duty BLOB NOT NULL, state TEXT NOT NULL,
   step INTEGER NOT NULL, next_at INTEGER, settled_at INTEGER, settled_by TEXT);
-CREATE INDEX IF NOT EXISTS obligation_thread ON obligation (thread) WHERE state = 'open';
+CREATE INDEX IF NOT EXISTS obligation_of_thread ON obligation (thread, state);
 CREATE INDEX IF NOT EXISTS obligation_settled ON obligation (settled_by);
 CREATE INDEX IF NOT EXISTS obligation_due ON obligation (next_at) WHERE state = 'open';
 CREATE TABLE IF NOT EXISTS notice (
@@ -182,6 +182,11 @@ SELECT at, envelope, mailbox, variant, form, person, reason, second FROM export 
 INSERT INTO item (ref, envelope) VALUES (:ref, :envelope) ON CONFLICT DO NOTHING
 -- name: envelopes_with
 SELECT envelope FROM item WHERE ref = :ref ORDER BY envelope
+-- name: headers_with
+SELECT outbox.header FROM item JOIN outbox USING (envelope)
+WHERE item.ref = :ref AND outbox.state IN ('sealed', 'accepted')
+UNION SELECT inbox.header FROM item JOIN inbox USING (envelope)
+WHERE item.ref = :ref AND inbox.state NOT IN ('rejected', 'destroyed')
 -- name: content_of_type
 SELECT envelope, mailbox, content FROM inbox WHERE type = :type AND content IS NOT NULL ORDER BY envelope
 
@@ -239,8 +244,9 @@ UPDATE obligation SET state = :state, settled_at = :settled_at, settled_by = :se
 -- name: reopen_obligation
 UPDATE obligation SET state = 'open', settled_at = NULL, settled_by = NULL, step = :step, next_at = :next_at WHERE id = :id
 -- name: met_by
-SELECT id, duty, settled_by FROM obligation
-WHERE (settled_by = :settled_by OR thread = :thread) AND state IN ('met', 'met_late')
+SELECT id, duty, settled_by FROM obligation WHERE settled_by = :settled_by AND state IN ('met', 'met_late')
+UNION
+SELECT id, duty, settled_by FROM obligation WHERE thread = :thread AND state IN ('met', 'met_late')
 -- name: find_obligation
 SELECT * FROM obligation WHERE id = :id
 -- name: list_obligations

@@ -44,6 +44,10 @@ class Watch:
             # What it meets must be owed first, however long ago the clock looked.
             await self.recur(tx, books, accepted_at)
         threads = (header.thread, *recurring)
+        # A window that was over by then holds nothing back, though this gateway was dark when it lapsed.
+        for row in await _open_in(tx, header.thread):
+            if has_lapsed(row.duty, accepted_at):
+                await _settle(tx, row.id, "lapsed", accepted_at, "")
         owed = [row for thread in threads for row in await _open_in(tx, thread)]
         earlier = await _sent_besides(tx, header)
         plan = plan_envelope(header, rules, books.index, owed, lambda: earlier, accepted_at)

@@ -30,6 +30,8 @@ from schemas.identifiers import (
 MAX_LEAF: Final = 1024
 # An item's reference, an envelope's id, or the date on which a recurring duty's period begins.
 About = Annotated[str, Meta(pattern=rf"{ID_PATTERN}|\A[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}\Z")]
+# A message type, or its family, which is what rules name.
+TypeName = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_.]{0,95}(?:/[1-9][0-9]{0,2})?\Z")]
 
 EventName = Literal[
     "envelope-accepted",
@@ -72,9 +74,9 @@ class Event(Struct, frozen=True, kw_only=True):
     receipt: ReceiptId | None = None
     obligation: ObligationId | None = None
     thread: ThreadId | None = None
-    type: str | None = None
+    type: TypeName | None = None
     kind: Code | None = None
-    rule: str | None = None
+    rule: Code | None = None
     creditor: MailboxId | None = None
     item: About | None = None
     due: Moment | None = None

@@ -23,7 +23,7 @@ from hub.commands.agency import read_request
 from keys import jws
 from schemas.directory import parse_key_statement
 from schemas.strict_json import dump
-from tests.county import AGENCIES, COUNCIL, HEALTH, MASH, NURSES, County
+from tests.county import COUNCIL, HEALTH, MASH, NURSES, County
 from tests.gateway.support import PASSPHRASE, Town, draft, drop, eventually, make_home, minutes_full, settle
 from tests.web.support import URL
 
@@ -61,7 +61,7 @@ def write_home(town: Town, agency: str) -> Path:
         f'agency = "{agency}"', f'hub = "{town.base}"', "training = true", 'clock = "file:clock"',
         'passphrase_file = "passphrase"', "poll_seconds = 0.05", "wait_seconds = 1", "watch_seconds = 0.2",
         "witness_seconds = 0.5", "retry_seconds = 0.5", 'log_level = "warning"',
-        *(f'[[mailboxes]]\nid = "{box}"' for box, _, _ in AGENCIES[agency][1]),
+        *(f'[[mailboxes]]\nid = "{box}"' for box, _, _ in town.county.agencies[agency][1]),
     ]  # fmt: skip
     (home / "gateway.toml").write_text("\n".join(lines) + "\n")
     return home

@@ -211,6 +211,11 @@ def test_the_table_is_about_what_exists() -> None:
     assert policy.safe.purpose in labels("PurposeCode")
     assert {policy.safe.consent, *policy.consents_to_remind} <= set(labels("Consent"))
     assert {*policy.safe.marks, *policy.onward_marks} <= set(labels("HandlingMark"))
+    for families in policy.ceilings.values():
+        assert {f"{family}/1" for family in families} <= kinds
+        for ceiling in families.values():
+            assert set(ceiling.variants) <= set(labels("Variant"))
+            assert set(ceiling.marks) <= set(labels("HandlingMark"))
     assert set(policy.codes) == set(labels("GradingScheme"))
     for kind, carriers in policy.carriers.items():
         sample = set(CATALOGUE.schema(kind)["properties"])

@@ -86,6 +86,15 @@ def test_a_role_means_only_mailboxes_open_at_acceptance() -> None:
     assert ENDED in [duty.creditor for duty in opened(rule, now=0)]
 
 
+def test_nobody_owes_themselves_what_they_took_over() -> None:
+    """A creditor that has ended is owed it by everybody but the one that answers for it; without an heir by all."""
+    rule = send_rule(f'by = "recipients"; to = "mailbox:{ENDED}"')
+    sent = header(type="a/1", to=(HEALTH, POLICE))
+    for heir, debtors in (("northmere", {POLICE}), (None, {HEALTH, POLICE})):
+        duties = Rules(agreement(rule)).open_duties(sent, directory(heir=heir), NOW)
+        assert {duty.debtor for duty in duties} == debtors
+
+
 def test_an_item_is_owed_by_its_owner_by_its_own_moment() -> None:
     """One duty for each item, with the item's reference and due moment; the sender's own items bind nobody else."""
     first, second, own = item(POLICE, ms("2026-07-10 12:00")), item(HEALTH, ms("2026-07-20 12:00")), item(CHAIR, NOW)

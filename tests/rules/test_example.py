@@ -311,8 +311,8 @@ def test_a_second_version_asks_for_a_second_receipt() -> None:
     second = header(type="minutes.full/1", to=(HEALTH,), thread=first.thread, supersedes=first.id)
     (old,), (new,) = (RULES.open_duties(sent, INDEX, MONDAY) for sent in (first, second))
     assert old.parts != new.parts
-    assert superseded_by(old, second)
-    assert not superseded_by(new, second)
+    assert superseded_by(old, second, Standing(INDEX, MONDAY))
+    assert not superseded_by(new, second, Standing(INDEX, MONDAY))
 
 
 def test_a_dispute_is_answered_once_for_each_version_disputed() -> None:

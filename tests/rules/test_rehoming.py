@@ -150,6 +150,33 @@ def test_what_an_envelope_meets_or_ends_does_not_move() -> None:
     assert told.states() == {("answer", HEALTH, CHAIR): "met", ("other", HEALTH, CHAIR): "superseded"}
 
 
+RECEIVED = """
+[[types.d.rehomes]]
+giver = "creditor"
+taker = "sender"
+when = { settles = "taken-over" }
+"""
+
+
+def test_whoever_was_owed_what_it_settles_may_be_the_giver() -> None:
+    """A receiving team meets its duty to take the case over: what the creditor of that owes and is owed goes over to it."""
+    transfer = send_rule('type = "d"', name="taken-over").replace("types.a", "types.c")
+    told = Story(Rules(agreement(ASKED + transfer + RECEIVED, types=TYPES)))
+    told.send("a", HEALTH, CHAIR)
+    told.send("a", POLICE, CHAIR)
+    told.send("c", CHAIR, GP)
+    told.send("d", GP, POLICE)
+    assert "superseded" not in told.states().values()
+    told.send("d", GP, CHAIR)
+    assert told.states() == {
+        ("answer", CHAIR, HEALTH): "superseded",
+        ("answer", CHAIR, POLICE): "superseded",
+        ("taken-over", GP, CHAIR): "met",
+        ("answer", GP, HEALTH): "open",
+        ("answer", GP, POLICE): "open",
+    }
+
+
 def test_there_and_back_goes_on_where_it_stands() -> None:
     """A step that one had, the other has not again; what is still to come comes to whoever has the duty then."""
     told = story(ASKED)

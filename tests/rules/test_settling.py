@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.agreement import Answer
+from schemas.directory import DirectoryIndex, Successor
 from schemas.envelope import Header, Item
 from schemas.rules.duty import Duty, Step
 from schemas.rules.settling import (
@@ -213,23 +215,70 @@ def test_the_two_kinds_are_never_met_by_the_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "kind", "expected"),
+    ("version", "expected"),
     [
-        ({}, "receipt", True),
-        ({"to": (GP,)}, "receipt", False),
-        ({"supersedes": new_id()}, "receipt", False),
-        ({"supersedes": None}, "receipt", False),
-        ({"thread": new_id()}, "receipt", False),
-        ({}, "send", False),
+        ({}, True),
+        ({"to": (GP,)}, False),
+        ({"supersedes": new_id()}, False),
+        ({"supersedes": None}, False),
+        ({"thread": new_id()}, False),
     ],
 )
-def test_a_newer_version_replaces_the_receipt_owed_for_the_older(
-    version: dict[str, Any], kind: str, expected: bool
-) -> None:
+def test_a_newer_version_replaces_the_receipt_owed_for_the_older(version: dict[str, Any], expected: bool) -> None:
     """Only for a debtor that gets the newer version, and only in the same thread."""
-    duty = taken(kind=kind)
+    duty = taken()
     newer = answer(duty, **({"supersedes": duty.envelope} | version))
-    assert superseded_by(duty, newer) is expected
+    assert superseded_by(duty, newer, STANDING) is expected
+
+
+def test_a_newer_version_that_goes_to_the_heir_replaces_what_an_ended_debtor_owed() -> None:
+    """Whoever answers for the mailbox has the newer one to take receipt of."""
+    duty = taken(debtor=ENDED)
+    newer = answer(duty, supersedes=duty.envelope, to=(HEALTH,))
+    assert superseded_by(duty, newer, Standing(directory(heir="northmere"), 1))
+    assert not superseded_by(duty, newer, STANDING)
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ({}, True),
+        ({"from_": CHAIR}, False),
+        ({"supersedes": new_id()}, False),
+        ({"supersedes": None, "re": "asked"}, False),
+        ({"thread": new_id()}, False),
+    ],
+)
+def test_a_question_put_anew_replaces_the_answer_owed_to_the_older(version: dict[str, Any], expected: bool) -> None:
+    """It has a duty and a clock of its own; a debtor that replaces its own message gets rid of nothing."""
+    asked = new_id()
+    duty = owed(item=asked)
+    given_ = {"from_": HEALTH, "to": (CHAIR,), "type": "minutes.dispute/1", "supersedes": asked} | version
+    assert superseded_by(duty, answer(duty, **given_), STANDING) is expected
+    assert not superseded_by(owed(thread=duty.thread), answer(duty, **given_), STANDING)
+
+
+def test_of_several_heirs_one_that_is_a_party_itself_has_it_for_itself() -> None:
+    """What goes to a party that is one of two successors may be its own copy; what goes to the other is the heir's."""
+    plain = directory(heir="northmere").directory
+    agencies = tuple(
+        msgspec.structs.replace(agency, successors=(*agency.successors, Successor(agency="millfield")))
+        if agency.id == "old-health"
+        else agency
+        for agency in plain.agencies
+    )
+    standing = Standing(DirectoryIndex(msgspec.structs.replace(plain, agencies=agencies)), 1)
+    duty = owed(creditor=ENDED)
+    for to, parties, settled in (
+        (HEALTH, (), True),
+        (GP, (), True),
+        (HEALTH, (HEALTH,), False),
+        (GP, (HEALTH,), True),
+        (CHAIR, (), False),
+    ):
+        assert meets(duty, answer(duty, to=(to,), parties=parties), standing) is settled
+    only = Standing(directory(heir="northmere"), 1)
+    assert meets(duty, answer(duty, to=(HEALTH,), parties=(HEALTH,)), only)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +297,7 @@ def test_a_question_that_is_asked_anew_replaces_the_older(version: dict[str, Any
     duty = owed(item=new_id())
     assert duty.debtor == CHAIR
     newer = answer(duty, **({"from_": GP, "to": (CHAIR,), "supersedes": duty.item} | version))
-    assert superseded_by(duty, newer) is expected
+    assert superseded_by(duty, newer, STANDING) is expected
 
 
 def test_the_last_moment_in_time_is_in_time() -> None:

@@ -171,6 +171,12 @@ def test_the_shipped_agreement_is_sound_and_survives_the_wire() -> None:
             MOVES.format(giver="sender", taker="creditor", extra='when = { settles = "answer" }'),
         ),
         ("agreement-role", MOVES.format(giver="sender", taker="recipients", extra='when = { sender = "nurse" }')),
+        ("agreement-selector", MOVES.format(giver="creditor", taker="sender", extra="")),
+        ("agreement-selector", MOVES.format(giver="creditor", taker="sender", extra="when = { urgent = true }")),
+        (
+            "agreement-selector",
+            send_rule() + MOVES.format(giver="sender", taker="creditor", extra='when = { settles = "answer" }'),
+        ),
         # What recurs.
         ("agreement-rule-twice", recurs() + recurs()),
         ("agreement-rule-twice", recurs(name="answer") + send_rule()),
@@ -238,6 +244,7 @@ def test_a_rule_that_cannot_work_is_refused(code: str, rules: str) -> None:
         recurs() + recurs(name="other", extra='calendar = "school"'),
         pattern(seen=', within = "90 days"', extra='on = "a"\nsend = "a"\nto = "sender"\nunless = [{ kind = "k" }]'),
         pattern() + pattern(name="q"),
+        send_rule() + MOVES.format(giver="creditor", taker="sender", extra='when = { settles = "answer" }'),
     ],
 )
 def test_a_rule_that_may_work_is_let_be(rules: str) -> None:

@@ -71,6 +71,7 @@ AREA, EARLY_HELP = f"{COUNCIL}/area-team", f"{COUNCIL}/early-help"
 PUBLIC_PROTECTION = f"{POLICE}/public-protection"
 CUSTODY = f"{POLICE}/custody"
 SEXUAL_HEALTH, CLINIC = "harbour-sexual-health", "harbour-sexual-health/clinic-safeguarding"
+LOOKED_AFTER, EMERGENCY = f"{HEALTH}/looked-after-children", f"{HEALTH}/emergency-department"
 SCHOOL_NURSING, SCHOOL_NURSES = "exampleshire-school-nursing", "exampleshire-school-nursing/duty-desk"
 PRACTICE, GP = "millfield-surgery", "millfield-surgery/safeguarding-lead"
 YOUTH, YOUTH_DESK = "exampleshire-youth-offending", "exampleshire-youth-offending/duty-officer"
@@ -87,7 +88,7 @@ COUNTY: Agencies = {
             (MASH, ("mash",), MANAGERS),
             (AREA, ("area_team",), MANAGERS),
             (EARLY_HELP, ("early_help",), MANAGERS),
-            (MANAGERS, ("manager",), None),
+            (MANAGERS, ("manager", "social_care_managers"), None),
         ),
     ),
     POLICE: (
@@ -98,6 +99,15 @@ COUNTY: Agencies = {
             (SOURCES, ("source_protection",), PUBLIC_PROTECTION),
             (CUSTODY, (), PUBLIC_PROTECTION),
             (PUBLIC_PROTECTION, ("manager",), None),
+        ),
+    ),
+    HEALTH: (
+        ("health",),
+        (
+            (NURSES, ("health_single_point",), None),
+            (PAEDIATRICS, (), None),
+            (LOOKED_AFTER, (), None),
+            (EMERGENCY, (), None),
         ),
     ),
     SEXUAL_HEALTH: (("health", "sexual_health"), ((CLINIC, ("sexual_health_desk",), None),)),

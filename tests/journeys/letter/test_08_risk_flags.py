@@ -51,7 +51,8 @@ async def asked(letter: Letter, agreed: Sent, mailbox: str = EXPLOITATION) -> tu
 
 
 async def answer(letter: Letter, request: Sent, message: dict[str, Any], **changes: Any) -> Sent:
-    """Let whoever owns the system say that the flag is set and was seen there, or whatever *changes* say."""
+    """Let whoever owns the system say a minute later that the flag is set and was seen, or whatever *changes* say."""
+    await letter.until(MINUTE)
     shared = {name: message[name] for name in ("flag_id", "child", "flag_kind", "system_owner", "source_risk")}
     now = iso(letter.now)
     given = {"answered_at": now, "set_at": now, "read_back_at": now, "review_by": "2026-10-01"}
@@ -189,7 +190,7 @@ async def test_whoever_holds_the_register_can_say_how_flagging_goes(letter: Lett
     await letter.gateway(POLICE)
     agreed = await agree(letter)
     request, message = await asked(letter, agreed)
-    await letter.until(HOUR)
+    await letter.until(HOUR - MINUTE)
     await answer(letter, request, message)
     figures = await letter.report("duties", "2026-07-01 00:00", "2026-08-01 00:00", type="flag.request", rule=SET)
     (rule,) = figures["rules"]

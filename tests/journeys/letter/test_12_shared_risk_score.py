@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.journeys.letter.support import (
-    COUNCIL,
     DAY,
     EXPLOITATION,
+    HEALTH,
     MANAGERS,
     MASH,
     NURSES,
@@ -143,5 +143,7 @@ async def test_closing_the_case_ends_the_rhythm(letter: Letter) -> None:
     assert set((await letter.states(thread, AGAIN)).values()) == {"open"}
     await letter.until(3 * DAY)
     await letter.send("closure.confirmed", MASH, [NURSES, EXPLOITATION], decided_at=iso(letter.now), **confirm)
-    await letter.work(COUNCIL)
-    assert not await letter.states(thread, AGAIN) or set((await letter.states(thread, AGAIN)).values()) == {"ended"}
+    assert set((await letter.states(thread, AGAIN)).values()) == {"superseded"}
+    await letter.work(HEALTH)
+    await letter.until("2026-10-07 09:00")
+    assert not await letter.told(NURSES, "overdue", AGAIN)

@@ -131,7 +131,7 @@ async def test_two_people_may_say_why_somebody_is_not_invited(letter: Letter) ->
     await letter.waive(row.id, MASH, "not_relevant_to_case")
     assert await letter.states(called.thread, INVITED) == {(MASH, CLINIC): "waived"}
     feed = await letter.town.site.hub.store.read(lambda tx: tx.feed_deliveries(CLINIC, 0, 100))
-    (waiver,) = [payload_of(one.entry.payload) for one in feed if one.entry.kind == "waiver"]
+    (waiver,) = [payload_of(one.entry.payload or b"") for one in feed if one.entry.kind == "waiver"]
     assert (waiver["obligation"], waiver["reason"]) == (row.id, "not_relevant_to_case")
     assert waiver["by"] != waiver["second"]["by"]
     await letter.until("2026-07-06 17:01")

@@ -13,7 +13,6 @@ from typing import Any
 from adapters.gateway.register.commands import draw_up
 from schemas.rules.recurring import thread_of
 from tests.journeys.letter.support import (
-    CAIT,
     DAY,
     EXPLOITATION,
     MASH,
@@ -108,22 +107,23 @@ async def test_another_meetings_agenda_is_no_tasking(letter: Letter, tmp_path: P
     assert await states(letter, WEEKLY, "2026-07-13") == {"overdue"}
 
 
-async def test_a_meeting_in_the_quarter_meets_it_and_has_what_police_know(letter: Letter) -> None:
-    """Given a quarter, when the meeting is called, then police owe it a digest; once held, the quarter is met."""
+async def test_a_meeting_that_leaves_out_what_police_know_is_seen(letter: Letter) -> None:
+    """Given a meeting that is called, when no digest comes before it, then that is missed, though the meeting is held."""
     await letter.until("2026-11-02 09:00")
     called = await letter.send(
         "meeting.convened",
-        EXPLOITATION,
-        [MASH, UNIT, CAIT, NURSES],
+        MASH,
+        [EXPLOITATION, UNIT],
         meeting_kind="intelligence",
         convened_at=iso(letter.now),
         starts_at=iso(letter.now + DAY),
     )
-    # The team that calls it brings the digest itself: nobody owes that to themselves.
-    assert await letter.rows(called.thread, "digest-for-meeting") == []
-    await letter.until(DAY)
+    assert await letter.states(called.thread, "digest-for-meeting") == {(EXPLOITATION, MASH): "open"}
+    await letter.until(DAY + 1)
     held = discussion(letter, [EXPLOITATION, MASH, UNIT], meeting_kind="intelligence")
     await letter.send("meeting.held", EXPLOITATION, [MASH, UNIT], thread=called.thread, **held)
+    assert await letter.states(called.thread, "digest-for-meeting") == {(EXPLOITATION, MASH): "overdue"}
+    assert await letter.told(MASH, "overdue", "digest-for-meeting")
     assert await states(letter, QUARTERLY, "2026-10-01") == {"met"}
     await letter.until("2027-01-01 00:01")
     assert not await letter.told(UNIT, "overdue", QUARTERLY)
