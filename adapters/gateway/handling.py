@@ -205,10 +205,11 @@ class _Onward:
             if role not in held or ceiling is None:
                 continue
             if variant not in ceiling.variants or not set(ceiling.marks).issubset(self.draft.marks):
-                marked = f" marked {', '.join(ceiling.marks)}" if ceiling.marks else ""
+                allowed = " or ".join(ceiling.variants)
+                allowed += f", marked {', '.join(ceiling.marks)}" if ceiling.marks else ""
                 yield HandlingError(
                     "handling-ceiling", f"a recipient with the role `{role}` may not have this much of the record",
-                    f"send it in an envelope of its own, as {' or '.join(ceiling.variants)}{marked}",
+                    f"send it in an envelope of its own, as {allowed}",
                 )  # fmt: skip
 
     def check_marks(self, where: str, source: Incoming) -> list[HandlingError]:

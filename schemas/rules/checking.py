@@ -219,6 +219,8 @@ def _check_asked(agreement: Agreement, index: DirectoryIndex | None, now: Moment
         (
             *(name for terms in agreement.types.values() for name in _addressed(terms)),
             *(name.partition(":")[2] for rule in agreement.recurring for name in (rule.by, *rule.to)),
+            *(name.partition(":")[2] for pattern in agreement.patterns for name in pattern.to),
+            *(role for pattern in agreement.patterns for role in pattern.at),
         )
     )
     for role in agreement.roles:

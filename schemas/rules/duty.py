@@ -32,7 +32,7 @@ class Step(Struct, frozen=True, kw_only=True):
     """One thing that the clock does while a duty is open.
 
     ``at``: the moment; ``notice``: ``due-soon``, ``overdue`` or another notice of protocol 6;
-    ``to``: ``debtor``, ``creditor``, ``debtor/manager``, ``creditor/manager``, ``debtor/deputy``,
+    ``to``: ``debtor`` or ``creditor``, either with ``/manager``, ``/deputy`` or ``/out_of_hours``,
     ``role:<role>`` or ``mailbox:<agency/team>``, resolved when the step is taken.
     """
 

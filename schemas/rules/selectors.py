@@ -14,7 +14,16 @@ from schemas.identifiers import MailboxId, Moment
 PLAIN: Final = frozenset({"sender", "recipients", "each-party", "item-owner"})
 NAMED: Final = frozenset({"party", "role", "mailbox", "unnamed"})
 TARGETS: Final = frozenset(
-    {"debtor", "creditor", "debtor/manager", "creditor/manager", "debtor/deputy", "creditor/deputy"}
+    {
+        "debtor",
+        "debtor/manager",
+        "debtor/deputy",
+        "debtor/out_of_hours",
+        "creditor",
+        "creditor/manager",
+        "creditor/deputy",
+        "creditor/out_of_hours",
+    }
 )
 ITEM_OWNER: Final = "item-owner"
 # Of a re-homing alone: whoever was owed what the envelope settles.

@@ -57,5 +57,7 @@ def _owners(index: DirectoryIndex, now: Moment) -> tuple[MailboxId, ...]:
 
 def _post(mailbox: MailboxId, post: str, index: DirectoryIndex) -> MailboxId:
     entry = index.find_mailbox(mailbox)
-    named = {"manager": entry.manager, "deputy": entry.deputy} if entry else {}
-    return named.get(post) or mailbox
+    if entry is None:
+        return mailbox
+    cover = entry.out_of_hours.mailbox if entry.out_of_hours else None
+    return {"manager": entry.manager, "deputy": entry.deputy, "out_of_hours": cover}.get(post) or mailbox

@@ -34,6 +34,8 @@ _PEOPLE: Final = {
     "creditor/manager": "the manager of whoever is owed it",
     "debtor/deputy": "the deputy of whoever owes it",
     "creditor/deputy": "the deputy of whoever is owed it",
+    "debtor/out_of_hours": "whoever covers for whoever owes it out of hours",
+    "creditor/out_of_hours": "whoever covers for whoever is owed it out of hours",
     "*": "everyone",
 }
 

@@ -96,7 +96,7 @@ def test_targets_are_mailboxes_that_are_open_now() -> None:
     assert told("debtor/manager", "debtor/deputy") == (MASH, MANAGERS)
     assert told("creditor/manager") == (NURSES,)
     assert told("role:partnership", "mailbox:" + PAEDIATRICS) == (UNIT, PAEDIATRICS)
-    assert resolve_targets(_duty(debtor="nowhere/nobody"), ("debtor/manager",), INDEX, START) == ()
+    assert resolve_targets(_duty(debtor="nowhere/nobody"), ("debtor/manager",), INDEX, START) == (UNIT,)
 
 
 def test_targets_of_an_ended_agency_are_its_successors() -> None:

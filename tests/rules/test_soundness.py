@@ -165,11 +165,6 @@ def test_the_shipped_agreement_is_sound_and_survives_the_wire() -> None:
         ("agreement-role", send_rule() + ENDS.format(rules="answer", extra='when = { sender = "nurse" }')),
         ("agreement-role", MOVES.format(giver="sender", taker="role:nurse", extra="")),
         ("agreement-selector", MOVES.format(giver="everyone", taker="sender", extra="")),
-        ("agreement-selector", MOVES.format(giver="creditor", taker="sender", extra="")),
-        (
-            "agreement-selector",
-            MOVES.format(giver="sender", taker="creditor", extra='when = { settles = "answer" }'),
-        ),
         ("agreement-role", MOVES.format(giver="sender", taker="recipients", extra='when = { sender = "nurse" }')),
         ("agreement-selector", MOVES.format(giver="creditor", taker="sender", extra="")),
         ("agreement-selector", MOVES.format(giver="creditor", taker="sender", extra="when = { urgent = true }")),

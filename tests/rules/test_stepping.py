@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from schemas.agreement import Answer
-from schemas.directory import DirectoryIndex
+from schemas.directory import DirectoryIndex, OutOfHours
 from schemas.envelope import Header
 from schemas.rules.compiled import Rules
 from schemas.rules.duty import Duty, Step
@@ -86,23 +86,27 @@ def test_a_duty_that_opens_again_goes_on_with_the_steps_that_are_left() -> None:
         (("creditor/manager",), (HEALTH,)),
         (("debtor/manager",), (AREA,)),
         (("debtor/deputy",), (NURSES,)),
+        (("debtor/out_of_hours",), (POLICE,)),
+        (("creditor/out_of_hours",), (HEALTH,)),
         (("debtor/else",), (CHAIR,)),
         (("role:partnership",), (PARTNERSHIP,)),
         ((f"mailbox:{POLICE}",), (POLICE,)),
-        ((f"mailbox:{ENDED}",), ()),
+        ((f"mailbox:{ENDED}",), (PARTNERSHIP,)),
     ],
 )
 def test_targets_are_open_mailboxes(targets: tuple[str, ...], told: tuple[str, ...]) -> None:
-    """Parties, posts, roles and named mailboxes; a vacant post falls back to its mailbox."""
+    """Parties, posts, roles and named mailboxes; a vacant post falls back to its mailbox, and nobody to the partnership."""
     change, plain = msgspec.structs.replace, INDEX.directory
-    posts = {CHAIR: {"manager": AREA, "deputy": NURSES}}
+    posts = {CHAIR: {"manager": AREA, "deputy": NURSES, "out_of_hours": OutOfHours(mailbox=POLICE)}}
     agencies = tuple(
         change(agency, mailboxes=tuple(change(box, **posts.get(box.id, {})) for box in agency.mailboxes))
         for agency in plain.agencies
     )
     index = DirectoryIndex(change(plain, agencies=agencies))
     assert resolve_targets(owed(), targets, index, AT) == tuple(sorted(told))
-    assert resolve_targets(owed(debtor="nowhere/nobody"), ("debtor/manager",), index, AT) == ()
+    assert resolve_targets(owed(debtor="nowhere/nobody"), ("debtor/manager",), index, AT) == (PARTNERSHIP,)
+    alone = DirectoryIndex(change(plain, partnership="somewhere-else"))
+    assert resolve_targets(owed(debtor="nowhere/nobody"), ("debtor/manager",), alone, AT) == ()
 
 
 def test_an_envelope_meets_supersedes_and_leaves() -> None:
