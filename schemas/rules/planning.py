@@ -261,9 +261,9 @@ def plan_withdrawal(
     index: DirectoryIndex,
     now: Moment,
 ) -> tuple[tuple[Settled, ...], tuple[Again, ...]]:
-    """Return the receipts no longer owed, and the duties to send that are open again, once *gone* can't have *header*.
+    """Return what is no longer owed, and the duties to send that are open again, once *gone* can't have *header*.
 
-    What was sent and taken back was not sent: whoever should have had it is owed it as before, unless something of
+    Nobody owes a receipt of what they never got, nor an answer to it; what its sender owes stays.  What was sent and taken back was not sent: whoever should have had it is owed it as before, unless something of
     *sent_besides*, such as the version that replaced it, meets the duty too.  *met* are the duties that it met, and those
     of its thread that were met by several messages, of which it may be one.
     """
@@ -271,7 +271,7 @@ def plan_withdrawal(
     ended = tuple(
         Settled(row.id, row.duty, "superseded", header.id)
         for row in owed
-        if row.duty.kind == "receipt" and row.duty.envelope == header.id and row.duty.debtor in gone
+        if row.duty.envelope == header.id and row.duty.debtor != header.from_ and standing.is_among(row.duty.debtor, gone)
     )
     again = tuple(
         Again(row.id, row.duty, _first_that_meets(row.duty, sent_besides, standing))

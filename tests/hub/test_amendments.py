@@ -408,3 +408,16 @@ async def test_a_successor_that_has_ended_too_acts_for_nobody(desk: Desk) -> Non
     county.keyrings[POLICE] = county.keyrings[PROBATION]
     (last,) = await desk.take(county.receipt(sent, CAIT, "collected"), by=PROBATION)
     assert isinstance(last, Taken)
+
+
+async def test_nobody_owes_an_answer_to_a_question_that_they_never_got(desk: Desk) -> None:
+    """A request that is taken back before it was collected is answered by nobody; its sender's own duties stay."""
+    asked = desk.county.seal("check.adult.request/1", MASH, [OFFICERS])
+    await desk.send(asked)
+    assert set((await desk.duties(asked.header.thread)).values()) == {"open"}
+    await desk.withdraw(asked)
+    assert await desk.duties(asked.header.thread) == {("adult-check-answered", OFFICERS, MASH): "superseded"}
+    held = desk.county.seal("meeting.held/1", MASH, [NURSES], facts={"meeting": "strategy"}, parties=[MASH, NURSES])
+    await desk.send(held)
+    await desk.withdraw(held)
+    assert set((await desk.duties(held.header.thread)).values()) == {"open"}

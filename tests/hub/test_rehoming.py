@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
+from adapters.gateway.watch import topic_of, topic_of_notice
+from schemas.statements import Notice
 from tests.county import CAIT, COUNCIL, DAY, HEALTH, HOUR, MASH, NURSES, PARTNERSHIP, UNIT, Desk, Sent
 from tests.hub.support import hold, minutes
 from tests.hub.watching import held_by, watch_of
@@ -163,3 +167,23 @@ async def test_an_alarm_of_a_duty_that_began_anew_is_not_taken_for_the_old_one(
             closed = send(desk, "case.closed", held, MASH, CAIT)
             await watched.see(closed.header, desk.county.now, versions)
             held = hold(desk.county, NURSES, thread=held.header.thread)
+
+
+async def test_that_something_is_owed_again_is_told_again(quick_desk: Desk) -> None:
+    """A gateway knows an alarm by its step; what has no step is news each time, however often a duty comes back."""
+    desk, held = quick_desk, await begin(quick_desk)
+    for giver, taker in ((MASH, CAIT), (CAIT, MASH)):
+        await desk.send(send(desk, "case.transferred", held, giver, taker))
+    await desk.tick(50 * HOUR)
+    said = [msgspec.convert(one, Notice) for one in await desk.notices(NURSES)]
+    assert [(one.notice, one.step) for one in said] == [
+        ("owed", None),
+        ("owed", None),
+        ("owed", None),
+        ("due-soon", 0),
+        ("overdue", 1),
+    ]
+    topics = [topic_of_notice(one, NURSES) for one in said]
+    assert len(set(topics)) == len(topics)
+    (row,) = [row for row in (await desk.rows(held.header.thread)).values() if row.state == "open"]
+    assert topics[-1] == topic_of(row.id, row.duty.due, 1, "overdue", NURSES)

@@ -97,7 +97,7 @@ def test_a_duty_that_opens_again_goes_on_with_the_steps_that_are_left() -> None:
 def test_targets_are_open_mailboxes(targets: tuple[str, ...], told: tuple[str, ...]) -> None:
     """Parties, posts, roles and named mailboxes; a vacant post falls back to its mailbox, and nobody to the partnership."""
     change, plain = msgspec.structs.replace, INDEX.directory
-    posts = {CHAIR: {"manager": AREA, "deputy": NURSES, "out_of_hours": OutOfHours(mailbox=POLICE)}}
+    posts = {CHAIR: {"manager": AREA, "deputy": NURSES, "out_of_hours": OutOfHours(mailbox=POLICE, hours="nights")}}
     agencies = tuple(
         change(agency, mailboxes=tuple(change(box, **posts.get(box.id, {})) for box in agency.mailboxes))
         for agency in plain.agencies
