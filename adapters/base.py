@@ -150,7 +150,7 @@ class Filed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """The record system can't take it now; the gateway asks again.  ``reason`` is for the log: no content in it."""
+    """The record system can't take it now; the gateway asks again.  ``reason`` is a code for the log; words are left out."""
 
     reason: str
 

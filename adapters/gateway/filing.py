@@ -6,8 +6,9 @@ Source: design 4; protocol 4.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -20,10 +21,12 @@ from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import Watch, header_of
 from keys import jws
 from keys.digests import keyed_digest
-from schemas.receipt import Receipt, parse_receipt
+from schemas.identifiers import CODE_PATTERN
+from schemas.receipt import Mode, Receipt, parse_receipt
 
 _log = logging.getLogger("gateway.filing")
 BATCH: Final = 100
+_CODE: Final = re.compile(CODE_PATTERN)
 KEY_CODES: Final = frozenset({"key-not-active", "key-unknown"})
 
 
@@ -41,12 +44,24 @@ async def file_collected(gateway: Gateway) -> int:
             continue
         message = read_content(gateway, row)
         try:
-            outcome: Outcome = await adapter.file(message)
+            outcome = _hold_to_codes(await adapter.file(message))
         except Exception as error:  # noqa: BLE001
             # Its text may hold content, so only its kind and place are logged.
             outcome = Later(reason=place_of(error))
         filed += await _take_outcome(gateway, row, key, outcome)
     return filed
+
+
+def _hold_to_codes(outcome: object) -> Outcome:
+    """Return what an adapter answered, or that a person must look where it is no answer: nothing it typed goes further."""
+    match outcome:
+        case Filed(record=str(), mode=mode) if mode in get_args(Mode):
+            return outcome
+        case NeedsPerson(code=str() as code) if _CODE.match(code):
+            return outcome
+        case Later(reason=str() as reason):
+            return outcome if _CODE.match(reason) else Later(reason="no code given")
+    return NeedsPerson(code="adapter-answer")
 
 
 def read_content(gateway: Gateway, row: Row) -> Incoming:

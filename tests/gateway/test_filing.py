@@ -156,3 +156,37 @@ async def test_own_keys_that_expired_ring_no_alarm(town: Town) -> None:
         assert books.foreign_keys(HEALTH, health.gateway.keyring.kids(), now) == []
         assert books.foreign_keys(HEALTH, health.gateway.keyring.kids(), now - 2000 * DAY) == list(held)
         assert read_notices(Path(town.homes[HEALTH])) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Filed(record="in/1", mode="quietly"),  # type: ignore[arg-type]
+        Filed(record=1),  # type: ignore[arg-type]
+        NeedsPerson(code="The child Zebulon Example is not on file"),
+        "filed",
+        None,
+    ],
+)
+async def test_an_answer_that_is_none_waits_for_a_person_and_holds_nobody_up(
+    town: Town, answer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a plugin makes up is no receipt; what it typed reaches neither log nor notice."""
+    caplog.set_level("DEBUG")
+    async with town.agent(HEALTH) as health:
+        envelope = await receive(town, health, RecordSystem(lambda: answer))
+        assert await state(health, envelope) == ("waiting-person", ["collected"])
+        row = await health.gateway.spool.one("find_incoming", envelope=envelope, mailbox=NURSES)
+        assert row is not None
+        assert row["code"] == "adapter-answer"
+        assert "Zebulon" not in caplog.text
+        assert "Zebulon" not in str(await health.gateway.spool.all("list_notices"))
+
+
+async def test_a_reason_to_wait_that_is_no_code_is_not_logged(town: Town, caplog: pytest.LogCaptureFixture) -> None:
+    """What a plugin says in words may hold content."""
+    caplog.set_level("DEBUG")
+    async with town.agent(HEALTH) as health:
+        await receive(town, health, RecordSystem(lambda: Later(reason="Zebulon is open elsewhere")))
+        assert "asks to wait: no code given" in caplog.text
+        assert "Zebulon" not in caplog.text
