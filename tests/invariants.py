@@ -163,7 +163,9 @@ def _check_obligations(tx: Transaction, leaves: list[Leaf]) -> None:
         assert settled_by is None or bytes(settled_by) in known, (
             f"obligation {name} was settled by nothing that is here"
         )
-        assert duty.envelope is None or pack(duty.envelope) in known, f"obligation {name} was opened by nothing that is here"
+        assert duty.envelope is None or pack(duty.envelope) in known, (
+            f"obligation {name} was opened by nothing that is here"
+        )
     assert states == said, "the obligations aren't as the log says"
 
 

@@ -146,7 +146,9 @@ def _add_export(export: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--for", dest="audience", required=True, metavar="READER", help="record, family, gp, reference or agency:CODE"
     )
-    export.add_argument("--by", required=True, metavar="NAME", help="who exports it: printed on the copy, logged nowhere")
+    export.add_argument(
+        "--by", required=True, metavar="NAME", help="who exports it: printed on the copy, logged nowhere"
+    )
     export.add_argument("--out", required=True, metavar="FILE", help="where to write it: a new file, or a folder")
     export.add_argument("--break-embargo", action="store_true", help="although its moment has not come")
     export.add_argument("--reason", metavar="CODE", help="why the embargo is broken: a reason that is listed")

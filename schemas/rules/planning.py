@@ -271,7 +271,9 @@ def plan_withdrawal(
     ended = tuple(
         Settled(row.id, row.duty, "superseded", header.id)
         for row in owed
-        if row.duty.envelope == header.id and row.duty.debtor != header.from_ and standing.is_among(row.duty.debtor, gone)
+        if row.duty.envelope == header.id
+        and row.duty.debtor != header.from_
+        and standing.is_among(row.duty.debtor, gone)
     )
     again = tuple(
         Again(row.id, row.duty, _first_that_meets(row.duty, sent_besides, standing))

@@ -60,7 +60,9 @@ class Watched:
 
     async def alarms(self) -> list[tuple[str, int]]:
         """Return the overdue alarms, in order: the debtor, and the number of the step."""
-        rows = [msgspec.json.decode(bytes(row["details"])) for row in await self.spool.all("untold_notices", limit=1000)]
+        rows = [
+            msgspec.json.decode(bytes(row["details"])) for row in await self.spool.all("untold_notices", limit=1000)
+        ]
         return [(row["debtor"], row["step"]) for row in rows]
 
 

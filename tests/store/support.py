@@ -10,8 +10,8 @@ from hub.store.rows import EnvelopeRow, ObligationRow, ReceiptRow
 from hub.store.transaction import Transaction
 from keys import digests
 from schemas import strict_json
-from schemas.identifiers import agency_of
 from schemas.agreement import Answer
+from schemas.identifiers import agency_of
 from schemas.rules.duty import Duty
 
 NOW = 1_783_324_800_000

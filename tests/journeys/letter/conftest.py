@@ -17,5 +17,8 @@ from tests.journeys.letter.support import COUNTY, Letter
 @pytest.fixture
 async def letter(sqlite_store: Store, tmp_path: Path) -> AsyncIterator[Letter]:
     """Give the hub and the agencies of the letter; the store is checked afterwards."""
-    async with open_town(sqlite_store, tmp_path, County(agencies=COUNTY, whole=True)) as town, AsyncExitStack() as stack:
+    async with (
+        open_town(sqlite_store, tmp_path, County(agencies=COUNTY, whole=True)) as town,
+        AsyncExitStack() as stack,
+    ):
         yield Letter(town, stack)

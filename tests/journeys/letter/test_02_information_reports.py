@@ -38,7 +38,7 @@ TEACHER = {"author": {"name": "Kim Placeholder", "role": "teacher"}}
 async def report(letter: Letter, to: tuple[str, ...] = (EXPLOITATION,), **changes: Any) -> tuple[Sent, str]:
     """Let a teacher report a man and a car; return what was sent and the report's id."""
     name = changes.pop("report_id", None) or letter.new_id()
-    given = {"report_id": name, "reported_at": iso(letter.now), "draft": TEACHER} | changes
+    given: dict[str, Any] = {"report_id": name, "reported_at": iso(letter.now), "draft": TEACHER} | changes
     return await letter.send("info.report", SCHOOL_LEAD, to, **given), name
 
 

@@ -78,7 +78,7 @@ async def test_a_contribution_or_a_reason_settles_it(letter: Letter, kind: str, 
     """Given an invitation, when they contribute, have nothing, or won't share, then that, with its reason, is their word."""
     called = await convene(letter)
     await letter.receive(MINDS_TEAM, called)
-    now = {name: iso(letter.now) if value is None else value for name, value in changes.items()}
+    now: dict[str, Any] = {name: value or iso(letter.now) for name, value in changes.items()}
     sent = await letter.send(kind, MINDS_TEAM, [MASH], thread=called.thread, re=called.id, **now)
     assert await letter.states(called.thread, CONTRIBUTES) == {(MINDS_TEAM, MASH): "met"}
     message = await letter.receive(MASH, sent)
