@@ -116,7 +116,7 @@ COUNTY: Agencies = {
     YOUTH: (("youth_offending",), ((YOUTH_DESK, (), None),)),
     RECOVERY: (("health", "substance_misuse"), ((RECOVERY_DESK, (), None),)),
     SCHOOL: (("education",), ((SCHOOL_LEAD, (), None),)),
-    MINDS: (("health", "mental_health"), ((MINDS_TEAM, (), None),)),
+    MINDS: (("health", "mental_health"), ((MINDS_TEAM, ("mental_health_desk",), None),)),
     OTHERTON: (("social_care",), ((OTHERTON_MASH, (), None),)),
 }
 # Where the samples' mailboxes are here.

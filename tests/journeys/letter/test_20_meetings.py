@@ -18,6 +18,7 @@ from tests.journeys.letter.support import (
     EXPLOITATION,
     HEALTH,
     MASH,
+    MINDS_TEAM,
     NURSES,
     UNIT,
     Letter,
@@ -158,7 +159,7 @@ async def test_a_discussion_without_quorum_owes_an_invitation(
 async def test_a_meeting_that_is_called_and_held_in_time_owes_nobody_anything(letter: Letter) -> None:
     """Given everybody invited, when it is held, then cadence and quorum are met, and each reads who came and who did not."""
     await letter.until("2026-07-20 10:00")
-    called = await convene(letter, "exploitation", NURSES, CAIT, CLINIC)
+    called = await convene(letter, "exploitation", NURSES, CAIT, CLINIC, MINDS_TEAM)
     assert [rule for rule in {row.duty.rule for row in await letter.rows(called.thread)} if "invited" in rule] == []
     await letter.until(DAY)
     people = [

@@ -26,7 +26,7 @@ from tests.journeys.letter.support import (
     participant,
 )
 
-CONTRIBUTES, MINUTES = "mental-health-contributes", "full-minutes"
+CONTRIBUTES, INVITED, MINUTES = "mental-health-contributes", "mental-health-invited", "full-minutes"
 
 
 async def convene(letter: Letter, *parties: str, **changes: Any) -> Sent:
@@ -39,6 +39,17 @@ async def convene(letter: Letter, *parties: str, **changes: Any) -> Sent:
         "participants": [participant(box, attendance="invited") for box in (MINDS_TEAM, *parties)],
     }
     return await letter.send("meeting.convened", MASH, **(given | changes))
+
+
+async def test_a_meeting_about_exploitation_to_which_nobody_asks_them_is_seen(letter: Letter) -> None:
+    """Given a meeting without them, when nobody invites them the same day, then they and the chair know, and it is counted."""
+    called = await convene(letter, participants=[participant(NURSES, attendance="invited")])
+    assert await letter.states(called.thread, INVITED) == {(MASH, MINDS_TEAM): "open"}
+    await letter.until("2026-07-06 17:01")
+    for mailbox in (MASH, MINDS_TEAM):
+        assert len(await letter.told(mailbox, "overdue", INVITED)) == 1
+    asked = await convene(letter, NURSES)
+    assert await letter.rows(asked.thread, INVITED) == []
 
 
 async def test_a_meeting_that_begins_without_their_word_is_seen_by_both(letter: Letter) -> None:
