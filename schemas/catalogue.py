@@ -66,7 +66,7 @@ def clear_of(header: Header) -> Clear:
     )
 
 
-def _select(value: Any, pointer: str) -> list[Any]:
+def select(value: Any, pointer: str) -> list[Any]:
     """Return every value in *value* at *pointer*."""
     found = [value]
     for name in pointer.split("/")[1:]:
@@ -83,7 +83,7 @@ def _moment(text: str) -> Moment:
 
 
 def _moments(message: Any, pointers: Mapping[Code, str]) -> dict[Code, Moment]:
-    return {code: _moment(text) for code, pointer in sorted(pointers.items()) for text in _select(message, pointer)[:1]}
+    return {code: _moment(text) for code, pointer in sorted(pointers.items()) for text in select(message, pointer)[:1]}
 
 
 def _code(value: bool | int | str) -> Code:
@@ -97,8 +97,8 @@ def _facts(message: Any, rules: Mapping[Code, Fact]) -> dict[Code, Code]:
 
 def _said(message: Any, rule: Fact) -> list[Any]:
     if isinstance(rule, str):
-        return _select(message, rule)
-    return [any(value for pointer in rule["any"] for value in _select(message, pointer))]
+        return select(message, rule)
+    return [any(value for pointer in rule["any"] for value in select(message, pointer))]
 
 
 def _codes(field: Schema) -> tuple[Code, ...]:
@@ -236,7 +236,7 @@ class Catalogue:
                 parties or items.
         """
         rule = self.schema(message_type)["x-clear"]
-        parties = {box for pointer in rule["parties"] for box in _select(message, pointer)}
+        parties = {box for pointer in rule["parties"] for box in select(message, pointer)}
         items = _items(message, rule["items"]) if "items" in rule else ()
         if len(parties) > MAX_RECIPIENTS or len(items) > MAX_ITEMS:
             raise MalformedError(
@@ -247,9 +247,9 @@ class Catalogue:
                 "message-item-twice", f"{message_type}: two items have one identifier", "give each its own"
             )
         return Clear(
-            at=_moment(_select(message, rule["at"])[0]),
+            at=_moment(select(message, rule["at"])[0]),
             moments=_moments(message, rule["moments"]),
-            urgent=bool(rule["urgent"]) and any(_select(message, rule["urgent"])),
+            urgent=bool(rule["urgent"]) and any(select(message, rule["urgent"])),
             parties=tuple(sorted(parties)),
             items=items,
             facts=_facts(message, rule["facts"]),
@@ -278,11 +278,11 @@ def _items(message: Any, rule: Mapping[str, Any]) -> tuple[Item, ...]:
     only: Mapping[str, list[str]] = rule.get("only", {})
     items = [
         Item(
-            ref=_select(element, rule["ref"])[0],
-            owner=_select(element, rule["owner"])[0],
-            due=_moment(_select(element, rule["due"])[0]),
+            ref=select(element, rule["ref"])[0],
+            owner=select(element, rule["owner"])[0],
+            due=_moment(select(element, rule["due"])[0]),
         )
-        for element in _select(message, rule["each"])
-        if all(value in allowed for pointer, allowed in only.items() for value in _select(element, pointer))
+        for element in select(message, rule["each"])
+        if all(value in allowed for pointer, allowed in only.items() for value in select(element, pointer))
     ]
     return tuple(sorted(items, key=lambda item: item.ref))

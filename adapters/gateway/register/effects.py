@@ -29,6 +29,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal
 
+from schemas.catalogue import select
 from schemas.envelope import Header, Struct
 from schemas.identifiers import Code, MailboxId, Moment, agency_of, family_of
 from schemas.strict_json import parse_as
@@ -128,7 +129,7 @@ def read_happenings(
 ) -> Iterator[Happening]:
     """Yield what *message*, which has passed its schema, does to the register, in the table's order."""
     for effect in table.types[family_of(header.type)].effects:
-        for element in _select(message, effect.each):
+        for element in select(message, effect.each):
             if all(_find(message, element, pointer) in allowed for pointer, allowed in effect.where.items()):
                 happening = _read(effect, header, message, element, find_sector)
                 if happening is not None:
@@ -189,13 +190,3 @@ def _find(message: Any, element: Any, pointer: str) -> Any:
     for name in pointer.split("/")[1:]:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
-
-
-def _select(message: Any, pointer: str) -> list[Any]:
-    found = [message]
-    for name in pointer.split("/")[1:]:
-        if name == "*":
-            found = [element for array in found for element in array]
-        else:
-            found = [one[name] for one in found if name in one]
-    return found
