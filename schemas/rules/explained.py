@@ -201,7 +201,7 @@ def _answer(answer: Answer) -> str:
         for fact, codes in answer.facts.items()
     ]
     if answer.by == "creditor":
-        parts.append("or gets it from them")
+        parts.append("sent by whoever is owed it")
     if answer.unless_owed:
         parts.append(f"once nothing is owed by {say_list(answer.unless_owed, 'or')}")
     return say_list(answer.types, "or") + (f" ({', '.join(parts)})" if parts else "")

@@ -175,7 +175,7 @@ async def test_that_something_is_owed_again_is_told_again(quick_desk: Desk) -> N
     for giver, taker in ((MASH, CAIT), (CAIT, MASH)):
         await desk.send(send(desk, "case.transferred", held, giver, taker))
     await desk.tick(50 * HOUR)
-    said = [msgspec.convert(one, Notice) for one in await desk.notices(NURSES)]
+    said = [msgspec.convert(one, Notice) for one in await desk.notices(NURSES, "owed", "due-soon", "overdue")]
     assert [(one.notice, one.step) for one in said] == [
         ("owed", None),
         ("owed", None),
