@@ -161,9 +161,39 @@ async def test_an_objection_pauses_the_closing_and_goes_up(letter: Letter) -> No
         assert await letter.told(mailbox, "owed", "objection-resolved")
     await letter.until(2 * DAY + HOUR)
     await confirm(letter, intent)
-    # It answers the objection, so that one is resolved; until then nothing of the closing had counted.
+    # Closed over the objection: that settles nothing, and is with the partnership at once.
+    assert await letter.states(intent.thread, "objection-resolved") == {(MASH, NURSES): "open"}
+    assert (await letter.states(intent.thread, "closure-decided"))[MASH, EXPLOITATION] == "open"
+    await letter.until(1)
+    assert await letter.told(UNIT, "overdue", "closure-reconsidered")
+    await letter.send(
+        "escalation.resolve",
+        NURSES,
+        [MASH],
+        thread=intent.thread,
+        re=intent.id,
+        resolved_at=iso(letter.now),
+        accepted_by_raiser=True,
+    )
     assert await letter.states(intent.thread, "objection-resolved") == {(MASH, NURSES): "met"}
+    await confirm(letter, intent)
+    assert (await letter.states(intent.thread, "closure-decided"))[MASH, EXPLOITATION] == "met"
     assert objection.thread == intent.thread
+
+
+async def test_closing_over_an_objection_takes_two_people_of_the_partnership(letter: Letter) -> None:
+    """Given an objection that nobody accepts, when the partnership overrules it with its reason, then the closing counts."""
+    intent = await intend(letter)
+    given = {"objected_at": iso(letter.now), "grounds": "risk_open"}
+    await letter.send("closure.objection", NURSES, [MASH], thread=intent.thread, re=intent.id, **given)
+    await letter.until(2 * DAY + HOUR)
+    duty = await letter.duty(intent.thread, "objection-resolved")
+    await letter.waive(duty.id, MASH, "overruled_after_escalation")
+    assert (await letter.duty(intent.thread, "objection-resolved")).state == "open"
+    await letter.waive(duty.id, UNIT, "overruled_after_escalation")
+    assert (await letter.duty(intent.thread, "objection-resolved")).state == "waived"
+    await confirm(letter, intent)
+    assert (await letter.states(intent.thread, "closure-decided"))[MASH, EXPLOITATION] == "met"
 
 
 async def test_an_objection_that_is_not_answered_is_overdue(letter: Letter) -> None:
