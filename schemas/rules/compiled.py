@@ -115,11 +115,11 @@ class Rules:
             return ()
         found: dict[DutyParts, Duty] = {}
         for rule in terms.opens:
-            if _is_effective(rule, header) and applies(rule.when, header, index, thread):
+            if applies(rule.when, header, index, thread) and _is_effective(rule, header):
                 for duty in self._send_duties(rule, header, index, accepted_at):
                     found.setdefault(duty.parts, duty)
         for receipt_rule in terms.receipts:
-            if _is_effective(receipt_rule, header) and applies(receipt_rule.when, header, index, thread):
+            if applies(receipt_rule.when, header, index, thread) and _is_effective(receipt_rule, header):
                 for duty in self._receipt_duties(receipt_rule, terms.family, header, accepted_at):
                     found.setdefault(duty.parts, duty)
         return tuple(found.values())

@@ -366,8 +366,8 @@ must_be_empty = true
     [
         "Its numbers are the board's to change, unless a rule says otherwise.",
         (
-            "    each recipient sends b (variant full, once nothing is owed by w2 or taken) and a (band high or low, or gets it "
-            "from them) to the sender, within 1 hour of the event."
+            "    each recipient sends b (variant full, once nothing is owed by w2 or taken) and a (band high or low, sent by "
+            "whoever is owed it) to the sender, within 1 hour of the event."
         ),
         "    The safeguarding lead may change it.",
         "    Waived by police or gp; because of recorded in error.",
