@@ -51,6 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
         dest="action", required=True, metavar="ACTION"
     )
     _add_keys(keys, add)
+    _add_recovery(commands.add_parser("recovery", help="the agency's keys, recovered by two people"), add)
     add_register(commands.add_parser("register", help="what the agency knows of children, across threads"), add)
     _add_picture(add("picture", "count the intelligence that is held, small counts left out, for a digest"))
     add("check", "say whether this gateway could do its work now")
@@ -67,6 +68,19 @@ def _add_keys(keys: Any, add: Any) -> None:
     revoke = add("revoke", "publish that a key is somebody else's too", keys)
     revoke.add_argument("kid", metavar="KID")
     revoke.add_argument("--compromised-from", metavar="TIME", help="since when, as 2026-07-06T08:00:00Z (default: now)")
+
+
+def _add_recovery(recovery: argparse.ArgumentParser, add: Any) -> None:
+    actions = recovery.add_subparsers(dest="action", required=True, metavar="ACTION")
+    make = add("make", "seal the key ring to a recovery key and write its two shares", actions)
+    made = "where to write one person's share: a new file outside the home"
+    opened = add("open", "restore the key file under a new passphrase, by two people", actions)
+    drill = add("drill", "prove with both shares that keys and filed items can be recovered; changes nothing", actions)
+    for action, what in ((make, made), (opened, "one person's share"), (drill, "one person's share")):
+        action.add_argument("--first", required=True, metavar="FILE", help=what)
+        action.add_argument("--second", required=True, metavar="FILE", help="the other person's")
+    make.add_argument("--replace", action="store_true", help="although there are recovery keys: their shares end")
+    opened.add_argument("--replace", action="store_true", help="although there is a key file")
 
 
 def _add_init(init: argparse.ArgumentParser) -> None:
@@ -237,6 +251,10 @@ def _find_command(options: argparse.Namespace) -> Any:
         from adapters.gateway.picture import picture
 
         return picture
+    if options.command == "recovery":
+        from adapters.gateway.recovery import COMMANDS as RECOVERY
+
+        return RECOVERY[options.action]
     if options.command == "keys":
         by_action = {"list": commands.keys_list, "rotate": commands.keys_rotate}
         return by_action.get(options.action, commands.keys_give_up)

@@ -5,6 +5,7 @@ Source: design 5 (keyring); promises 2 (thief of a gateway).
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import Final
 from adapters.durable import read_regular, write_file
 from adapters.errors import GatewayError
 from adapters.gateway.config import PASSPHRASE_VARIABLE, Config
-from keys import vault
+from keys import recovery, vault
 from keys.errors import KeysError
 from keys.keyring import KEYRING, Keyring
 
 KEYS_NAME: Final = "keys.enc"
+RECOVERY_NAME: Final = "recovery.bin"
+_log = logging.getLogger("gateway.keystore")
 _MAX: Final = 4 * 1024 * 1024
 
 
@@ -43,9 +46,37 @@ def read_passphrase(config: Config, home: Path, given: str | None = None) -> str
 
 
 def save_keyring(keyring: Keyring, home: Path, passphrase: str) -> None:
-    """Write *keyring* to ``keys.enc`` in *home*, encrypted under *passphrase*; whole or not at all."""
+    """Write *keyring* to ``keys.enc`` in *home*, encrypted under *passphrase*; whole or not at all.
+
+    Where there is a recovery copy it is renewed first.  Killed between the two, the copy has a key that was not yet
+    used, or lacks one whose time is over; never the reverse: a key whose mail the copy couldn't open.
+    """
+    try:
+        if (copy := read_copy(home)) is not None:
+            write_file(home / RECOVERY_NAME, recovery.renew_copy(copy, keyring))
+    except (KeysError, GatewayError) as error:
+        # Keys go on: a copy that is damaged or of a stranger's making must not keep mail from being opened.
+        _log.error("the recovery copy was not renewed: %s (%s)", error.message, error.code)
     salt = vault.new_salt()
     write_file(home / KEYS_NAME, keyring.encrypt(vault.kek_from_passphrase(passphrase, salt), salt=salt))
+
+
+def read_copy(home: Path) -> bytes | None:
+    """Return the recovery copy in *home*, if there is one.
+
+    Raises:
+        GatewayError: ``recovery-copy``; there is something that can't be read.
+    """
+    path = home / RECOVERY_NAME
+    try:
+        return read_regular(path, max_bytes=_MAX)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise GatewayError(
+            "recovery-copy", f"couldn't read recovery copy {path}: {reason}", "restore the file from its backup"
+        ) from error
 
 
 def load_keyring(home: Path, passphrase: str) -> Keyring:
@@ -72,7 +103,9 @@ def _check_private(path: Path) -> None:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
         raise GatewayError(
-            "keys-missing", f"couldn't read key file {path}: {error.strerror}", "run `gateway init`, or restore it"
+            "keys-missing",
+            f"couldn't read key file {path}: {error.strerror}",
+            "run `gateway init`, or restore it (`gateway recovery open`)",
         ) from error
     if mode & 0o177:
         raise GatewayError(

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from adapters.durable import make_folder, write_file
 from adapters.errors import GatewayError
-from adapters.gateway import trust
+from adapters.gateway import recovery, trust
 from adapters.gateway.agent import open_gateway
 from adapters.gateway.config import CONFIG_NAME, load_config, make_clock
 from adapters.gateway.context import Gateway
@@ -92,6 +92,7 @@ async def check(options: Namespace) -> list[dict[str, Any]]:
         private = not mode & 0o077
         says = "only its owner can read it" if private else f"permissions are {mode:04o}; chmod 700 it"
         points.append({"point": "home", "good": private, "says": says})
+        points.append(recovery.look(gateway.keyring, gateway.home))
         return points + [point async for point in _hub_points(gateway)]
 
 

@@ -131,6 +131,9 @@ SELECT * FROM inbox WHERE envelope = :envelope AND mailbox = :mailbox
 SELECT * FROM inbox WHERE envelope = :envelope ORDER BY mailbox
 -- name: list_incoming
 SELECT envelope, mailbox, seq, thread, type, sender, at, accepted_at, state, code, record FROM inbox ORDER BY accepted_at, mailbox
+-- name: newest_filed
+SELECT envelope, content FROM inbox WHERE state = 'filed' AND content IS NOT NULL
+ORDER BY accepted_at DESC, envelope DESC LIMIT 1
 -- name: to_file
 SELECT envelope, mailbox FROM inbox WHERE state = 'collected' ORDER BY at
 -- name: set_incoming
