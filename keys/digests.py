@@ -112,3 +112,11 @@ def opening_of(manifest_sha256: str) -> str:
 def keyed_digest(key: bytes, text: str) -> str:
     """Return a pseudonym (HMAC-SHA256, b64u) that only the holder of *key* can link to *text*."""
     return b64u(hmac.digest(key, text.encode(), "sha256"))
+
+
+def derived_key(key: bytes, label: str) -> bytes:
+    """Return the 32 bytes of another key for *label*: no :func:`keyed_digest` of any text is ever the same.
+
+    The first byte is one that no UTF-8 begins with, so that whoever chooses a text, or reads pseudonyms, learns no key.
+    """
+    return hmac.digest(key, b"\xff" + label.encode(), "sha256")

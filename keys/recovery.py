@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from keys.digests import b64u, from_b64u, keyed_digest, random_bytes, same, sha256, sha256_b64u
+from keys.digests import b64u, derived_key, from_b64u, keyed_digest, random_bytes, same, sha256, sha256_b64u
 from keys.errors import KeysError
 from keys.keyring import Keyring
 from keys.sealing import OpeningKey, SealingKey
@@ -146,7 +146,7 @@ def _vouch(keyring: Keyring, public: bytes) -> bytes:
 
 def _digest(keyring: Keyring, text: str) -> bytes:
     # A key of its own: pseudonyms under the record key go out, and nobody may get a voucher by choosing a name.
-    return from_b64u(keyed_digest(sha256(_MAGIC + keyring.record_key), text))
+    return from_b64u(keyed_digest(derived_key(keyring.record_key, "recovery"), text))
 
 
 def _seal(keyring: Keyring, copy: _Copy) -> bytes:

@@ -43,7 +43,7 @@ from adapters.gateway.spool import Spool, Transaction
 from adapters.gateway.watch import Watch
 from adapters.gateway.witness import Witness
 from adapters.plugins import load_adapters
-from keys.digests import from_b64u, keyed_digest
+from keys.digests import derived_key
 from keys.errors import KeysError
 from keys.keyring import Keyring
 from schemas.catalogue import Catalogue
@@ -59,7 +59,7 @@ Pass = Callable[[], Awaitable[None]]
 
 def spool_key(keyring: Keyring) -> bytes:
     """Return the key under which the spool keeps content; it lives in the keyring only."""
-    return from_b64u(keyed_digest(keyring.record_key, "gateway spool"))
+    return derived_key(keyring.record_key, "gateway spool")
 
 
 @asynccontextmanager

@@ -83,6 +83,15 @@ def test_pseudonyms_need_the_key() -> None:
     assert digests.keyed_digest(b"k", "Zoë") != digests.keyed_digest(b"l", "Zoë")
 
 
+def test_no_text_has_a_derived_key_as_its_pseudonym() -> None:
+    """A key for a purpose is kept apart from every name or reference that somebody might choose."""
+    made = digests.derived_key(b"k", "gateway spool")
+    assert made == hmac.digest(b"k", b"\xffgateway spool", hashlib.sha256)
+    texts = ("gateway spool", "\xffgateway spool", "ÿgateway spool", "")
+    assert digests.b64u(made) not in {digests.keyed_digest(b"k", text) for text in texts}
+    assert made not in {digests.derived_key(b"l", "gateway spool"), digests.derived_key(b"k", "gateway register")}
+
+
 def test_small_tools() -> None:
     """SHA-256 is SHA-256, random bytes come in the length asked, and equality is equality."""
     assert digests.sha256(b"abc") == hashlib.sha256(b"abc").digest()

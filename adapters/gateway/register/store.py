@@ -16,7 +16,7 @@ import msgspec
 
 from adapters.gateway.register.entries import Entry, Event
 from adapters.gateway.spool import Database, Row
-from keys.digests import from_b64u, keyed_digest
+from keys.digests import derived_key, keyed_digest
 from keys.keyring import Keyring
 from schemas.strict_json import dump
 
@@ -30,7 +30,7 @@ class Register(Database):
         """Take the register's *path* and its 32-byte *key*."""
         statements = files("adapters.gateway.register").joinpath("register.sql")
         super().__init__(path, key, name="register", statements=statements)
-        self._lookup = from_b64u(keyed_digest(key, "lookups"))
+        self._lookup = derived_key(key, "lookups")
 
     def digest(self, *parts: str) -> str:
         """Return what *parts* are looked up by; only the holder of the key can link it to them."""
@@ -47,7 +47,7 @@ class Register(Database):
 
 def register_key(keyring: Keyring) -> bytes:
     """Return the key under which the register keeps what it seals."""
-    return from_b64u(keyed_digest(keyring.record_key, "gateway register"))
+    return derived_key(keyring.record_key, "gateway register")
 
 
 def entry_of(row: Row) -> Entry:
