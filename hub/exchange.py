@@ -138,7 +138,12 @@ def _record_envelope(
     if rules.recurring_threads(header.type):
         # What it meets must be owed first, however long ago the clock looked.
         told |= obligations.open_recurring(tx, snapshot, at, signer)
-    owed = obligations.owed_for(tx, rules, header)
+    rows = obligations.owed_for(tx, rules, header)
+    for row in rows:
+        if has_lapsed(row.duty, at):
+            # A window that is over holds no gate, however long ago the clock looked.
+            told |= _take_steps(tx, snapshot, row, at, signer)
+    owed = [Owed(row.id, row.duty) for row in rows if not has_lapsed(row.duty, at)]
     plan = plan_envelope(
         header, rules, snapshot.directory, owed, lambda: obligations.sent_in_thread(tx, header.thread, header.id), at
     )

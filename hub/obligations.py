@@ -17,7 +17,7 @@ from schemas.envelope import Header, parse_header
 from schemas.identifiers import EnvelopeId, MailboxId, Moment, ThreadId, agency_of
 from schemas.rules import recurring
 from schemas.rules.compiled import Rules
-from schemas.rules.duty import Duty, State
+from schemas.rules.duty import BOTH, Duty, State
 from schemas.rules.planning import (
     Again,
     Opened,
@@ -31,15 +31,11 @@ from schemas.rules.recurring import next_recurrence
 from schemas.rules.stepping import first_step, next_moment, resolve_targets
 
 
-def open_of_thread(tx: Transaction, thread: ThreadId) -> list[Owed]:
-    """Return the open obligations of *thread*."""
-    return [Owed(row.id, row.duty) for row in tx.thread_obligations(thread, only_open=True)]
-
-
-def owed_for(tx: Transaction, rules: Rules, header: Header) -> list[Owed]:
+def owed_for(tx: Transaction, rules: Rules, header: Header) -> list[ObligationRow]:
     """Return the open obligations that *header* may settle: its thread's, and the recurring ones of its type."""
-    threads = (header.thread, *rules.recurring_threads(header.type))
-    return [row for thread in threads for row in open_of_thread(tx, thread)]
+    # Nothing keeps a sender from naming a recurring rule's own thread.
+    threads = dict.fromkeys((header.thread, *rules.recurring_threads(header.type)))
+    return [row for thread in threads for row in tx.thread_obligations(thread, only_open=True)]
 
 
 def header_of(stored: EnvelopeRow) -> Header:
@@ -55,8 +51,7 @@ def sent_in_thread(tx: Transaction, thread: ThreadId, but: EnvelopeId) -> list[S
 
 def record_plan(tx: Transaction, snapshot: Snapshot, plan: Plan, at: Moment, signer: jws.SigningKey) -> set[MailboxId]:
     """Record what *plan* opens and settles, with a leaf each, and return the mailboxes that were told."""
-    settle(tx, plan.settled, at)
-    told: set[MailboxId] = set()
+    told = _end(tx, snapshot, plan.settled, at, signer)
     rows = {row.id: row for row in (_row(opened, at) for opened in plan.opened)}
     # The same duty found again, by either party, is one obligation: only what is new, or had been superseded, is opened.
     for name in tx.add_obligations(list(rows.values())):
@@ -67,6 +62,19 @@ def record_plan(tx: Transaction, snapshot: Snapshot, plan: Plan, at: Moment, sig
         elif row.duty.tell:
             targets = resolve_targets(row.duty, row.duty.tell, snapshot.directory, at)
             told |= notices.tell_duty(tx, "owed", name, row.duty, targets, index, at, signer)
+    return told
+
+
+def _end(
+    tx: Transaction, snapshot: Snapshot, settled: Iterable[Settled], at: Moment, signer: jws.SigningKey
+) -> set[MailboxId]:
+    """Record what an envelope settles; both parties hear of a duty to send that it ends or moves: they may not get it."""
+    told: set[MailboxId] = set()
+    for end in settled:
+        (index,) = settle(tx, [end], at)
+        if end.state == "superseded" and end.duty.kind == "send":
+            targets = resolve_targets(end.duty, BOTH, snapshot.directory, at)
+            told |= notices.tell_duty(tx, "superseded", end.id, end.duty, targets, index, at, signer)
     return told
 
 
@@ -82,11 +90,13 @@ def open_recurring(tx: Transaction, snapshot: Snapshot, at: Moment, signer: jws.
     return record_plan(tx, snapshot, plan, at, signer)
 
 
-def settle(tx: Transaction, settled: Iterable[Settled], at: Moment, met_at: Moment | None = None) -> None:
-    """Record the end of each obligation of *settled* with its leaf; *met_at* is when, if before *at*."""
+def settle(tx: Transaction, settled: Iterable[Settled], at: Moment, met_at: Moment | None = None) -> list[int]:
+    """Record the end of each obligation of *settled* with its leaf, whose index is returned; *met_at*: when, if before."""
+    leaves = []
     for end in settled:
         tx.settle_obligation(end.id, end.state, met_at or at, end.by)
-        ledger.append(tx, settled_event(end.id, end.duty, end.state, end.by, met_at or at), at)
+        leaves.append(ledger.append(tx, settled_event(end.id, end.duty, end.state, end.by, met_at or at), at))
+    return leaves
 
 
 def take_back(
@@ -99,7 +109,8 @@ def take_back(
 ) -> set[MailboxId]:
     """Record what it means for the duties of a thread that *gone* can't have *stored*; return who was told."""
     header = header_of(stored)
-    threads = (stored.thread, *snapshot.rules_at(at).recurring_threads(stored.type))
+    rules = snapshot.rules_at(at)
+    threads = dict.fromkeys((stored.thread, *rules.recurring_threads(stored.type)))
     rows = [row for thread in threads for row in tx.thread_obligations(thread)]
     ended, again = plan_withdrawal(
         header,
@@ -111,6 +122,7 @@ def take_back(
             if row.state in {"met", "met_late"} and (row.settled_by == stored.id or row.duty.every)
         ],
         sent_in_thread(tx, stored.thread, stored.id),
+        rules,
         snapshot.directory,
         at,
     )

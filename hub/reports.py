@@ -61,9 +61,13 @@ def _page(tx: Transaction, start: int, end: int) -> list[bytes]:
 
 
 def rows_from_store(tx: Transaction, period: Period) -> Rows:
-    """Return the duties to send of *period*, with every receipt duty and receipt of their threads."""
+    """Return the duties to send of *period*, with every receipt duty and receipt of their threads.
+
+    What recurs is in no thread with the message that met it, so that one's is read too.
+    """
     sends = [row for row in tx.obligations_between(period.start, period.end) if row.duty.kind == "send"]
-    threads = sorted({row.duty.thread for row in sends})
+    met = [tx.find_envelope(row.settled_by) for row in sends if row.duty.period_end is not None and row.settled_by]
+    threads = sorted({row.duty.thread for row in sends} | {row.thread for row in met if row is not None})
     receipts = [
         row
         for thread in threads

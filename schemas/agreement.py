@@ -24,8 +24,8 @@ FAMILY_PATTERN: Final = r"\A[a-z][a-z0-9_]{0,23}(?:\.[a-z][a-z0-9_]{0,23}){0,3}\
 
 Family = Annotated[str, Meta(pattern=FAMILY_PATTERN, max_length=99)]
 Date = Annotated[str, Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
-# A selector, a target, a sender: at most `mailbox:` and a mailbox's 81 characters.
-Name = Annotated[str, Meta(min_length=1, max_length=89)]
+# A selector, a target, a sender: at most `unnamed:`, a role, a stroke and a post.
+Name = Annotated[str, Meta(min_length=1, max_length=137)]
 Pointer = Annotated[str, Meta(pattern=r"\A(?:/[a-z0-9_]{1,64}){1,8}\Z")]
 Sentence = Annotated[str, Meta(max_length=400)]
 Version = Annotated[int, Meta(ge=1, le=2**53 - 1)]

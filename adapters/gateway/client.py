@@ -15,12 +15,14 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 import aiohttp
+import msgspec
 
 from adapters.errors import GatewayError, NotYetError
 from adapters.gateway.config import Clock
 from keys import jws
 from keys.digests import b64u, from_b64u, random_bytes
 from schemas.envelope import BATCH_MEDIA_TYPE, MAX_BODY, MEDIA_TYPE
+from schemas.rules.duty import Duty
 from schemas.statements import Assertion
 from schemas.strict_json import dump
 
@@ -172,6 +174,12 @@ class Client:
     async def waive(self, obligation: str, waiver: bytes) -> None:
         """Hand over a waiver."""
         await self._call("POST", f"/v1/obligations/{obligation}/waiver", body=waiver, media="application/jose")
+
+    async def open_duties(self, thread: str) -> dict[str, Duty]:
+        """Return what is open in *thread* that concerns this agency, by the obligation's id: at most 500."""
+        path = f"/v1/obligations?thread={thread}&state=open&whole=yes&limit=500"
+        rows = (await self._call("GET", path)).json()["obligations"]
+        return {str(row["id"]): msgspec.convert(row["duty"], Duty) for row in rows}
 
     async def challenge(self, jwk: Mapping[str, str]) -> tuple[str, str]:
         """Return the hub's challenge ``(ek, wk)`` for a new sealing key."""

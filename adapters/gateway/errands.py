@@ -163,7 +163,7 @@ async def _withdraw(gateway: Gateway, watch: Watch, chore: Row) -> None:
         sent = await tx.one("find_sent", envelope=chore["ref"])
         if sent is not None and await tx.run("set_withdrawn", envelope=chore["ref"]):
             await tx.run("add_unregistered", envelope=chore["ref"], why="withdrawn", draft=None)
-            await watch.take_back(tx, header_of(sent), gone, gateway.clock(), gateway.partnership.books.index)
+            await watch.take_back(tx, header_of(sent), gone, gateway.clock(), gateway.partnership.books)
 
     await gateway.spool.write(work)
     _log.info("withdrawal: %s", said)
@@ -175,7 +175,14 @@ async def _waive(gateway: Gateway, watch: Watch, chore: Row) -> None:
     await gateway.client.waive(chore["ref"], details["jws"].encode())
 
 
-_CHORES: Final = {"reseal": _reseal, "withdraw": _withdraw, "waive": _waive}
+async def _learn(gateway: Gateway, watch: Watch, chore: Row) -> None:
+    """Ask the hub what is open in a thread of which this agency has not seen every message."""
+    duties = await gateway.client.open_duties(chore["ref"])
+    index = gateway.partnership.books.index
+    await gateway.spool.write(lambda tx: watch.learn(tx, duties, index, gateway.clock()))
+
+
+_CHORES: Final = {"reseal": _reseal, "withdraw": _withdraw, "waive": _waive, "learn": _learn}
 
 
 async def ask_withdrawal(gateway: Gateway, envelope: str, reason: str) -> None:

@@ -149,8 +149,8 @@ async def _take_receipt_outcome(gateway: Gateway, watch: Watch, row: Row, outcom
             await tx.run("set_receipt", id=row["id"], state="taken", code=None)
             incoming = await tx.one("find_incoming", envelope=row["envelope"], mailbox=row["mailbox"])
             if incoming is not None and receipt.mode == "destroyed" and incoming["header"] is not None:
-                index, gone = gateway.partnership.books.index, frozenset({receipt.mailbox})
-                await watch.take_back(tx, header_of(incoming), gone, gateway.clock(), index)
+                books, gone = gateway.partnership.books, frozenset({receipt.mailbox})
+                await watch.take_back(tx, header_of(incoming), gone, gateway.clock(), books)
             elif incoming is not None:
                 await watch.see_receipt(tx, receipt, gateway.clock(), incoming["thread"])
 

@@ -273,7 +273,7 @@ async def _hear(gateway: Gateway, watch: Watch, tx: Transaction, receipt: Receip
         return
     header = header_of(sent)
     if receipt.mode == "destroyed":
-        await watch.take_back(tx, header, frozenset({receipt.mailbox}), at, gateway.partnership.books.index)
+        await watch.take_back(tx, header, frozenset({receipt.mailbox}), at, gateway.partnership.books)
     else:
         await watch.see_receipt(tx, receipt, at, header.thread)
     if receipt.level == "rejected" and receipt.code in UNOPENABLE:
@@ -313,6 +313,8 @@ async def _take_notice(
         "add_notice", id=notice.id, topic=topic_of_notice(notice, mailbox), code=notice.notice, mailbox=mailbox,
         source="hub", at=at, details=dump(details),
     )  # fmt: skip
+    if notice.obligation is not None:
+        await watch.hear(tx, notice.notice, notice.obligation, notice.thread or "", at)
     if notice.envelope is None:
         return
     if notice.notice == "reseal-needed":
@@ -332,7 +334,7 @@ async def _answer_withdrawal(
         header, held = header_of(row), await tx.all("find_for_any", envelope=notice.envelope)
         have = {one["mailbox"] for one in held if one["state"] != "rejected"}
         gone = frozenset(box for box in header.to if agency_of(box) == agency_of(mailbox)) - have
-        await watch.take_back(tx, header, gone, gateway.clock(), gateway.partnership.books.index)
+        await watch.take_back(tx, header, gone, gateway.clock(), gateway.partnership.books)
     if row is None or row["state"] in {"rejected", "destroyed"}:
         return
     if row["state"] == "filed":

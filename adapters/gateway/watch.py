@@ -8,6 +8,7 @@ Source: design 2 (3); protocol 5.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +19,7 @@ from keys import jws
 from keys.digests import new_id, obligation_id
 from schemas.directory import DirectoryIndex
 from schemas.envelope import Header, parse_header
-from schemas.identifiers import AgencyId, MailboxId, Moment, ThreadId, agency_of
+from schemas.identifiers import AgencyId, MailboxId, Moment, ObligationId, ThreadId, agency_of
 from schemas.receipt import Receipt
 from schemas.rules.duty import Duty, State
 from schemas.rules.planning import Owed, Sent, plan_envelope, plan_receipt, plan_withdrawal
@@ -40,10 +41,10 @@ class Watch:
         """Open and settle what *header*, accepted by the hub at *accepted_at*, opens and settles for this agency."""
         rules = books.rules_at(accepted_at)
         recurring = rules.recurring_threads(header.type)
-        if recurring:
+        if recurring and await tx.one("find_fact", name="recurred"):
             # What it meets must be owed first, however long ago the clock looked.
             await self.recur(tx, books, accepted_at)
-        threads = (header.thread, *recurring)
+        threads = dict.fromkeys((header.thread, *recurring))
         # A window that was over by then holds nothing back, though this gateway was dark when it lapsed.
         for row in await _open_in(tx, header.thread):
             if has_lapsed(row.duty, accepted_at):
@@ -70,15 +71,43 @@ class Watch:
         )  # fmt: skip
         return added > 0
 
+    async def hear(self, tx: Transaction, code: str, name: ObligationId, thread: ThreadId, at: Moment) -> None:
+        """Take the hub's word on an obligation that this agency's own mail can't tell of.
+
+        What is owed by a message that went to others, or has moved here, is asked for; what has ended there rings no more.
+        """
+        known = await tx.one("find_obligation", id=name)
+        if code == "owed" and (known is None or known["state"] == "superseded"):
+            await tx.run("add_chore", kind="learn", ref=thread, details=b"{}")
+        elif code == "superseded":
+            await _settle(tx, name, "superseded", at, "")
+
+    async def learn(
+        self, tx: Transaction, duties: Mapping[ObligationId, Duty], index: DirectoryIndex, now: Moment
+    ) -> None:
+        """Keep what the hub says is open: each is named by the digest of its parts; steps that are past are not taken."""
+        for name, duty in duties.items():
+            if name != obligation_id(duty.parts):
+                continue
+            known = await tx.one("find_obligation", id=name)
+            if known is None:
+                await self._open(tx, duty, index, now)
+            if known is None or known["state"] == "superseded":
+                await _reopen(tx, name, duty, now)
+
     async def recur(self, tx: Transaction, books: Books, now: Moment) -> None:
-        """Open what this agency owes and is owed by the calendar alone, up to *now*."""
+        """Open what this agency owes and is owed by the calendar alone, up to *now*.
+
+        What began before the first look the hub alone knows: whether it was owed then, and what met it.
+        """
         known = await tx.one("find_fact", name="recurred")
-        after = int(known["value"]) if known else 0
-        begins = next_recurrence(books.rules, after)
-        if begins is None or begins > now:
-            return
-        for duty in open_recurring(books.rules, books.index, after, now):
-            await self._open(tx, duty, books.index, now)
+        if known is not None:
+            after = int(known["value"])
+            begins = next_recurrence(books.rules, after)
+            if begins is None or begins > now:
+                return
+            for duty in open_recurring(books.rules, books.index, after, now):
+                await self._open(tx, duty, books.index, now)
         await tx.run("set_fact", name="recurred", value=str(now).encode())
 
     async def see_receipt(self, tx: Transaction, receipt: Receipt, at: Moment, thread: str) -> None:
@@ -91,13 +120,14 @@ class Watch:
         await _settle(tx, waiver.obligation, waiver.state, waiver.at, waiver.id)
 
     async def take_back(
-        self, tx: Transaction, header: Header, gone: frozenset[MailboxId], now: Moment, index: DirectoryIndex
+        self, tx: Transaction, header: Header, gone: frozenset[MailboxId], now: Moment, books: Books
     ) -> None:
         """End receipt duties of *gone* for *header*, and open again what sending it to them had settled."""
         rows = await tx.all("met_by", settled_by=header.id, thread=header.thread)
         met = [_owed(row) for row in rows if row["settled_by"] == header.id or _duty(row).every]
         owed, besides = await _open_in(tx, header.thread), await _sent_besides(tx, header)
-        ended, again = plan_withdrawal(header, gone, owed, met, besides, index, now)
+        rules = books.rules_at(now)
+        ended, again = plan_withdrawal(header, gone, owed, met, besides, rules, books.index, now)
         for end in ended:
             await _settle(tx, end.id, end.state, now, header.id)
         for one in again:

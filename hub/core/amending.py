@@ -14,8 +14,9 @@ from schemas.statements import Waiver
 def judge_waiver(waiver: Waiver, duty: Duty, state: State, roles: frozenset[str], rules: Rules) -> Refusal | None:
     """Return why *waiver*, signed for a mailbox with *roles*, can't end the obligation, or ``None``.
 
-    Who besides the creditor, and why, is the duty's rule to say, and where it doesn't the agreement's.  That something was sent by other means is the debtor's word, confirmed by a named person; giving a duty up is the
-    creditor's, or that of a role that the agreement names, by two people.
+    Who besides the creditor, and why, is the duty's rule to say, and where it doesn't the agreement's.  That something was
+    sent by other means is the debtor's word, confirmed by a named person; giving a duty up is the creditor's, or that of a
+    role that the agreement names, by two people.
     """
     rule, agreement = rules.find_rule(duty.rule), rules.agreement
     by = (rule.waived_by if rule else ()) or agreement.waived_by

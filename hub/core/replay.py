@@ -89,7 +89,9 @@ class Replay:
     def envelope(self, header: Header, rules: Rules, index: DirectoryIndex, at: Moment) -> None:
         """Tell that *header* was accepted at *at*."""
         thread = header.thread
-        owed = [row for one in (thread, *rules.recurring_threads(header.type)) for row in self._open(one)]
+        # Nothing keeps a sender from naming a recurring rule's own thread.
+        threads = dict.fromkeys((thread, *rules.recurring_threads(header.type)))
+        owed = [row for one in threads for row in self._open(one)]
         plan = plan_envelope(header, rules, index, owed, lambda: self.sent[thread], at)
         self._settle(plan.settled, at)
         for opened in plan.opened:
@@ -253,7 +255,7 @@ class Replay:
             if row.state in {"met", "met_late"} and (row.settled_by == header.id or row.duty.every)
         ]
         owed, besides = self._open(header.thread), self.sent[header.thread]
-        ended, again = plan_withdrawal(header, gone, owed, met, besides, index, at)
+        ended, again = plan_withdrawal(header, gone, owed, met, besides, rules, index, at)
         self._settle(ended, at)
         for one in again:
             self._begin_again(self.rows[one.id], at)

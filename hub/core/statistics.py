@@ -83,8 +83,11 @@ def count(
     *days*: in whose weeks; *keep*: which units count.
     """
     sends = [row for row in rows.duties if row.kind == "send" and period.start <= row.due < period.end]
-    threads = {row.thread for row in sends}
-    receipts = [row for row in rows.duties if row.kind == "receipt" and row.thread in threads]
+    # What recurs was met by a message in another thread.
+    met = {row.settled_by for row in sends}
+    taking = [row for row in rows.duties if row.kind == "receipt"]
+    threads = {row.thread for row in sends} | {row.thread for row in taking if row.envelope in met}
+    receipts = [row for row in taking if row.thread in threads]
     chosen = families or {row.family for row in sends}
     return tally([*sends, *receipts], rows.taken, now, sector_of(index), chosen, days, keep)
 

@@ -33,9 +33,10 @@ MAX_LIMIT: Final = 500
 async def list_obligations(hub: Hub, request: web.Request, caller: Caller) -> web.Response:
     """Answer the obligations of which one of the caller's mailboxes is debtor or creditor, by their due moments.
 
-    The partnership's own agency sees everybody's.
+    The partnership's own agency sees everybody's.  ``whole``: each with the duty as the rules found it, for a gateway's watch.
     """
-    check_query(request, "mailbox", "state", "thread", "after", "limit")
+    check_query(request, "mailbox", "state", "thread", "after", "limit", "whole")
+    whole = optional(request, "whole", "text") == "yes"
     mailbox, thread = optional(request, "mailbox", "mailbox"), optional(request, "thread", "id")
     state, after = optional(request, "state", "text"), optional(request, "after", "sha256")
     if state is not None and state not in get_args(State):
@@ -49,7 +50,7 @@ async def list_obligations(hub: Hub, request: web.Request, caller: Caller) -> we
         lambda tx: tx.list_obligations(mailboxes=mine, thread=thread, state=state, after_id=after, limit=limit + 1)
     )
     now = hub.clock()
-    answer: dict[str, Any] = {"obligations": [describe(row, now) for row in rows[:limit]]}
+    answer: dict[str, Any] = {"obligations": [describe(row, now, whole=whole) for row in rows[:limit]]}
     if len(rows) > limit:
         answer["next"] = rows[limit - 1].id
     return reply(answer)
@@ -68,7 +69,7 @@ def own_mailboxes(hub: Hub, caller: Caller) -> list[MailboxId]:
     ]
 
 
-def describe(row: ObligationRow, now: Moment) -> dict[str, Any]:
+def describe(row: ObligationRow, now: Moment, *, whole: bool = False) -> dict[str, Any]:
     """Return one obligation as it is shown; ``overdue`` is derived, never stored."""
     duty = row.duty
     said: dict[str, Any] = {
@@ -86,6 +87,7 @@ def describe(row: ObligationRow, now: Moment) -> dict[str, Any]:
         "settled_at": row.settled_at,
         "settled_by": row.settled_by,
         "overdue": row.state == "open" and duty.due < now,
+        "duty": duty if whole else None,
     }
     return {name: value for name, value in said.items() if value not in (None, "")}
 

@@ -97,6 +97,7 @@ _DUTIES: Final = (
     Query("mailbox", "mailbox", "Only those of this mailbox as debtor or creditor."),
     Query("state", "text", "Only those in this state."),
     Query("thread", "id", "Only those of this thread."),
+    Query("whole", "text", "`yes`: each with the duty as the rules found it."),
     *_q(),
 )
 _KEYS: Final = (

@@ -51,12 +51,11 @@ _OBLIGATION: Final = _object(
         "types": _list(_TEXT),
         "debtor": _TEXT,
         "creditor": _TEXT,
-        "envelope": _ID,
         "due": _INT,
         "state": {"enum": ["open", "met", "met_late", "met_elsewhere", "waived", "lapsed", "superseded"]},
         "overdue": {"type": "boolean"},
     },
-    {"item": _TEXT, "settled_at": _INT, "settled_by": _TEXT},
+    {"envelope": _ID, "item": _TEXT, "settled_at": _INT, "settled_by": _TEXT, "duty": {"type": "object"}},
 )
 _ENTRY: Final = _object(
     {"seq": _INT, "kind": {"enum": ["delivery", "receipt", "notice", "waiver", "tombstone"]}, "at": _INT},

@@ -8,8 +8,9 @@ Source: protocol 5 and 6; taste 2 (4, 7).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from schemas.identifiers import EnvelopeId, MailboxId, Moment, ObligationId, Rec
 from schemas.receipt import Receipt
 from schemas.rules.compiled import Rules
 from schemas.rules.conditions import Thread, applies
-from schemas.rules.duty import BOTH, Duty, State
+from schemas.rules.duty import BOTH, Duty, DutyParts, State
 from schemas.rules.selectors import CREDITOR, resolve
 from schemas.rules.settling import (
     Standing,
@@ -108,11 +109,12 @@ def plan_envelope(
 ) -> Plan:
     """Return what *header*, accepted at *now*, opens and settles.
 
-    *owed* are the thread's open obligations, and those of the recurring rules that such a type may meet.
-    *sent_before* is asked only where a duty to send begins, since minutes may come before the meeting is registered
-    and the duty is then met as it opens, and where a duty needs several messages.
+    *owed* are the thread's open obligations, and those of the recurring rules that such a type may meet, in any order.
+    *sent_before* is asked once at most: where a duty to send begins, since minutes may come before the meeting is
+    registered and the duty is then met as it opens, and where a duty needs several messages.
     """
-    standing = Standing(index, now)
+    sent_before = cache(sent_before)
+    standing = Standing(index, now, frozenset((row.duty.rule, row.duty.creditor) for row in owed))
     settled = _settle(header, owed, standing, sent_before, now)
     left = _without(owed, settled)
     thread = Thread(frozenset(row.duty.rule for row in left), frozenset(end.duty.rule for end in settled))
@@ -120,11 +122,15 @@ def plan_envelope(
     moved = list(_rehome(header, rules, _without(left, ended), settled, thread, standing))
     opened = rules.open_duties(header, index, now, thread)
     earlier = sent_before() if any(duty.kind == "send" for duty in opened) else ()
+    begun: dict[DutyParts, Opened] = {}
+    # Several may become one, of which the one that is due first goes on; what the envelope opens itself may then be there.
+    takeovers = [duty for _, duty in moved if duty is not None]
+    for duty in sorted(takeovers, key=lambda duty: (duty.due, str(duty.envelope))):
+        begun.setdefault(duty.parts, Opened(duty, "open", None, None, next_step(duty.steps, now)))
+    for duty in opened:
+        begun.setdefault(duty.parts, _open(duty, _first_that_meets(duty, earlier, standing)))
     return Plan(
-        (
-            *(_open(duty, _first_that_meets(duty, earlier, standing)) for duty in opened),
-            *(Opened(duty, "open", None, None, next_step(duty.steps, now)) for _, duty in moved if duty is not None),
-        ),
+        tuple(begun.values()),
         (*settled, *ended, *(Settled(row.id, row.duty, "superseded", header.id) for row, _ in moved)),
     )
 
@@ -142,26 +148,32 @@ def _settle(
     now: Moment,
 ) -> tuple[Settled, ...]:
     """Return what *header* settles, whatever the order of *owed*."""
-    found: dict[ObligationId, Settled] = {}
+    replaced = {row.id for row in owed if superseded_by(row.duty, header, standing)} if header.supersedes else set()
+    # What it replaces ends in any case, and so holds no gate.
+    held = Counter(row.duty.rule for row in owed if row.id not in replaced)
+    met: set[ObligationId] = set()
 
     def is_owed(rule: str) -> bool:
-        return any(row.duty.rule == rule and row.id not in found for row in owed)
+        return held[rule] > 0
 
     def earlier() -> list[Header]:
         return [sent.header for sent in sent_before()]
 
     waiting = list(owed)
     while waiting:
-        count = len(found)
+        count = len(met)
         for row in waiting:
             if settles_by_envelope(row.duty, header, standing, is_owed, earlier):
-                found[row.id] = Settled(row.id, row.duty, settled_state(row.duty, now), header.id)
-            elif superseded_by(row.duty, header, standing):
-                found[row.id] = Settled(row.id, row.duty, "superseded", header.id)
+                met.add(row.id)
+                held[row.duty.rule] -= row.id not in replaced
         # What it settles itself no longer holds a gate, so that whatever is behind one is asked again.
-        left = [row for row in waiting if row.id not in found] if len(found) > count else []
+        left = [row for row in waiting if row.id not in met] if len(met) > count else []
         waiting = [row for row in left if any(answer.unless_owed for answer in row.duty.answers)]
-    return tuple(found[row.id] for row in owed if row.id in found)
+    return tuple(
+        Settled(row.id, row.duty, settled_state(row.duty, now) if row.id in met else "superseded", header.id)
+        for row in owed
+        if row.id in met or row.id in replaced
+    )
 
 
 def _end(header: Header, rules: Rules, owed: Iterable[Owed], thread: Thread, standing: Standing) -> tuple[Settled, ...]:
@@ -205,12 +217,12 @@ def _rehome(
 
 def _givers(move: Rehoming, header: Header, settled: Iterable[Settled], standing: Standing) -> Collection[MailboxId]:
     if move.giver != CREDITOR:
-        return resolve(move.giver, header, None, *standing)
+        return resolve(move.giver, header, None, standing.directory, standing.at)
     return {end.duty.creditor for end in settled if move.when and end.duty.rule in move.when.settles}
 
 
 def _move(duty: Duty, givers: Collection[MailboxId], taker: str, header: Header, standing: Standing) -> Duty | None:
-    takers = resolve(taker, header, None, *standing)
+    takers = resolve(taker, header, None, standing.directory, standing.at)
     # Its other party, which hears of the move as one recipient among others, is not who takes it over, if anybody else is.
     others = {duty.debtor, duty.creditor}.difference(givers)
     heir = min(takers, key=lambda box: box in others, default=None)
@@ -258,23 +270,28 @@ def plan_withdrawal(
     owed: Iterable[Owed],
     met: Iterable[Owed],
     sent_besides: Sequence[Sent],
+    rules: Rules,
     index: DirectoryIndex,
     now: Moment,
 ) -> tuple[tuple[Settled, ...], tuple[Again, ...]]:
     """Return what is no longer owed, and the duties to send that are open again, once *gone* can't have *header*.
 
-    Nobody owes a receipt of what they never got, nor an answer to it; what its sender owes stays.  What was sent and taken back was not sent: whoever should have had it is owed it as before, unless something of
-    *sent_besides*, such as the version that replaced it, meets the duty too.  *met* are the duties that it met, and those
-    of its thread that were met by several messages, of which it may be one.
+    Nobody owes a receipt of what they never got, nor an answer to it, unless something of *sent_besides* makes them owe
+    the same; what its sender owes stays.  What was sent and taken back was not sent: whoever should have had it is owed it
+    as before, unless something of *sent_besides*, such as the version that replaced it, meets the duty too.  *met* are the
+    duties that it met, and those of its thread that were met by several messages, of which it may be one.
     """
     standing = Standing(index, now)
-    ended = tuple(
-        Settled(row.id, row.duty, "superseded", header.id)
+    lost = [
+        row
         for row in owed
         if row.duty.envelope == header.id
         and row.duty.debtor != header.from_
         and standing.is_among(row.duty.debtor, gone)
-    )
+    ]
+    besides = sent_besides if lost else ()
+    kept = {duty.parts for one in besides for duty in rules.open_duties(one.header, index, one.accepted_at)}
+    ended = tuple(Settled(row.id, row.duty, "superseded", header.id) for row in lost if row.duty.parts not in kept)
     again = tuple(
         Again(row.id, row.duty, _first_that_meets(row.duty, sent_besides, standing))
         for row in met

@@ -23,20 +23,28 @@ class Standing(NamedTuple):
 
     directory: DirectoryIndex
     at: Moment
+    # Rule and creditor of what is open in the thread: who is owed something like it itself.
+    owed: Collection[tuple[str, MailboxId]] = ()
 
     def speaks_for(self, agency: AgencyId, other: AgencyId) -> bool:
         """Answer whether *agency* is *other*, or took over from it once that had ended."""
         return agency == other or self.directory.is_same_or_successor(agency, other, self.at)
 
-    def reaches(self, mailbox: MailboxId, header: Header) -> bool:
+    def acts_as(self, mailbox: MailboxId, other: MailboxId) -> bool:
+        """Answer whether *mailbox* is *other*, or of an agency that took over from that one's once that had ended."""
+        if agency_of(mailbox) == agency_of(other):
+            return mailbox == other
+        return self.speaks_for(agency_of(mailbox), agency_of(other))
+
+    def reaches(self, mailbox: MailboxId, header: Header, rule: str) -> bool:
         """Answer whether *header* goes to *mailbox*, or where it ended to one that answers for it.
 
-        Where several took over, one that is a party itself may have it for itself alone, so that it doesn't count.
+        Where several took over, one that is owed the same by *rule* itself has it for itself alone: it doesn't count.
         """
         if mailbox in header.to or self.directory.is_open(mailbox, self.at):
             return mailbox in header.to
         heirs = self.directory.open_heirs(mailbox, self.at)
-        return any(heir in header.to and (len(heirs) == 1 or heir not in header.parties) for heir in heirs)
+        return any(heir in header.to and (len(heirs) == 1 or (rule, heir) not in self.owed) for heir in heirs)
 
     def is_among(self, mailbox: MailboxId, gone: Collection[MailboxId]) -> bool:
         """Answer whether *mailbox*, or where it ended one that answers for it, is among *gone*."""
@@ -62,7 +70,7 @@ def _fits(duty: Duty, answer: Answer, header: Header, standing: Standing, is_owe
     giver, taker = (duty.debtor, duty.creditor) if answer.by == "debtor" else (duty.creditor, duty.debtor)
     return (
         standing.speaks_for(agency_of(header.from_), agency_of(giver))
-        and standing.reaches(taker, header)
+        and standing.reaches(taker, header, duty.rule)
         and not any(map(is_owed, answer.unless_owed))
     )
 
@@ -117,13 +125,14 @@ def superseded_by(duty: Duty, header: Header, standing: Standing) -> bool:
     """Answer whether *header* is a newer version of what *duty* is about.
 
     Of a receipt duty, for the same debtor.  Of a duty to answer, by whoever asked: the question as it is put now has a
-    duty of its own, with its own clock; nobody gets rid of what they owe by replacing a message themselves.
+    duty of its own, with its own clock; nobody gets rid of what they owe by replacing a message themselves.  What is about
+    an item, or about another envelope than the one that opened it, stays: whoever replaces that has not asked.
     """
-    if duty.thread != header.thread:
+    if duty.thread != header.thread or duty.envelope != header.supersedes:
         return False
-    if duty.kind == "send":
-        return duty.item == header.supersedes and duty.debtor != header.from_
-    return duty.envelope == header.supersedes and standing.reaches(duty.debtor, header)
+    if duty.kind == "receipt":
+        return standing.reaches(duty.debtor, header, duty.rule)
+    return duty.item == duty.envelope and not standing.acts_as(header.from_, duty.debtor)
 
 
 def settled_state(duty: Duty, at: Moment) -> State:

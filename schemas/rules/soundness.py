@@ -51,10 +51,10 @@ def check_sound(agreement: Agreement) -> None:
                 "agreement-retention", f"retention `{label}` deletes before its days after clearing", "raise `max_days`"
             )
     _check_waivers(agreement, "the agreement", agreement.waived_by)
-    known: dict[str, SendRule] = {}
+    known: dict[str, Rule] = {}
     for family, terms in agreement.types.items():
         _check_terms(agreement, family, terms)
-        for rule in terms.opens:
+        for rule in (*terms.opens, *terms.receipts):
             first = known.setdefault(rule.name, rule)
             if _told_of(first) != _told_of(rule):
                 raise MalformedError(
@@ -62,16 +62,15 @@ def check_sound(agreement: Agreement) -> None:
                     f"`{family}`: rule `{rule.name}` is met or waived otherwise than the rule of that name elsewhere",
                     "one name is one duty, whoever registers it: give this rule a name of its own",
                 )
-    _check_recurring(
-        agreement, known.keys() | {rule.name for terms in agreement.types.values() for rule in terms.receipts}
-    )
+    _check_recurring(agreement, known.keys())
     _check_patterns(agreement)
     _check_references(agreement)
     check_loops(agreement)
 
 
-def _told_of(rule: SendRule) -> tuple[object, ...]:
-    return rule.answers, rule.every, rule.per, rule.waived_by, rule.waiver_reasons
+def _told_of(rule: Rule) -> tuple[object, ...]:
+    met_by = (rule.answers, rule.every, rule.per) if isinstance(rule, SendRule) else ()
+    return met_by, rule.waived_by, rule.waiver_reasons
 
 
 def _check_waivers(agreement: Agreement, where: str, roles: Iterable[str]) -> None:

@@ -125,15 +125,20 @@ _Levels = Mapping[tuple[EnvelopeId, MailboxId], Mapping[str, Moment]]
 
 
 def find_units(rows: Collection[DutyRow], taken: Iterable[Taken], now: Moment, families: Collection[str]) -> list[Unit]:
-    """Return the units of *families* that *rows* tell of: duties to send, and every receipt duty of their threads."""
+    """Return the units of *families* that *rows* tell of: duties to send, and every receipt duty of their threads.
+
+    Of a duty that recurs, of the thread of what met it.
+    """
     levels: dict[tuple[EnvelopeId, MailboxId], dict[str, Moment]] = defaultdict(dict)
     for one in taken:
         first = levels[one.envelope, one.mailbox]
         first[one.level] = min(one.at, first.get(one.level, one.at))
     receipts: dict[tuple[ThreadId, MailboxId], list[DutyRow]] = defaultdict(list)
     takers: dict[EnvelopeId, list[MailboxId]] = defaultdict(list)
+    threads: dict[str | None, ThreadId] = {}
     for row in rows:
         if row.kind == "receipt":
+            threads[row.envelope] = row.thread
             receipts[row.thread, row.debtor].append(row)
             takers[row.envelope or ""].append(row.debtor)
     sends = _merge(row for row in rows if row.kind == "send" and row.family in families)
@@ -145,7 +150,10 @@ def find_units(rows: Collection[DutyRow], taken: Iterable[Taken], now: Moment, f
         heirs = [box for box in found if (send.thread, box) not in owed]
         return send.creditor if send.creditor in found or not heirs else min(heirs)
 
-    return [_unit(send, box := taker_of(send), receipts[send.thread, box], levels, now) for send in sends]
+    return [
+        _unit(send, box := taker_of(send), receipts[threads.get(send.settled_by, send.thread), box], levels, now)
+        for send in sends
+    ]
 
 
 def _merge(sends: Iterable[DutyRow]) -> list[DutyRow]:

@@ -20,7 +20,7 @@ from hub.registry import Registry
 from hub.store.base import Store, open_store
 from hub.store.rows import ObligationRow
 from hub.store.transaction import Transaction
-from schemas.rules.planning import Opened, Owed, Plan, Settled
+from schemas.rules.planning import Opened, Plan, Settled
 from tests.bench.figures import Cell, Figures, Goal, machine, median, run
 from tests.bench.stand import folder_of
 from tests.bench.sweep import LATER, fill, make_rows, sweep
@@ -73,7 +73,7 @@ async def _open(store: Store, registry: Registry, county: County) -> float:
 async def _settle(store: Store, rows: list[ObligationRow]) -> float:
     def settle(tx: Transaction) -> None:
         for row in rows:
-            owed: list[Owed] = obligations.open_of_thread(tx, row.duty.thread)
+            owed = tx.thread_obligations(row.duty.thread, only_open=True)
             obligations.settle(tx, [Settled(one.id, one.duty, "waived", None) for one in owed], START)
 
     return await _timed(store, settle, max(1, len(rows)))

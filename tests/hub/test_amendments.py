@@ -421,3 +421,18 @@ async def test_nobody_owes_an_answer_to_a_question_that_they_never_got(desk: Des
     await desk.send(held)
     await desk.withdraw(held)
     assert set((await desk.duties(held.header.thread)).values()) == {"open"}
+
+
+@pytest.mark.parametrize("registered", [True, False])
+async def test_what_another_message_asks_for_too_is_owed_though_the_first_is_taken_back(
+    desk: Desk, registered: bool
+) -> None:
+    """The nurses ask for minutes before the chair has registered the meeting, and take that back once it has."""
+    claimed = desk.county.seal("meeting.claimed/1", NURSES, [MASH], facts={"meeting": "strategy"}, parties=[MASH])
+    await desk.send(claimed)
+    thread = claimed.header.thread
+    if registered:
+        await desk.send(hold(desk.county, NURSES, thread=thread))
+    await desk.withdraw(claimed)
+    owed = {rule: state for (rule, debtor, _), state in (await desk.duties(thread)).items() if debtor == MASH}
+    assert {owed["full-minutes"], owed["decision-note"]} == {"open" if registered else "superseded"}

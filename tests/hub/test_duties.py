@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from hub.core.events import Leaf
 from hub.core.replay import Replay
@@ -16,7 +18,9 @@ from schemas.rules.duty import Duty, Step
 from schemas.rules.planning import Owed, Sent, plan_envelope, plan_withdrawal
 from schemas.rules.stepping import has_lapsed, next_moment, resolve_targets
 from tests.county import CAIT, EXAMPLES, HEALTH, HOUR, MANAGERS, MASH, NURSES, PAEDIATRICS, START, UNIT, Desk
+from tests.hub import test_rehoming as rehoming
 from tests.hub.support import facts, hold, minutes, payload
+from tests.hub.watching import watch_of
 
 INDEX, RULES, COUNTY = facts().directory, facts().rules, facts().county
 HELD = hold(COUNTY, CAIT, NURSES).header
@@ -64,11 +68,11 @@ def test_what_is_taken_back_is_owed_again_unless_something_else_meets_it() -> No
     sends = [duty for duty in RULES.open_duties(HELD, INDEX, START) if duty.rule == "full-minutes"]
     receipts = RULES.open_duties(FULL, INDEX, START)
     gone = frozenset({CAIT})
-    ended, again = plan_withdrawal(FULL, gone, _owed(*receipts), _owed(*sends), [], INDEX, FULL.at)
+    ended, again = plan_withdrawal(FULL, gone, _owed(*receipts), _owed(*sends), [], RULES, INDEX, FULL.at)
     assert [(one.duty.debtor, one.state) for one in ended] == [(CAIT, "superseded")]
     assert [(one.duty.creditor, one.settled) for one in again] == [(CAIT, ())]
     other = minutes(COUNTY, HELD.thread, CAIT).header
-    _, again = plan_withdrawal(FULL, gone, [], _owed(*sends), [Sent(other, sends[0].due + 1)], INDEX, FULL.at)
+    _, again = plan_withdrawal(FULL, gone, [], _owed(*sends), [Sent(other, sends[0].due + 1)], RULES, INDEX, FULL.at)
     assert [(one.by, one.state) for row in again for one in row.settled] == [(other.id, "met_late")]
 
 
@@ -129,6 +133,41 @@ async def test_an_objection_window_lapses_and_is_never_overdue(desk: Desk) -> No
     await desk.tick(20 * 24 * HOUR)
     objections = [one for one in await desk.notices(NURSES) if one.get("type") == "minutes.dispute"]
     assert [one["notice"] for one in objections] == ["owed", "due-soon"]
+
+
+GATED = """
+[[types."meeting.held".opens]]
+name = "window"
+send = { type = "minutes.dispute", by = "recipients", to = "sender", within = "24 hours" }
+lapses = true
+warn = ["4 hours before"]
+[[types."meeting.held".opens]]
+name = "minutes"
+send = { type = "minutes.full", by = "sender", to = "recipients", within = "48 hours", unless_owed = "window" }
+"""
+
+
+@pytest.mark.parametrize(("after", "window", "sent"), [(24 * HOUR, "open", "open"), (24 * HOUR + 1, "lapsed", "met")])
+async def test_a_window_that_is_over_holds_no_gate_though_the_clock_has_not_looked(
+    desk: Desk, tmp_path: Path, after: int, window: str, sent: str
+) -> None:
+    """As in the gateways' own watch; the warning that a dark hub owed is told first."""
+    kinds = ("meeting.held", "minutes.full", "minutes.dispute")
+    await desk.next_agreement(rehoming.FRAME + "".join(rehoming.TYPE.format(name=kind) for kind in kinds) + GATED)
+    await desk.send(held := hold(desk.county, NURSES))
+    versions = desk.registry.snapshot.rules
+    async with watch_of(HEALTH, tmp_path, desk.registry.snapshot.directory) as watched:
+        await watched.see(held.header, desk.county.now, versions)
+        desk.county.now += after
+        await desk.send(full := minutes(desk.county, held.header.thread, NURSES))
+        await watched.see(full.header, desk.county.now, versions)
+        states = {duty.rule: state for duty, state, _ in (await watched.duties()).values()}
+    assert await desk.duties(held.header.thread) == {
+        ("window", NURSES, MASH): window,
+        ("minutes", MASH, NURSES): sent,
+    }
+    assert states == {"window": window, "minutes": sent}
+    assert len(await desk.notices(NURSES, "due-soon")) == (window == "lapsed")
 
 
 # The log told again ----------------------------------------------------------------------------------------------

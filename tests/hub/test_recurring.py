@@ -12,7 +12,8 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub import obligations
+from hub import obligations, reports
+from hub.core.statistics import Period, count
 from hub.registry import Registry
 from hub.store.base import Store, open_store
 from schemas.agreement import parse_agreement
@@ -135,6 +136,29 @@ async def test_it_is_met_by_what_happened_in_the_period(desk: Desk) -> None:
     assert (leaf["by"], leaf["outcome"]) == (sent.id, "met")
 
 
+TAKEN = """
+[[types."intel.digest".receipts]]
+name = "taken"
+level = "filed"
+within = "1 working day"
+"""
+
+
+async def test_it_was_received_once_what_met_it_was(desk: Desk) -> None:
+    """The receipt lies in the message's own thread; rows and leaves give the same figures."""
+    await desk.next_agreement(text(TAKEN))
+    await to(desk, FIRST + HOUR)
+    await desk.send(sent := digest(desk))
+    for received in (0, 1):
+        by_rows = await desk.store.read(lambda tx: reports.rows_from_store(tx, Period(0, 2**52)))
+        by_leaves, _ = await reports.rows_from_log(desk.store)
+        for rows in (by_rows, by_leaves):
+            figures = count(rows, Period(0, 2**52), facts().directory, desk.county.now, {"intel.digest"})
+            assert (figures.total.owed, figures.total.sent, figures.total.received) == (1, 1, received)
+        for level in ("collected", "filed"):
+            await desk.take(desk.county.receipt(sent, MASH, level), by=COUNCIL)
+
+
 async def test_a_missed_period_stays_overdue_and_the_next_one_begins(desk: Desk) -> None:
     """It climbs its ladder; the next period's digest doesn't meet it; a late one about it does."""
     await desk.next_agreement(text())
@@ -245,6 +269,29 @@ async def test_a_gateways_own_watch_agrees_with_the_hub(desk: Desk, tmp_path: Pa
         assert {state for _, state, _ in known.values()} == {"met", "open"}
 
 
+async def test_a_new_gateways_watch_leaves_alone_what_began_before_it_looked(quick_desk: Desk, tmp_path: Path) -> None:
+    """Years of periods that others met, or that nobody owed: it rings for none, and takes up with the next one."""
+    desk = quick_desk
+    await desk.next_agreement(text())
+    versions, index = desk.registry.snapshot.rules, desk.registry.snapshot.directory
+    async with watch_of(COUNCIL, tmp_path, index) as council:
+        # The feed from its beginning, before the clock: an old digest opens nothing either.
+        await council.see(digest(desk, at=FIRST + HOUR).header, FIRST + 2 * HOUR, versions)
+        assert await council.look(FIRST + 8 * DAY, versions) == 0
+        assert await council.duties() == {}
+        assert await council.look(FIRST + 18 * DAY, versions) == 1
+        assert [duty.item for duty, _, _ in (await council.duties()).values()] == ["2026-07-27"]
+
+
+async def test_a_message_in_a_recurring_rules_own_thread_settles_once(desk: Desk) -> None:
+    """Nothing keeps a sender from naming it: one leaf, and the log verifies."""
+    await desk.next_agreement(text())
+    await to(desk, FIRST + HOUR)
+    await desk.send(digest(desk, thread=THREAD))
+    assert await periods(desk) == {"2026-07-13": "met"}
+    assert len([one for one in await desk.leaves("obligation-settled") if one["thread"] == THREAD]) == 1
+
+
 FORMS = [("1 week", "2026-07-06"), ("2 days", "2026-07-10"), ("1 month", "2026-05-31"), None]
 version = st.tuples(st.sampled_from(FORMS), st.integers(0, 30), st.integers(-5, 20))
 moments = st.lists(st.integers(0, 60 * 24), max_size=6)
@@ -297,7 +344,7 @@ async def _compare(made: list[Rules], hub: list[int], watch: list[int]) -> None:
         finally:
             await store.close()
         async with watch_of(COUNCIL, Path(folder), index) as council:
-            for hour in watch:
+            for hour in (0, *watch):
                 now = START + hour * HOUR
                 books = council.books(_known(made, now))
                 await council.spool.write(lambda tx, b=books, at=now: council.watch.recur(tx, b, at))  # type: ignore[misc]

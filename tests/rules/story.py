@@ -73,7 +73,7 @@ class Story:
             for parts, row in self.rows.items()
             if row.state in {"met", "met_late"} and (row.settled_by == sent.id or row.duty.every)
         ]
-        _, again = plan_withdrawal(sent, frozenset(sent.to), [], met, self.sent, self.index, self.now)
+        _, again = plan_withdrawal(sent, frozenset(sent.to), [], met, self.sent, self.rules, self.index, self.now)
         for one in again:
             row = self.rows[one.duty.parts]
             row.state, row.settled_by = "open", None

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from schemas.rules.compiled import Rules
+from schemas.rules.planning import Owed, plan_envelope
 from tests.rules.story import Story
-from tests.rules.support import CHAIR, ENDED, HEALTH, POLICE, agreement, directory, item, ms, send_rule
+from tests.rules.support import CHAIR, ENDED, HEALTH, POLICE, agreement, directory, header, item, ms, send_rule
 
 TYPES = ("a", "b", "c", "d")
 ASK = 'type = []; by = "recipients"; to = "sender"; '
@@ -167,6 +168,37 @@ def test_one_message_opens_every_gate_behind_which_it_counts(order: tuple[str, .
     told.send("a")
     told.send("b", HEALTH, CHAIR)
     assert set(told.states().values()) == {"met"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(("held", "question", "closed"))))
+def test_what_a_message_replaces_holds_no_gate_in_whatever_order_duties_are_stored(order: tuple[str, ...]) -> None:
+    """The chair asks anew, which also closes: the old question ends, and what was behind it or what it met counts."""
+    rules = {
+        "held": awaits('any = [{ type = "a", by = "creditor" }, { type = "b" }]', "held"),
+        "question": awaits('type = "b"; per = "envelope"', "question"),
+        "closed": awaits(
+            'any = [{ type = "a", by = "creditor", unless_owed = ["held", "question"] }, { type = "c" }]; per = "envelope"',
+            "closed",
+        ),
+    }
+    told = story(*rules.values())
+    first = told.send("a")
+    rows = sorted(told.rows.items(), key=lambda pair: order.index(pair[0].rule))
+    told.rows = dict(rows)
+    told.send("a", supersedes=first.id)
+    ended = {(row.duty.rule, row.state) for row in told.rows.values() if row.duty.item in ("", first.id)}
+    assert ended == {("held", "met"), ("question", "superseded"), ("closed", "met")}
+
+
+def test_the_thread_is_read_once_however_many_duties_need_it() -> None:
+    """Each reading costs the hub every header of the thread."""
+    told = story(ALL)
+    told.send("a", CHAIR, HEALTH, POLICE, "millfield/lead")
+    owed = [Owed(str(parts), row.duty) for parts, row in told.rows.items()]
+    reads: list[int] = []
+    sent = header(type="d/1", from_=CHAIR, to=(HEALTH, POLICE, "millfield/lead"), thread=told.thread, facts={})
+    plan_envelope(sent, told.rules, told.index, owed, lambda: reads.append(1) or [], told.now)
+    assert (len(owed), len(reads)) == (3, 1)
 
 
 def test_what_was_sent_behind_a_gate_before_it_was_owed_does_not_count() -> None:

@@ -11,7 +11,7 @@ from schemas.rules.duty import BOTH
 from schemas.rules.planning import Opened
 from schemas.rules.recurring import open_recurring
 from tests.rules.story import NOON, Story
-from tests.rules.support import AREA, CHAIR, GP, HEALTH, POLICE, agreement, ms, send_rule
+from tests.rules.support import AREA, CHAIR, GP, HEALTH, POLICE, agreement, header, ms, send_rule
 
 TYPES = ("a", "b", "c", "d")
 HOUR = 3_600_000
@@ -175,6 +175,21 @@ def test_whoever_was_owed_what_it_settles_may_be_the_giver() -> None:
         ("answer", GP, HEALTH): "open",
         ("answer", GP, POLICE): "open",
     }
+
+
+@pytest.mark.parametrize("askers", [(POLICE, GP), (GP, POLICE)])
+def test_what_becomes_one_duty_goes_on_as_the_one_that_is_due_first(askers: tuple[str, ...]) -> None:
+    """What two were owed goes over to one, who asks the same itself: no clock begins anew, however they are stored."""
+    told = story(ASKED, ASKED.replace("types.a", "types.c"), giver="each-party", taker="sender")
+    for asker in askers:
+        told.send("a", asker, HEALTH, at=NOON + HOUR * (asker == GP))
+    told.tick(NOON + 2 * HOUR)
+    parties, told_at = (GP, POLICE), told.now
+    moved = header(type="c/1", from_=CHAIR, to=(HEALTH,), parties=parties, thread=told.thread, at=told_at, facts={})
+    plan = told.take(moved)
+    (duty,) = (row.duty for row in told.rows.values() if row.state == "open")
+    assert (duty.debtor, duty.creditor, duty.due) == (HEALTH, CHAIR, NOON + 6 * HOUR)
+    assert [one.duty for one in plan.opened] == [duty]
 
 
 def test_there_and_back_goes_on_where_it_stands() -> None:

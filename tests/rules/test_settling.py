@@ -252,14 +252,14 @@ def test_a_newer_version_that_goes_to_the_heir_replaces_what_an_ended_debtor_owe
 def test_a_question_put_anew_replaces_the_answer_owed_to_the_older(version: dict[str, Any], expected: bool) -> None:
     """It has a duty and a clock of its own; a debtor that replaces its own message gets rid of nothing."""
     asked = new_id()
-    duty = owed(item=asked)
+    duty = owed(item=asked, envelope=asked)
     given_ = {"from_": HEALTH, "to": (CHAIR,), "type": "minutes.dispute/1", "supersedes": asked} | version
     assert superseded_by(duty, answer(duty, **given_), STANDING) is expected
     assert not superseded_by(owed(thread=duty.thread), answer(duty, **given_), STANDING)
 
 
-def test_of_several_heirs_one_that_is_a_party_itself_has_it_for_itself() -> None:
-    """What goes to a party that is one of two successors may be its own copy; what goes to the other is the heir's."""
+def test_of_several_heirs_one_that_is_owed_it_itself_has_it_for_itself() -> None:
+    """What goes to a creditor that is one of two successors is its own copy; what goes to the other is the heir's."""
     plain = directory(heir="northmere").directory
     agencies = tuple(
         msgspec.structs.replace(agency, successors=(*agency.successors, Successor(agency="millfield")))
@@ -267,18 +267,18 @@ def test_of_several_heirs_one_that_is_a_party_itself_has_it_for_itself() -> None
         else agency
         for agency in plain.agencies
     )
-    standing = Standing(DirectoryIndex(msgspec.structs.replace(plain, agencies=agencies)), 1)
-    duty = owed(creditor=ENDED)
-    for to, parties, settled in (
+    split, duty = DirectoryIndex(msgspec.structs.replace(plain, agencies=agencies)), owed(creditor=ENDED)
+    for to, own, settled in (
         (HEALTH, (), True),
         (GP, (), True),
-        (HEALTH, (HEALTH,), False),
-        (GP, (HEALTH,), True),
+        (HEALTH, ((duty.rule, HEALTH),), False),
+        (HEALTH, (("another", HEALTH),), True),
+        (GP, ((duty.rule, HEALTH),), True),
         (CHAIR, (), False),
     ):
-        assert meets(duty, answer(duty, to=(to,), parties=parties), standing) is settled
-    only = Standing(directory(heir="northmere"), 1)
-    assert meets(duty, answer(duty, to=(HEALTH,), parties=(HEALTH,)), only)
+        assert meets(duty, answer(duty, to=(to,), parties=(to,)), Standing(split, 1, own)) is settled
+    only = Standing(directory(heir="northmere"), 1, ((duty.rule, HEALTH),))
+    assert meets(duty, answer(duty, to=(HEALTH,)), only)
 
 
 @pytest.mark.parametrize(
@@ -294,10 +294,27 @@ def test_of_several_heirs_one_that_is_a_party_itself_has_it_for_itself() -> None
 )
 def test_a_question_that_is_asked_anew_replaces_the_older(version: dict[str, Any], expected: bool) -> None:
     """Whoever asked may; who owes the answer gets rid of nothing by replacing a message."""
-    duty = owed(item=new_id())
+    duty = owed(item=(asked := new_id()), envelope=asked)
     assert duty.debtor == CHAIR
     newer = answer(duty, **({"from_": GP, "to": (CHAIR,), "supersedes": duty.item} | version))
     assert superseded_by(duty, newer, STANDING) is expected
+
+
+def test_what_is_about_an_item_ends_by_nobody_who_sent_an_envelope_under_its_reference() -> None:
+    """Senders choose ids: whoever replaces an envelope of that id, or that the duty is only about, has not asked."""
+    duty = owed(item=new_id())
+    newer = answer(duty, from_=POLICE, to=(CHAIR,), supersedes=duty.item)
+    assert not superseded_by(duty, newer, STANDING)
+
+
+def test_a_successor_gets_rid_of_nothing_by_replacing_what_its_predecessor_sent() -> None:
+    """Any mailbox of the agency that took over may replace it, and none of them has asked itself."""
+    duty = owed(debtor=ENDED, item=(asked := new_id()), envelope=asked)
+    took_over = Standing(directory(heir="northmere"), 1)
+    for box in (HEALTH, NURSES):
+        newer = answer(duty, from_=box, supersedes=asked)
+        assert not superseded_by(duty, newer, took_over)
+        assert superseded_by(duty, newer, Standing(directory(heir="northmere"), 0))
 
 
 def test_the_last_moment_in_time_is_in_time() -> None:

@@ -135,6 +135,16 @@ def test_the_shipped_agreement_is_sound_and_survives_the_wire() -> None:
             "agreement-rule-differs",
             send_rule() + send_rule(extra='waiver_reasons = "x"').replace("types.a", "types.b"),
         ),
+        (
+            "agreement-rule-differs",
+            RECEIPT.format(name="taken", within="1 hour")
+            + RECEIPT.format(name="taken", within="1 hour").replace("types.a", "types.b")
+            + 'waived_by = "police"\n',
+        ),
+        (
+            "agreement-rule-differs",
+            send_rule() + RECEIPT.format(name="answer", within="1 hour").replace("types.a", "types.b"),
+        ),
         # Whom, and from when.
         ("agreement-selector", send_rule('to = "unnamed:"')),
         ("agreement-role", send_rule('to = "unnamed:nurse"')),

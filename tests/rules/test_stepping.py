@@ -151,9 +151,9 @@ def test_what_is_taken_back_is_owed_again_unless_something_else_meets_it() -> No
     other = owed(thread=duty.thread, creditor=POLICE)
     taking = owed(thread=duty.thread, kind="receipt", debtor=HEALTH, creditor=CHAIR, envelope=sent.id)
     met, gone = [Owed("a", duty), Owed("b", other), Owed("r", taking)], frozenset({HEALTH})
-    ended, again = plan_withdrawal(sent, gone, [Owed("c", taking), Owed("d", other)], met, [], INDEX, AT)
+    ended, again = plan_withdrawal(sent, gone, [Owed("c", taking), Owed("d", other)], met, [], RULES, INDEX, AT)
     assert [(end.id, end.state) for end in ended] == [("c", "superseded")]
     assert [(one.id, one.settled) for one in again] == [("a", ())]
     newer = Sent(minutes(duty.thread, HEALTH), 21)
-    _, again = plan_withdrawal(sent, gone, [], met, [newer], INDEX, AT)
+    _, again = plan_withdrawal(sent, gone, [], met, [newer], RULES, INDEX, AT)
     assert [(end.id, end.state, end.by) for one in again for end in one.settled] == [("a", "met_late", newer.header.id)]

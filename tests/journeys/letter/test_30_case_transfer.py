@@ -5,8 +5,10 @@ In 2018 this worked: cases went from the front door to area teams without anythi
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from schemas.identifiers import agency_of
 from tests.gateway.support import minutes_full
 from tests.journeys.letter.support import (
     AREA,
@@ -89,6 +91,14 @@ async def open_duties(letter: Letter, thread: str) -> set[tuple[str, str, str]]:
     }
 
 
+async def watched(letter: Letter, mailbox: str, rule: str) -> set[tuple[str, str, str]]:
+    """Return what the gateway of *mailbox*'s agency knows of duties under *rule* without asking the hub."""
+    agent = await letter.gateway(agency_of(mailbox))
+    rows = await agent.gateway.spool.write(lambda tx: tx.all("list_obligations"))
+    duties = [(json.loads(row["duty"]), row["state"]) for row in rows]
+    return {(duty["debtor"], duty["creditor"], state) for duty, state in duties if duty["rule"] == rule}
+
+
 async def count(letter: Letter, mailbox: str, code: str, rule: str) -> int:
     """Return how many notices *code* of duties of *rule* there are for *mailbox*."""
     return len(await letter.told(mailbox, code, rule))
@@ -131,6 +141,24 @@ async def test_what_the_old_team_owed_and_awaited_is_the_new_teams(letter: Lette
     await send_minutes(letter, held.thread, AREA)
     left = {rule for rule, *_ in await open_duties(letter, held.thread)}
     assert left.isdisjoint({MINUTES, ACTION})
+
+
+async def test_every_gateways_own_watch_follows_the_case(letter: Letter) -> None:
+    """Given a new team at an agency that had no mail before, when it takes the case, then its gateway rings for it."""
+    held = await letter.send("meeting.held", MASH, [CAIT], **discussion(letter, [MASH, CAIT]))
+    await letter.work(agency_of(CAIT), agency_of(NURSES))
+    assert await watched(letter, CAIT, MINUTES) == {(MASH, CAIT, "open")}
+    assert await watched(letter, NURSES, MINUTES) == set()
+    await transfer(letter, held.thread, taker=NURSES)
+    await letter.work(rounds=3)
+    assert await watched(letter, NURSES, MINUTES) == {(NURSES, CAIT, "open")}
+    for box in (CAIT, MASH):
+        assert (MASH, CAIT, "superseded") in await watched(letter, box, MINUTES)
+    assert (NURSES, CAIT, "open") in await watched(letter, CAIT, MINUTES)
+    await letter.until(30 * DAY)
+    steps = [one["step"] for one in await letter.told(NURSES, "overdue", MINUTES)]
+    assert len(steps) == len(set(steps)) > 0
+    assert await count(letter, MASH, "overdue", MINUTES) == 0
 
 
 async def test_what_the_new_team_lets_lie_is_its_own(letter: Letter) -> None:
