@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.strict_json import dump
-from tests.bench import lifecycle, report, rules, sweep
+from tests.bench import growth, lifecycle, report, rules, sweep
 from tests.bench.figures import Figures, Goal, load
 
 
@@ -32,6 +32,15 @@ def test_a_sweep_takes_what_is_due_and_no_more(tmp_path: Path, monkeypatch: pyte
     """Of 300 open obligations with 20 due, 20 are swept; of 3, all."""
     monkeypatch.setattr(sweep, "DUE", 20)
     assert [row["due"] for row in _measured(sweep.measure, tmp_path, 300).rows] == [3, 20, 20]
+
+
+def test_an_obligation_is_opened_settled_and_swept_among_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a hundredth, a tenth and all of what is asked for, each cost is counted."""
+    monkeypatch.setattr(growth, "DUE", 2)
+    monkeypatch.setattr(growth, "AT_ONCE", 3)
+    figures = _measured(growth.measure, tmp_path, 2_000)
+    assert [row["open obligations"] for row in figures.rows] == [20, 200, 2_000]
+    assert all(float(row[f"{what} one, µs"]) > 0 for row in figures.rows for what in ("opening", "settling"))
 
 
 def test_an_agreement_is_made_to_any_size(tmp_path: Path) -> None:
