@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +15,16 @@ from tests.invariants import check
 from tests.postgres import Server, UnavailableError, running_server
 
 POSTGRES = pytest.param("postgres", marks=pytest.mark.needs_postgres)
+
+
+@pytest.fixture(autouse=True)
+def _gateway_log() -> Iterator[None]:
+    """Take back how a command that ran in this process has set up the gateway's log."""
+    logger = logging.getLogger("gateway")
+    handlers, propagate, level = logger.handlers, logger.propagate, logger.level
+    yield
+    logger.handlers, logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
