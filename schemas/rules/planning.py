@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import cache, partial
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -113,22 +113,28 @@ def plan_envelope(
     *sent_before* is asked once at most: where a duty to send begins, since minutes may come before the meeting is
     registered and the duty is then met as it opens, and where a duty needs several messages.
     """
-    sent_before = cache(sent_before)
+    read: list[Sequence[Sent]] = []
+
+    def earlier() -> Sequence[Sent]:
+        if not read:
+            read.append(sent_before())
+        return read[0]
+
     standing = Standing(index, now, frozenset((row.duty.rule, row.duty.creditor) for row in owed))
-    settled = _settle(header, owed, standing, sent_before, now)
+    settled = _settle(header, owed, standing, earlier, now)
     left = _without(owed, settled)
     thread = Thread(frozenset(row.duty.rule for row in left), frozenset(end.duty.rule for end in settled))
     ended = _end(header, rules, left, thread, standing)
     moved = list(_rehome(header, rules, _without(left, ended), settled, thread, standing))
     opened = rules.open_duties(header, index, now, thread)
-    earlier = sent_before() if any(duty.kind == "send" for duty in opened) else ()
+    before = earlier() if any(duty.kind == "send" for duty in opened) else ()
     begun: dict[DutyParts, Opened] = {}
     # Several may become one, of which the one that is due first goes on; what the envelope opens itself may then be there.
     takeovers = [duty for _, duty in moved if duty is not None]
     for duty in sorted(takeovers, key=lambda duty: (duty.due, str(duty.envelope))):
         begun.setdefault(duty.parts, Opened(duty, "open", None, None, next_step(duty.steps, now)))
     for duty in opened:
-        begun.setdefault(duty.parts, _open(duty, _first_that_meets(duty, earlier, standing)))
+        begun.setdefault(duty.parts, _open(duty, _first_that_meets(duty, before, standing)))
     return Plan(
         tuple(begun.values()),
         (*settled, *ended, *(Settled(row.id, row.duty, "superseded", header.id) for row, _ in moved)),
