@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from datetime import date
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from schemas.agreement import Calendar, Clock
@@ -70,6 +71,8 @@ class OpenDays:
             change + max(before, after)
             for change, before, after in zip(self._changes, self._offsets, self._offsets[1:], strict=False)
         ]
+        # Most time limits end when offices close, so that the same few moments are asked for again and again.
+        self.shift = lru_cache(maxsize=4096)(self._shift)
 
     def covers(self, day: int) -> bool:
         """Answer whether *day* is within the calendar's dates."""
@@ -96,6 +99,11 @@ class OpenDays:
             if self.is_open(day):
                 days -= way
         return day
+
+    def _shift(self, at: Moment, days: int) -> Moment:
+        """Return the moment *days* open days after *at*, or before it where negative, at the same time of day."""
+        day, wall = self.local(at)
+        return self.moment(self.step(day, days), wall)
 
     def day_zero(self, at: Moment) -> int:
         """Return the day that the event of *at* counts as: its own, or by ``after_hours`` the next open one."""
@@ -138,5 +146,4 @@ def shift(span: Clock, calendar: OpenDays | None, start: Moment, *, way: int) ->
     """Return *start* moved by *span* forward (*way* 1) or back (-1); by working days at the same time of day."""
     if calendar is None:
         return max(0, min(start + way * span.amount, LATEST))
-    day, wall = calendar.local(start)
-    return max(0, min(calendar.moment(calendar.step(day, way * span.amount), wall), LATEST))
+    return max(0, min(calendar.shift(start, way * span.amount), LATEST))
