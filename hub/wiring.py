@@ -170,6 +170,7 @@ def make_worker(hub: Hub, home: Path, in_doubt: Callable[[], bool]) -> Worker:
         keep_checkpoint=keep,
         in_doubt=in_doubt,
         see_expiry=make_watch(hub.clock, hub.metrics),
+        see_swept=lambda at: hub.metrics.deadlines_until.set(at / 1000),
         sweep_seconds=hub.config.sweep_seconds,
         checkpoint_seconds=hub.config.checkpoint_seconds,
     )

@@ -32,7 +32,7 @@ class Worker:
 
     ``wake`` is told which feeds grew; ``keep_checkpoint`` puts a signed note beside the hub's keys; ``in_doubt`` says
     that the clock can't be trusted: the hub then goes on accepting and judges nothing; ``see_expiry`` is shown, each
-    round, when the directory expires.
+    round, when the directory expires; ``see_swept``, up to when everything that was due has been dealt with.
     """
 
     store: Store
@@ -45,6 +45,7 @@ class Worker:
     keep_checkpoint: Callable[[str], None]
     in_doubt: Callable[[], bool] = lambda: False
     see_expiry: Callable[[Moment], None] = lambda _: None
+    see_swept: Callable[[Moment], None] = lambda _: None
     sweep_seconds: float = 1.0
     checkpoint_seconds: float = 1.0
     resealed: set[KeyId] = field(default_factory=set)
@@ -79,9 +80,11 @@ class Worker:
     async def enforce_deadlines(self) -> None:
         """Take all steps that are due now, in rounds of :data:`SWEEP_LIMIT`."""
         while not self.in_doubt():
-            swept = await exchange.enforce_deadlines(self.store, self.registry, self.clock(), self.signer, SWEEP_LIMIT)
+            now = self.clock()
+            swept = await exchange.enforce_deadlines(self.store, self.registry, now, self.signer, SWEEP_LIMIT)
             self.wake(swept.wake)
             if swept.count < SWEEP_LIMIT:
+                self.see_swept(now)
                 return
 
     async def sign_checkpoint(self) -> None:

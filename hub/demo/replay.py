@@ -74,6 +74,8 @@ class Replay:
             step = self.stage.now + LONGEST_STEP
             stop = min([*self._stops(self.stage.now, at), step, at])
             self.stage.set_clock(stop)
+            # Nobody writes of a later day before what was due until then is dealt with.
+            self.stage.wait_swept()
             if stop not in (step, at):
                 self.tell(stop, "something falls due")
                 self.pause()

@@ -94,6 +94,15 @@ class Stage:
         fresh.replace(self._clock)
         self.now = now
 
+    def wait_swept(self) -> None:
+        """Wait until the hub has dealt with all that is due now."""
+        self.wait("the hub to deal with what is due", lambda: self._swept_until() >= self.now / 1000)
+
+    def _swept_until(self) -> float:
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as answer:  # noqa: S310 - our own address
+            lines = answer.read().decode().splitlines()
+        return next((float(line.split()[1]) for line in lines if line.startswith("hub_deadlines_until_seconds ")), 0.0)
+
     def switch(self, agency: str, *, on: bool) -> None:
         """Start or stop an agency's gateway."""
         if on and agency not in self._on:

@@ -32,6 +32,11 @@ class Metrics:
         self.directory_expires = Gauge(
             "hub_directory_expires_seconds", "When the directory expires, Unix seconds", registry=self.registry
         )
+        self.deadlines_until = Gauge(
+            "hub_deadlines_until_seconds",
+            "Up to when all that was due is dealt with, Unix seconds",
+            registry=self.registry,
+        )
         self.commits = Gauge("hub_store_commits", "Durable commits since the start", registry=self.registry)
         self.body_bytes = Gauge("hub_body_bytes", "Bytes of request bodies held", registry=self.registry)
         self._counters: dict[tuple[str, str, int], Counter] = {}
