@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
 from schemas.directory import AgencyEntry, Directory, DirectoryIndex, Mailbox
+from schemas.findings import Finding, Level
 from schemas.identifiers import AgencyId, Moment
 
-Level = Literal["error", "note"]
+# ``error``: something would reach nobody, or can't be chosen.
 FINDINGS: Final[Mapping[str, Level]] = {
     "successor-missing": "error",
     "split-missing": "error",
@@ -27,19 +28,6 @@ FINDINGS: Final[Mapping[str, Level]] = {
     "post-ended": "note",
     "role-unfilled": "note",
 }
-
-
-class Finding(NamedTuple):
-    """One thing found: a code of :data:`FINDINGS`, where, and what is the matter in a sentence."""
-
-    code: str
-    where: str
-    message: str
-
-    @property
-    def level(self) -> Level:
-        """Return ``error`` where something would reach nobody or can't be chosen, ``note`` where it may be meant."""
-        return FINDINGS[self.code]
 
 
 def check_directory(index: DirectoryIndex, at: Moment) -> list[Finding]:
@@ -54,7 +42,7 @@ def check_directory(index: DirectoryIndex, at: Moment) -> list[Finding]:
         found += _check_roles(index, moment)
         if index.owner(moment) is None:
             found.append(
-                Finding(
+                _found(
                     "owner-missing",
                     directory.partnership,
                     "it has no open mailbox, so what leads to nobody is nobody's to put right",
@@ -66,17 +54,17 @@ def check_directory(index: DirectoryIndex, at: Moment) -> list[Finding]:
 def _check_successors(directory: Directory) -> Iterator[Finding]:
     for agency in directory.agencies:
         if agency.valid_to is not None and not agency.successors and agency.mailboxes:
-            yield Finding("successor-missing", agency.id, "it ends and nobody takes over: its addresses lead to nobody")
+            yield _found("successor-missing", agency.id, "it ends and nobody takes over: its addresses lead to nobody")
         parts: dict[str | None, set[AgencyId]] = defaultdict(set)
         for successor in agency.successors:
             parts[successor.split].add(successor.agency)
         unnamed = parts.pop(None, set())
         if unnamed and len(unnamed.union(*parts.values())) > 1:
-            yield Finding(
+            yield _found(
                 "split-missing", agency.id, "several take over and one has no `split`: nobody can say that it is meant"
             )
         for code in sorted(str(code) for code, agencies in parts.items() if len(agencies) > 1):
-            yield Finding("split-twice", agency.id, f"`{code}` names several successors: it chooses none")
+            yield _found("split-twice", agency.id, f"`{code}` names several successors: it chooses none")
 
 
 def _check_addresses(index: DirectoryIndex, at: Moment) -> Iterator[Finding]:
@@ -86,9 +74,9 @@ def _check_addresses(index: DirectoryIndex, at: Moment) -> Iterator[Finding]:
         heirs = index.open_heirs(box.id, at)
         is_told = agency.valid_to is not None and agency.valid_to <= at and not agency.successors
         if not heirs and not is_told:
-            yield Finding("heir-missing", box.id, "it has ended, and so has everybody who took over from it")
+            yield _found("heir-missing", box.id, "it has ended, and so has everybody who took over from it")
         if any(not _is_like(box, index.find_mailbox(heir)) for heir in heirs):
-            yield Finding(
+            yield _found(
                 "heir-by-place",
                 box.id,
                 "no post, team or role in common says who answers for it: the first of the list does",
@@ -111,19 +99,23 @@ def _check_posts(index: DirectoryIndex, at: Moment) -> Iterator[Finding]:
             if name is None or index.is_open(name, at) or not index.is_open(box.id, at):
                 continue
             if index.open_heirs(name, at):
-                yield Finding("post-ended", box.id, f"its {post} is not open: whoever answers for that one is told")
+                yield _found("post-ended", box.id, f"its {post} is not open: whoever answers for that one is told")
             else:
-                yield Finding("post-missing", box.id, f"its {post} is not open, and nobody answers for that one")
+                yield _found("post-missing", box.id, f"its {post} is not open, and nobody answers for that one")
 
 
 def _check_roles(index: DirectoryIndex, at: Moment) -> Iterator[Finding]:
     ended = {role for _, box in _boxes(index) if index.has_ended(box.id, at) for role in index.roles_of(box.id)}
     for role in sorted(ended):
         if not index.mailboxes_with(role, at):
-            yield Finding("role-unfilled", role, "no open mailbox has this role any more: rules that ask it ask nobody")
+            yield _found("role-unfilled", role, "no open mailbox has this role any more: rules that ask it ask nobody")
 
 
 def _boxes(index: DirectoryIndex) -> Iterator[tuple[AgencyEntry, Mailbox]]:
     for agency in index.directory.agencies:
         for box in agency.mailboxes:
             yield agency, box
+
+
+def _found(code: str, where: str, message: str) -> Finding:
+    return Finding(FINDINGS[code], code, where, message)

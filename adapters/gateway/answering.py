@@ -39,7 +39,9 @@ async def answer(options: Namespace) -> list[dict[str, Any]]:
     if bool(options.by) != bool(options.role):
         raise GatewayError("answer-author", "a person answers in a role", "give both --by and --role, or neither")
     async with open_gateway(Path(options.home), passphrase_file=options.passphrase_file) as gateway:
-        row = await _find(gateway, options.envelope, options.mailbox)
+        row = await embargo.find_delivery(gateway, options.envelope, options.mailbox)
+        if row["content"] is None:
+            raise GatewayError("inbox-empty", "its content is no longer here", "look in the record system")
         await exclusions.check_person(gateway, row["thread"], *filter(None, [options.by]))
         pair = _find_pair(row, options.type)
         values = _read_values(gateway, pair, options.set)
@@ -48,18 +50,6 @@ async def answer(options: Namespace) -> list[dict[str, Any]]:
         content = {"envelope": row["envelope"], "mailbox": row["mailbox"], "type": pair.target, "values": values}
         key = sha256_b64u(dump(content)) + (f" {gateway.clock()}" if options.again else "")
         return [await _send(gateway, f"{key} {number}", draft) for number, draft in enumerate(drafts)]
-
-
-async def _find(gateway: Gateway, envelope: str, mailbox: MailboxId | None) -> Row:
-    rows = await gateway.spool.all("find_for_any", envelope=envelope)
-    rows = [row for row in rows if embargo.is_shown(row, mailbox)]
-    if not rows:
-        raise GatewayError("inbox-unknown", "no such delivery is here", "see `gateway inbox list`")
-    if len(rows) > 1:
-        raise GatewayError("inbox-several", "several of the agency's mailboxes have it", "name one by --mailbox")
-    if rows[0]["content"] is None:
-        raise GatewayError("inbox-empty", "its content is no longer here", "look in the record system")
-    return rows[0]
 
 
 def _find_pair(row: Row, wanted: str) -> Derivation:

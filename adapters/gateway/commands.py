@@ -97,7 +97,7 @@ async def inbox_list(options: Namespace) -> Printed:
 async def inbox_show(options: Namespace) -> Printed:
     """Show what is known of a delivery without opening it."""
     async with _open(options) as gateway:
-        row = await _find(gateway, options.ids[0], options.mailbox)
+        row = await embargo.find_delivery(gateway, options.ids[0], options.mailbox)
         names = ("envelope", "mailbox", "type", "sender", "thread", "accepted_at", "state", "code", "record", "seq")
         receipts = await gateway.spool.all("receipts_of", envelope=row["envelope"], mailbox=row["mailbox"])
         return {name: row[name] for name in names if row[name] is not None} | {"receipts": [dict(r) for r in receipts]}
@@ -106,7 +106,7 @@ async def inbox_show(options: Namespace) -> Printed:
 async def inbox_person(options: Namespace) -> Printed:
     """Record what a named person did: acknowledged, declined, or filed by hand."""
     async with _open(options) as gateway:
-        rows = [await _find(gateway, name, options.mailbox) for name in options.ids]
+        rows = [await embargo.find_delivery(gateway, name, options.mailbox) for name in options.ids]
         await exclusions.check_people(gateway, (row["thread"] for row in rows), options.actor)
         if options.action == "file" and any(row["state"] == embargo.STATE for row in rows):
             raise GatewayError(
@@ -118,7 +118,7 @@ async def inbox_person(options: Namespace) -> Printed:
 async def inbox_open(options: Namespace) -> Printed:
     """Display messages to a named person, and only then say so: killed between the two, it was not opened."""
     async with _open(options) as gateway:
-        rows = [await _find(gateway, name, options.mailbox) for name in options.ids]
+        rows = [await embargo.find_delivery(gateway, name, options.mailbox) for name in options.ids]
         await exclusions.check_people(gateway, (row["thread"] for row in rows), options.actor)
         options.show([_read(gateway, row) for row in rows])
         for row in rows:
@@ -200,7 +200,7 @@ async def _receipt(gateway: Gateway, row: Row, options: Namespace) -> dict[str, 
 async def inbox_destroy(options: Namespace) -> Printed:
     """Record that a named person destroyed what a withdrawal asked for."""
     async with _open(options) as gateway:
-        row = await _find(gateway, options.ids[0], options.mailbox)
+        row = await embargo.find_delivery(gateway, options.ids[0], options.mailbox)
         await exclusions.check_person(gateway, row["thread"], options.actor)
         if row["state"] in {"rejected", "destroyed"}:
             raise GatewayError("inbox-destroyed", "nothing of the delivery is here to destroy", "nothing is left to do")
@@ -311,16 +311,6 @@ def _moment(text: str) -> int:
             "keys-moment", "a moment is a date and time with its offset", "write it as 2026-07-06T08:00:00Z"
         )
     return int(at.timestamp() * 1000)
-
-
-async def _find(gateway: Gateway, envelope: str, mailbox: str | None) -> Row:
-    rows = await gateway.spool.all("find_for_any", envelope=envelope)
-    rows = [row for row in rows if embargo.is_shown(row, mailbox)]
-    if not rows:
-        raise GatewayError("inbox-unknown", "no such delivery is here", "see `gateway inbox list`")
-    if len(rows) > 1:
-        raise GatewayError("inbox-several", "several of the agency's mailboxes have it", "name one by --mailbox")
-    return rows[0]
 
 
 async def _levels(gateway: Gateway, row: Row) -> list[str]:

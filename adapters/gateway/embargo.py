@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from adapters.errors import GatewayError
 from adapters.gateway.context import Gateway
 from adapters.gateway.spool import Row, Transaction
 from schemas.envelope import Header
@@ -39,6 +40,21 @@ async def hold(tx: Transaction, header: Header, mailbox: MailboxId, until: Momen
 def is_shown(row: Row, mailbox: MailboxId | None) -> bool:
     """Answer whether who asked for *mailbox* (``None``: for any) may learn that the inbox row *row* is there."""
     return mailbox == row["mailbox"] or (mailbox is None and row["state"] != STATE)
+
+
+async def find_delivery(gateway: Gateway, envelope: str, mailbox: MailboxId | None) -> Row:
+    """Return the inbox row of *envelope* that whoever asks for *mailbox* (``None``: for any) may see.
+
+    Raises:
+        GatewayError: ``inbox-unknown``, ``inbox-several``.
+    """
+    rows = await gateway.spool.all("find_for_any", envelope=envelope)
+    rows = [row for row in rows if is_shown(row, mailbox)]
+    if not rows:
+        raise GatewayError("inbox-unknown", "no such delivery is here", "see `gateway inbox list`")
+    if len(rows) > 1:
+        raise GatewayError("inbox-several", "several of the agency's mailboxes have it", "name one by --mailbox")
+    return rows[0]
 
 
 async def describe(gateway: Gateway, row: Row) -> dict[str, Moment]:

@@ -14,6 +14,7 @@ from hub.commands.options import (
     add_publishing,
     open_for_reading,
     parse_moment,
+    print_findings,
     read_config,
 )
 from hub.errors import HubError
@@ -112,25 +113,19 @@ def _now() -> int:
 
 def run_check(args: argparse.Namespace) -> int:
     """Print what the agreement can't do; 1 where something is wrong, 0 where there are notes at most."""
-    import json
-
+    from schemas.findings import Finding
     from schemas.linting import lint_catalogue
-    from schemas.rules.checking import Finding, check_agreement, find_shapes
+    from schemas.rules.checking import check_agreement, find_shapes
     from schemas.rules.places import parse_places
 
     index = parse_places(_read(args.directory)) if args.directory else None
     now = parse_moment(args.at) if args.at else _now()
     catalogue = load_catalogue(args.messages)
-    wrong_schemas = [Finding("schema-lint", name, problem.message) for name, problem in lint_catalogue(catalogue)]
+    wrong_schemas = [
+        Finding("error", "schema-lint", name, problem.message) for name, problem in lint_catalogue(catalogue)
+    ]
     found = (*wrong_schemas, *check_agreement(_compile(args.file), find_shapes(catalogue), index, now))
-    wrong = sum(one.level == "error" for one in found)
-    if args.json:
-        print(json.dumps({"errors": wrong, "findings": [{"level": one.level, **one._asdict()} for one in found]}))
-    else:
-        for one in found:
-            print(f"{one.level}: {one.code}: {one.where}: {one.message}")
-        print(f"{wrong} errors, {len(found) - wrong} notes")
-    return 1 if wrong else 0
+    return print_findings(found, as_json=args.json)
 
 
 def run_simulate(args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.commands.options import add_config, open_for_reading, parse_moment, read_config
+from hub.commands.options import add_config, open_for_reading, parse_moment, print_findings, read_config
 from hub.errors import HubError
 
 if TYPE_CHECKING:
@@ -31,21 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_check(args: argparse.Namespace) -> int:
     """Print what the directory can't do; 1 where something is wrong, 0 where there are notes at most."""
-    import json
     import time
 
     from schemas.directory_checking import check_directory
 
     now = parse_moment(args.at) if args.at else time.time_ns() // 1_000_000
     found = check_directory(_read(args.file) if args.file else asyncio.run(_in_force(args)), now)
-    wrong = sum(one.level == "error" for one in found)
-    if args.json:
-        print(json.dumps({"errors": wrong, "findings": [{"level": one.level, **one._asdict()} for one in found]}))
-    else:
-        for one in found:
-            print(f"{one.level}: {one.code}: {one.where}: {one.message}")
-        print(f"{wrong} errors, {len(found) - wrong} notes")
-    return 1 if wrong else 0
+    return print_findings(found, as_json=args.json)
 
 
 def _read(file: str) -> DirectoryIndex:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from hub.errors import HubError
 
 if TYPE_CHECKING:
     from hub.store.base import Store
+    from schemas.findings import Finding
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -85,3 +88,15 @@ def parse_moment(text: str) -> int:
 def in_words(moment: int) -> str:
     """Return *moment* as RFC 3339 to the second, UTC."""
     return datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def print_findings(found: Sequence[Finding], *, as_json: bool) -> int:
+    """Print what a check found; return the command's status: 1 where there is an error."""
+    wrong = sum(one.level == "error" for one in found)
+    if as_json:
+        print(json.dumps({"errors": wrong, "findings": [one._asdict() for one in found]}))
+    else:
+        for one in found:
+            print(f"{one.level}: {one.code}: {one.where}: {one.message}")
+        print(f"{wrong} errors, {len(found) - wrong} notes")
+    return 1 if wrong else 0

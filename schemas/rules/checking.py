@@ -9,9 +9,10 @@ Source: domain 1 (absence is visible) and 4 (warn when a deadline falls beyond t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schemas.agreement import Agreement, ReceiptRule, Recurring, Rule, SendRule, Terms
+from schemas.findings import Finding, Level
 from schemas.identifiers import MailboxId, Moment, agency_of, family_of
 from schemas.rules import clocks
 from schemas.rules.answerable import EVERYONE
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from schemas.directory import DirectoryIndex
 
 YEAR: Final = 365 * clocks.DAY
-Level = Literal["error", "note"]
+# ``error``: somebody would wait for nothing, or not be asked.
 FINDINGS: Final[Mapping[str, Level]] = {
     "never-settled": "error",
     "never-opened": "error",
@@ -38,19 +39,6 @@ FINDINGS: Final[Mapping[str, Level]] = {
     "role-unfilled": "note",
     "type-not-agreed": "note",
 }
-
-
-class Finding(NamedTuple):
-    """One thing found: a code of :data:`FINDINGS`, where, and what is the matter in a sentence."""
-
-    code: str
-    where: str
-    message: str
-
-    @property
-    def level(self) -> Level:
-        """Return ``error`` where somebody would wait for nothing or not be asked, ``note`` where it may be meant."""
-        return FINDINGS[self.code]
 
 
 class Shape(NamedTuple):
@@ -92,19 +80,19 @@ def _find(
     for family, terms in agreement.types.items():
         shape = shapes.get(family)
         if shape is None:
-            yield Finding("type-unknown", family, "no message type of this release has this name")
+            yield _found("type-unknown", family, "no message type of this release has this name")
             continue
         for rule in _rules(terms):
             where = f"{family}: {rule.name}"
-            yield from (Finding("never-opened", where, text) for text in _never_opens(rule, shape))
+            yield from (_found("never-opened", where, text) for text in _never_opens(rule, shape))
             yield from _check_moments(rule, where, shape)
     for where, one in _places(agreement):
         if not isinstance(one, ReceiptRule):
-            yield from (Finding("never-settled", where, text) for text in _never_settles(one, shapes))
+            yield from (_found("never-settled", where, text) for text in _never_settles(one, shapes))
             if index is not None:
                 yield from _check_people(rules, one, where, index, now)
     yield from (
-        Finding("type-not-agreed", family, "nobody may send it") for family in sorted(shapes.keys() - agreement.types)
+        _found("type-not-agreed", family, "nobody may send it") for family in sorted(shapes.keys() - agreement.types)
     )
     yield from _check_calendars(agreement, now)
     yield from _check_asked(agreement, index, now)
@@ -149,7 +137,7 @@ def _check_moments(rule: Rule, where: str, shape: Shape) -> Iterator[Finding]:
     word, _, since = rule.since.partition(":")
     named = {rule.within.code if rule.within.kind == "moment" else None, since if word == "moment" else None} - {None}
     for code in sorted(str(name) for name in named if name not in shape.moments):
-        yield Finding("moment-never-named", where, f"no message of this type names the moment `{code}`")
+        yield _found("moment-never-named", where, f"no message of this type names the moment `{code}`")
 
 
 def _never_settles(rule: SendRule | Recurring, shapes: Mapping[str, Shape]) -> Iterator[str]:
@@ -173,12 +161,12 @@ def _check_people(
         boxes = (name,) if word == "mailbox" else index.mailboxes_with(post, now)
         known = [box for box in boxes if index.is_open(box, now)]
         if not known:
-            yield Finding("never-opened", where, f"`{selector}` means no open mailbox of the directory")
+            yield _found("never-opened", where, f"`{selector}` means no open mailbox of the directory")
             continue
         for box in known:
-            yield from (Finding("never-settled", where, text) for text in _unable(rules, rule, box, is_debtor, index))
+            yield from (_found("never-settled", where, text) for text in _unable(rules, rule, box, is_debtor, index))
         if len({agency_of(box) for box in known}) < len(known):
-            yield Finding(
+            yield _found(
                 "several-of-one-agency",
                 where,
                 f"`{selector}` means {len(known)} mailboxes, some of one agency: a duty each",
@@ -207,7 +195,7 @@ def _check_calendars(agreement: Agreement, now: Moment) -> Iterator[Finding]:
             if when:
                 soon = "now" if when[0] == now else "within a year"
                 last = agreement.calendars[clock.calendar].last
-                yield Finding(
+                yield _found(
                     "beyond-calendar",
                     where,
                     f"its deadlines lie beyond calendar `{clock.calendar}` (to {last}) {soon}",
@@ -227,7 +215,7 @@ def _check_asked(agreement: Agreement, index: DirectoryIndex | None, now: Moment
         if role not in named:
             yield _unasked(f"role {role}", EVERYONE in named)
         elif index is not None and not index.mailboxes_with(role, now):
-            yield Finding("role-unfilled", f"role {role}", "no open mailbox of the directory has it")
+            yield _found("role-unfilled", f"role {role}", "no open mailbox of the directory has it")
     if index is not None:
         for box in index.open_mailboxes(now):
             if named.isdisjoint({box, *index.roles_of(box)}):
@@ -236,8 +224,8 @@ def _check_asked(agreement: Agreement, index: DirectoryIndex | None, now: Moment
 
 def _unasked(who: str, is_everyone_asked: bool) -> Finding:
     if is_everyone_asked:
-        return Finding("asked-as-everyone", who, "no rule names it: it owes and is owed only what everyone is")
-    return Finding("never-asked", who, "no rule ever addresses it")
+        return _found("asked-as-everyone", who, "no rule names it: it owes and is owed only what everyone is")
+    return _found("never-asked", who, "no rule ever addresses it")
 
 
 def _addressed(terms: Terms) -> Iterator[str]:
@@ -255,3 +243,7 @@ def _addressed(terms: Terms) -> Iterator[str]:
             word, _, rest = name.partition(":")
             means = split_unnamed(rest) if word == "unnamed" else (rest,) if rest else ()
             yield from groups.get(word, means)
+
+
+def _found(code: str, where: str, message: str) -> Finding:
+    return Finding(FINDINGS[code], code, where, message)
