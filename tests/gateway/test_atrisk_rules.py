@@ -110,6 +110,22 @@ def test_a_list_is_read_from_json_and_csv_alike(tmp_path: Path) -> None:
         assert caught.value.code == "list-file"
 
 
+@pytest.mark.parametrize(
+    "raw", [b"Zoe Oneil,2011-03-09,known_risk\nAda Oneil,2012-03-09,known_risk\n", b'[{"Zoe Oneil": 1}]']
+)
+def test_a_list_without_its_heading_repeats_no_name(tmp_path: Path, raw: bytes) -> None:
+    """What stands where a field's name should be may be a child's."""
+    path = tmp_path / ("a.json" if raw.startswith(b"[") else "a.csv")
+    path.write_bytes(raw)
+    with pytest.raises(GatewayError) as caught:
+        read_listed(path)
+    assert caught.value.code == "list-file"
+    assert "Oneil" not in f"{caught.value} {caught.value.__cause__}"
+    with pytest.raises(GatewayError) as caught:
+        parse_attendances(b'{"Zoe Oneil": 1}')
+    assert "Oneil" not in f"{caught.value} {caught.value.__cause__}"
+
+
 def test_slots_are_set_by_the_clock_alone() -> None:
     """Every moment of ten minutes is one slot, that begins on the round ten minutes; at once has none."""
     slots = [find_slot(CLINIC, NINE + minute * 60_000) for minute in range(20)]
