@@ -92,6 +92,9 @@ class DraftRefused:
 DraftResult = Spooled | DraftRefused
 
 
+async def _hear_nothing(_result: DraftResult) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """One draft on its way out.
@@ -104,7 +107,7 @@ class Outgoing:
     key: str
     draft: Draft
     documents: tuple[Document, ...] = ()
-    done: Callable[[DraftResult], Awaitable[None]]
+    done: Callable[[DraftResult], Awaitable[None]] = _hear_nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

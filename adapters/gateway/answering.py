@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.base import Draft, DraftAuthor, DraftRefused, DraftResult, Outgoing
+from adapters.base import Draft, DraftAuthor, Outgoing
 from adapters.errors import GatewayError
 from adapters.gateway import embargo, exclusions, filing, outgoing
 from adapters.gateway.agent import open_gateway
 from adapters.gateway.context import Gateway
 from adapters.gateway.spool import Row
 from adapters.gateway.watch import header_of
-from keys.digests import new_id, sha256_b64u
+from keys.digests import new_id
 from schemas.derivation import Derivation, Derivations, put, read, spell_day, spell_moment
 from schemas.envelope import DAY
 from schemas.identifiers import MailboxId, family_of
@@ -48,8 +48,13 @@ async def answer(options: Namespace) -> list[dict[str, Any]]:
         drafts = await _make_drafts(gateway, row, pair, values, options)
         # The same words to the same question are the same answer, whenever they are given.
         content = {"envelope": row["envelope"], "mailbox": row["mailbox"], "type": pair.target, "values": values}
-        key = sha256_b64u(dump(content)) + (f" {gateway.clock()}" if options.again else "")
-        return [await _send(gateway, f"{key} {number}", draft) for number, draft in enumerate(drafts)]
+        key = gateway.spool.fingerprint(dump(content)) + (f" {gateway.clock()}" if options.again else "")
+        asked = [Outgoing(key=f"{key} {number}", draft=draft) for number, draft in enumerate(drafts)]
+        taken = [await outgoing.take_now(gateway, ADAPTER, one) for one in asked]
+        return [
+            {"envelope": one.envelope, "thread": one.thread, "type": draft.type}
+            for one, draft in zip(taken, drafts, strict=True)
+        ]
 
 
 def _find_pair(row: Row, wanted: str) -> Derivation:
@@ -158,16 +163,3 @@ def _check(gateway: Gateway, pair: Derivation, message: Mapping[str, Any]) -> No
         lacking = [pointer for pointer in pair.needs if read(message, pointer) is None]
         hint = "only you know: " + " ".join(f"--set {pointer}=…" for pointer in lacking) if lacking else error.hint
         raise MalformedError(error.code, error.message, hint) from error
-
-
-async def _send(gateway: Gateway, key: str, draft: Draft) -> dict[str, Any]:
-    results: list[DraftResult] = []
-
-    async def done(result: DraftResult) -> None:
-        results.append(result)
-
-    await outgoing.take(gateway, ADAPTER, Outgoing(key=key, draft=draft, done=done))
-    (result,) = results
-    if isinstance(result, DraftRefused):
-        raise GatewayError(result.code, f"couldn't answer: {result.message}", result.hint)
-    return {"envelope": result.envelope, "thread": result.thread, "type": draft.type}

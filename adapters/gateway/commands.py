@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing
+from adapters.base import Document, Draft, Outgoing
 from adapters.errors import GatewayError
 from adapters.folder import load_draft
 from adapters.gateway import embargo, errands, exclusions, filing, incoming, outgoing, rotation
@@ -26,7 +26,7 @@ from adapters.gateway.chronology import ANSWER, DECLINED, find_waiting, put_toge
 from adapters.gateway.context import Gateway
 from adapters.gateway.receipting import receipt_by_person
 from adapters.gateway.spool import Row, Transaction
-from keys.digests import keyed_digest, sha256_b64u
+from keys.digests import keyed_digest
 from schemas.identifiers import family_of
 from schemas.rules.duty import Duty
 from schemas.strict_json import dump
@@ -60,21 +60,12 @@ async def run(options: Namespace) -> Printed:
 
 async def send(options: Namespace) -> Printed:
     """Put one draft into the outbox."""
-    path = Path(options.file)
-    draft, documents = _load(path)
-    digest = sha256_b64u(dump(draft) + b"".join(document.content for document in documents))
-    results: list[DraftResult] = []
-
-    async def done(result: DraftResult) -> None:
-        results.append(result)
-
+    draft, documents = _load(Path(options.file))
     async with _open(options) as gateway:
-        key = digest if not options.again else f"{digest} {gateway.clock()}"
-        await outgoing.take(gateway, "command", Outgoing(key=key, draft=draft, documents=documents, done=done))
-    result = results[0]
-    if isinstance(result, DraftRefused):
-        raise GatewayError(result.code, f"couldn't send {path.name}: {result.message}", result.hint)
-    return {"envelope": result.envelope, "thread": result.thread}
+        key = gateway.spool.fingerprint(dump(draft) + b"".join(document.content for document in documents))
+        key += f" {gateway.clock()}" if options.again else ""
+        taken = await outgoing.take_now(gateway, "command", Outgoing(key=key, draft=draft, documents=documents))
+    return {"envelope": taken.envelope, "thread": taken.thread}
 
 
 def _load(path: Path) -> tuple[Draft, tuple[Document, ...]]:

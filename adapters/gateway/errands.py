@@ -45,7 +45,7 @@ async def run_chores(gateway: Gateway, watch: Watch) -> int:
         HubAwayError: the list stays.
     """
     done = 0
-    for row in await gateway.spool.all("chores", limit=BATCH):
+    for row in await gateway.spool.all("chores", limit=gateway.pacer.room_for(BATCH)):
         key = f"{row['kind']} {row['ref']}"
         if not gateway.pacer.is_ready(key):
             continue

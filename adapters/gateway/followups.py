@@ -35,7 +35,7 @@ async def draft_due(gateway: Gateway) -> int:
     Killed between any two lines, it is begun again and drafts nothing twice: each draft has a key that never changes.
     """
     new = 0
-    for chore in await gateway.spool.all("follow_ups", limit=BATCH):
+    for chore in await gateway.spool.all("follow_ups", limit=gateway.pacer.room_for(BATCH)):
         key = f"{FOLLOW_UP} {chore['ref']}"
         if not gateway.pacer.is_ready(key):
             continue

@@ -26,7 +26,7 @@ async def delete_due(gateway: Gateway) -> int:
     can delete is asked until it answers.  Repeating any of it is harmless.
     """
     finished = 0
-    for row in await gateway.spool.all("due_deletions", now=gateway.clock(), limit=BATCH):
+    for row in await gateway.spool.all("due_deletions", now=gateway.clock(), limit=gateway.pacer.room_for(BATCH)):
         key = f"delete {row['envelope']} {row['mailbox']}"
         if not gateway.pacer.is_ready(key):
             continue

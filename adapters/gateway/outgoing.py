@@ -87,6 +87,31 @@ async def take(gateway: Gateway, adapter: str, outgoing: Outgoing) -> bool:
     return True
 
 
+async def take_now(gateway: Gateway, adapter: str, drafted: Outgoing) -> Spooled:
+    """Make one draft durable for a person who waits for the answer.
+
+    Raises:
+        GatewayError: why it was refused.
+    """
+    result = await take_and_hear(gateway, adapter, drafted)
+    if isinstance(result, DraftRefused):
+        raise GatewayError(result.code, f"couldn't send it: {result.message}", result.hint)
+    return result
+
+
+async def take_and_hear(gateway: Gateway, adapter: str, drafted: Outgoing) -> DraftResult:
+    """Make one draft durable, or refuse it, and return what its adapter is told."""
+    results: list[DraftResult] = []
+
+    async def done(result: DraftResult) -> None:
+        await drafted.done(result)
+        results.append(result)
+
+    await take(gateway, adapter, replace(drafted, done=done))
+    (result,) = results
+    return result
+
+
 async def keep_draft(
     gateway: Gateway,
     adapter: str,

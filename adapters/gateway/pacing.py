@@ -38,6 +38,10 @@ class Pacer:
         """Note that *key* worked: the next failure starts with the shortest pause."""
         self._failures.pop(key, None)
 
+    def room_for(self, count: int) -> int:
+        """Return how many of a list to read so that *count* of them are ready: what has to wait keeps nothing behind it."""
+        return count + len(self._failures)
+
     def is_ready(self, key: str) -> bool:
         """Answer whether *key* may be tried now."""
         failure = self._failures.get(key)

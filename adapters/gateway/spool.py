@@ -23,6 +23,7 @@ import aiosqlite
 
 from adapters.errors import GatewayError, NotYetError
 from keys import vault
+from keys.digests import derived_key, keyed_digest, sha256_b64u
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -124,6 +125,10 @@ class Database:
             KeysError: it was altered, or is another's.
         """
         return vault.unlock(f"{self._name} {label}", locked, self._key)
+
+    def fingerprint(self, content: bytes) -> str:
+        """Return what tells *content* from other content, and says nothing to whoever has no key: not even to a guess."""
+        return keyed_digest(derived_key(self._key, f"{self._name} fingerprints"), sha256_b64u(content))
 
     async def _own(self, ready: asyncio.Future[None]) -> None:
         try:

@@ -78,7 +78,7 @@ def test_what_is_not_built_is_said() -> None:
 
 
 def test_nothing_claims_what_code_cannot_have() -> None:
-    """No page, template, message or code says of the software, or of whoever uses it, that it meets a law or standard (risk 31)."""
+    """The word by which software is said to meet a law or standard is in no page, template, message or code (risk 31)."""
     found = [path.relative_to(ROOT).as_posix() for path in every_text() if CLAIM in path.read_text("utf-8").casefold()]
     assert found == []
 

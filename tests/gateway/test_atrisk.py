@@ -204,16 +204,23 @@ async def test_the_list_lies_readable_nowhere_at_the_clinic_or_the_hub(town: Tow
 
 
 async def test_who_has_all_that_the_clinic_has_cannot_try_a_guess(town: Town) -> None:
-    """With list, answered query and secrets of one attendance in hand, another child on the list is not found."""
+    """With the list and the answered query in hand, another child on the list is not found; with police's key it is."""
     async with open_pair(town) as pair:
         await pair.publish(listed(ALEX), listed(BLAKE))
         await pair.attend(came("A-1", ALEX))
         (message,) = await received(pair.clinic, "risklist.publish/1")
         match_keys = [entry["match_key"] for entry in message.message["entries"]]
         evaluated = [p for one in await received(pair.clinic, "risklist.evaluated/1") for p in one.message["points"]]
+        assert match_keys
+        assert evaluated
         secret, point = matching.blind(f"nhs:{BLAKE}")
         for tried in (point, *evaluated, *match_keys):
             assert matching.find_match(secret, tried, match_keys) is None
+        issued = await pair.issuing.spool.one("last_issued")
+        assert issued is not None
+        key = pair.issuing.unlock(bytes(issued["content"]), f"issued {issued['version']}", issuer.Issued).key
+        (answered,) = matching.evaluate(key, [point])
+        assert matching.find_match(secret, answered, match_keys) in match_keys
 
 
 async def test_a_clinic_can_test_no_more_guesses_than_its_quota(town: Town) -> None:

@@ -122,7 +122,7 @@ async def test_attendances_come_on_standard_input_too(town: Town, monkeypatch: p
             f",Zoë,,known_risk,{EXPLOITATION},2026-06-01",
             "entry 1: neither an NHS number nor a name with a date of birth",
         ),
-        (f"{ALEX},,,known_risk,{EXPLOITATION},2026-06-01,more", "entry 1: Object contains unknown field"),
+        (f"{ALEX},,,known_risk,{EXPLOITATION},2026-06-01,more", "entry 1: it has a field that is none of risk_marker"),
         (f"{ALEX},,,,{EXPLOITATION},2026-06-01", "entry 1: Object missing required field `risk_marker`"),
     ],
 )

@@ -39,6 +39,7 @@ def test_every_type_of_this_version_is_agreed() -> None:
 def test_every_rule_names_its_source() -> None:
     """No number without the procedure, or the word that it is the partnership's own setting."""
     rules = [rule for terms in example().types.values() for rule in (*terms.opens, *terms.receipts)]
+    rules += [*example().recurring]
     assert all("domain" in rule.because or "setting" in rule.because for rule in rules)
 
 

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from adapters.base import Draft, DraftAuthor, DraftRefused, DraftResult, Outgoing
+from adapters.base import DraftAuthor, Outgoing
 from adapters.errors import GatewayError
 from adapters.gateway import outgoing
 from adapters.gateway.agent import open_gateway
@@ -21,7 +21,6 @@ from adapters.gateway.context import Gateway
 from adapters.gateway.matching import attending, issuer
 from adapters.gateway.matching.identifiers import MAX_INPUT, parse_attendances, read_listed
 from adapters.gateway.matching.room import NAME, Room
-from keys.digests import sha256_b64u
 from schemas.strict_json import dump, parse
 
 Printed = dict[str, Any] | list[dict[str, Any]]
@@ -47,7 +46,7 @@ async def publish(options: Namespace) -> Printed:
             if not books.index.is_open(one.contact_inbox, now):
                 raise GatewayError("list-contact", f"entry {number}: its contact is not in the directory", "look it up")
         version = await issuer.draft_version(room, listed, DraftAuthor(name=options.by, role=options.role))
-        taken = await _take(gateway, await issuer.find_publication(room, version))
+        taken = await _send(gateway, await issuer.find_publication(room, version))
         return {"version": version, "entries": len(listed)} | taken
 
 
@@ -55,7 +54,7 @@ async def withdraw(options: Namespace) -> Printed:
     """Destroy the list's key and tell the clinics."""
     async with _open(options, "issuer") as (gateway, room):
         draft = await issuer.withdraw(room, options.reason, DraftAuthor(name=options.by, role=options.role))
-        return await _send(gateway, f"withdraw {draft.message['version']}", draft)
+        return await _send(gateway, Outgoing(key=f"withdraw {draft.message['version']}", draft=draft))
 
 
 async def attend(options: Namespace) -> Printed:
@@ -89,7 +88,8 @@ async def contact(options: Namespace) -> Printed:
     async with _open(options, "clinic") as (gateway, room):
         author = DraftAuthor(name=options.by, role=options.role)
         draft = await attending.draft_contact(room, options.match, options.type, message, author, tuple(options.basis))
-        return await _send(gateway, f"contact {options.match} {sha256_b64u(dump(draft))}", draft)
+        key = f"contact {options.match} {room.spool.fingerprint(dump(draft))}"
+        return await _send(gateway, Outgoing(key=key, draft=draft))
 
 
 async def coverage(options: Namespace) -> Printed:
@@ -119,30 +119,9 @@ def _read(name: str) -> bytes:
         raise GatewayError("atrisk-file", f"couldn't read {name}: {error.strerror}", "name a file, or `-`") from error
 
 
-async def _send(gateway: Gateway, key: str, draft: Draft) -> dict[str, Any]:
-    async def done(result: DraftResult) -> None:
-        del result
-
-    return await _take(gateway, Outgoing(key=key, draft=draft, done=done))
-
-
-async def _take(gateway: Gateway, drafted: Outgoing) -> dict[str, Any]:
-    """Put a draft into the outbox; say what became of it.
-
-    Raises:
-        GatewayError: why it was refused.
-    """
-    results: list[DraftResult] = []
-
-    async def done(result: DraftResult) -> None:
-        await drafted.done(result)
-        results.append(result)
-
-    await outgoing.take(gateway, NAME, Outgoing(key=drafted.key, draft=drafted.draft, done=done))
-    result = results[0]
-    if isinstance(result, DraftRefused):
-        raise GatewayError(result.code, f"couldn't send it: {result.message}", result.hint)
-    return {"envelope": result.envelope, "thread": result.thread}
+async def _send(gateway: Gateway, drafted: Outgoing) -> dict[str, Any]:
+    taken = await outgoing.take_now(gateway, NAME, drafted)
+    return {"envelope": taken.envelope, "thread": taken.thread}
 
 
 COMMANDS: Final[Mapping[str, Any]] = {

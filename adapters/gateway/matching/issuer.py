@@ -29,7 +29,7 @@ from adapters.gateway.matching.identifiers import Listed, find_keys
 from adapters.gateway.matching.room import EVALUATED, MACHINE, PUBLISH, WITHDRAW, Issued, Room, instant
 from adapters.gateway.spool import Row, Transaction
 from keys import matching
-from keys.digests import new_id, sha256_b64u
+from keys.digests import new_id
 from keys.errors import KeysError
 from schemas.envelope import DAY
 from schemas.identifiers import Code, Moment
@@ -50,7 +50,7 @@ async def draft_version(room: Room, listed: Sequence[Listed], author: DraftAutho
         GatewayError: ``list-waiting``.
         KeysError: ``matching-missing``.
     """
-    digest = sha256_b64u(dump([line_of(one) for one in listed]))
+    digest = room.spool.fingerprint(dump([line_of(one) for one in listed]))
     last = await room.spool.one("last_issued")
     if last is not None and last["state"] == "drafted":
         if last["digest"] == digest:

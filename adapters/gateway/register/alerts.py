@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.base import Draft, DraftAuthor, DraftResult, Incoming, Outgoing, Spooled
+from adapters.base import Draft, DraftAuthor, Incoming, Outgoing, Spooled
 from adapters.gateway import outgoing
 from adapters.gateway.context import Gateway
 from adapters.gateway.filing import read_content
@@ -133,13 +133,7 @@ async def _send(gateway: Gateway, row: Row, alert: Alert, family: str) -> dict[s
         purpose=source.purpose, basis=source.basis, consent=source.consent, classification=source.classification,
         marks=source.marks, author=DraftAuthor(name=ADAPTER, role=ADAPTER), message=made,
     )  # fmt: skip
-    results: list[DraftResult] = []
-
-    async def done(result: DraftResult) -> None:
-        results.append(result)
-
-    await outgoing.take(gateway, ADAPTER, Outgoing(key=row["key"], draft=draft, done=done))
-    result = results[0]
+    result = await outgoing.take_and_hear(gateway, ADAPTER, Outgoing(key=row["key"], draft=draft))
     return {"sent": result.envelope} if isinstance(result, Spooled) else {"not_sent": result.code}
 
 

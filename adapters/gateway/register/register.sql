@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS pair (
   a TEXT NOT NULL, b TEXT NOT NULL, why TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, first TEXT,
   first_role TEXT, second TEXT, second_role TEXT, parted TEXT, parted_role TEXT, PRIMARY KEY (a, b)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS look (child TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (at, child)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS look_of_child ON look (child, at);
 CREATE TABLE IF NOT EXISTS alert (
   key TEXT PRIMARY KEY, at INTEGER NOT NULL, told INTEGER NOT NULL, mailbox TEXT NOT NULL, alert BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS alert_waiting ON alert (at) WHERE told = 0;
@@ -156,9 +157,9 @@ INSERT INTO look (child, at) VALUES (:child, :at) ON CONFLICT DO NOTHING
 -- name: look_at_all
 INSERT INTO look (child, at) SELECT id, :at FROM child WHERE same_as = id ON CONFLICT DO NOTHING
 -- name: due_looks
-SELECT child, at FROM look WHERE at <= :now ORDER BY at, child LIMIT :limit
--- name: drop_look
-DELETE FROM look WHERE at = :at AND child = :child
+SELECT child FROM look WHERE at <= :now ORDER BY at, child LIMIT :limit
+-- name: drop_looks
+DELETE FROM look WHERE child = :child AND at <= :now
 
 -- name: add_alert
 INSERT INTO alert (key, at, told, mailbox, alert) VALUES (:key, :at, 0, :mailbox, :alert) ON CONFLICT DO NOTHING

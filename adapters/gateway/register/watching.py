@@ -46,7 +46,7 @@ async def keep_up(gateway: Gateway) -> int:
 
 
 async def _enter_waiting(gateway: Gateway) -> None:
-    for waiting in await gateway.spool.all("unregistered", limit=BATCH):
+    for waiting in await gateway.spool.all("unregistered", limit=gateway.pacer.room_for(BATCH)):
         key = f"register {waiting['number']}"
         if not gateway.pacer.is_ready(key):
             continue
@@ -139,8 +139,9 @@ async def _look_again(gateway: Gateway) -> None:
     seen = await register.one("find_fact", name=AGREED)
     if seen is None or bytes(seen["value"]) != version:
         await register.write(partial(_look_at_all, now=now, version=version))
-    for look in due:
-        await register.write(partial(_look_at, gateway, look=look))
+    # One look sees all that is due of a child by then.
+    for child in dict.fromkeys(look["child"] for look in due):
+        await register.write(partial(_look_at, gateway, child=child, now=now))
 
 
 async def _look_at_all(tx: Transaction, *, now: Moment, version: bytes) -> None:
@@ -148,6 +149,6 @@ async def _look_at_all(tx: Transaction, *, now: Moment, version: bytes) -> None:
     await tx.run("set_fact", name=AGREED, value=version)
 
 
-async def _look_at(gateway: Gateway, tx: Transaction, *, look: Row) -> None:
-    await Judge(gateway).look(tx, look["child"])
-    await tx.run("drop_look", at=look["at"], child=look["child"])
+async def _look_at(gateway: Gateway, tx: Transaction, *, child: str, now: Moment) -> None:
+    await Judge(gateway).look(tx, child)
+    await tx.run("drop_looks", child=child, now=now)
