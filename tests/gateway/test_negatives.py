@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from adapters.base import Filed, Incoming, Notice, Outcome, Outgoing
 from adapters.gateway import negatives
 from adapters.gateway.agent import Agent
+from keys.digests import new_id
 from schemas.derivation import Derivations
 from tests.county import COUNCIL, MASH, OFFICERS, PROBATION
 from tests.gateway.support import HELD_AT, Town, draft, drop, read_notices, settle
@@ -170,3 +173,18 @@ async def test_a_record_system_is_asked_until_it_answers(town: Town) -> None:
         assert archive.asked == [(envelope, MASH)] * 2
         assert [one.code for one in archive.notices] == ["delete-due"]
         assert await negatives.delete_due(council.gateway) == 0
+
+
+async def test_one_that_cannot_be_deleted_keeps_none_behind_it(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record system that fails for the oldest ones: the spool's copies of the next ones still go on their day."""
+    monkeypatch.setattr(negatives, "BATCH", 2)
+    async with town.agent(COUNCIL) as council:
+        gateway = council.gateway
+        archive = Archive([])
+        gateway.adapters["folder"] = archive  # type: ignore[index]
+        names = [new_id(number) for number in range(1, 6)]
+        for at, name in enumerate(names):
+            await gateway.spool.run("add_deletion", envelope=name, mailbox=MASH, at=at)
+        for _ in names:
+            assert await negatives.delete_due(gateway) == 0
+        assert [envelope for envelope, _ in archive.asked] == names
