@@ -12,20 +12,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from adapters.base import Draft, DraftAuthor, Outgoing
 from adapters.errors import GatewayError
 from adapters.gateway import embargo, exclusions, filing, outgoing
 from adapters.gateway.agent import open_gateway
 from adapters.gateway.context import Gateway
 from adapters.gateway.spool import Row
-from adapters.gateway.watch import header_of
+from adapters.gateway.watch import duty_of, header_of
 from keys.digests import new_id
 from schemas.derivation import Derivation, Derivations, put, read, spell_day, spell_moment
 from schemas.envelope import DAY
 from schemas.identifiers import MailboxId, family_of
-from schemas.rules.duty import Duty
 from schemas.strict_json import MalformedError, dump, parse
 
 Values = Mapping[str, Any]
@@ -129,8 +126,7 @@ async def _make_drafts(gateway: Gateway, row: Row, pair: Derivation, values: Val
 
 async def _creditors(gateway: Gateway, row: Row, pair: Derivation) -> list[MailboxId]:
     """Return whom the mailbox owes such an answer to this message; the sender, where no rule says so."""
-    owed = [one["duty"] for one in await gateway.spool.all("open_in_thread", thread=row["thread"])]
-    duties = [msgspec.json.decode(bytes(duty), type=Duty) for duty in owed]
+    duties = [duty_of(one) for one in await gateway.spool.all("open_in_thread", thread=row["thread"])]
     found = {
         duty.creditor
         for duty in duties

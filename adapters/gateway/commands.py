@@ -15,8 +15,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from adapters.base import Document, Draft, Outgoing
 from adapters.errors import GatewayError
 from adapters.folder import load_draft
@@ -26,9 +24,9 @@ from adapters.gateway.chronology import ANSWER, DECLINED, find_waiting, put_toge
 from adapters.gateway.context import Gateway
 from adapters.gateway.receipting import receipt_by_person
 from adapters.gateway.spool import Row, Transaction
+from adapters.gateway.watch import duty_of
 from keys.digests import keyed_digest
 from schemas.identifiers import family_of
-from schemas.rules.duty import Duty
 from schemas.strict_json import dump
 
 Printed = list[str] | dict[str, Any] | list[dict[str, Any]]
@@ -127,7 +125,7 @@ async def chronology(options: Namespace) -> Printed:
         await exclusions.check_person(gateway, options.thread, options.actor)
         rows = await _find_answers(gateway, options.thread, options.mailbox)
         owed = await gateway.spool.all("open_in_thread", thread=options.thread)
-        duties = [msgspec.json.decode(bytes(one["duty"]), type=Duty) for one in owed]
+        duties = [duty_of(one) for one in owed]
         waiting = find_waiting(duties, gateway.mailboxes())
         if not rows and not waiting:
             raise GatewayError(
@@ -223,7 +221,7 @@ async def obligations(options: Namespace) -> Printed:
         now = gateway.clock()
         found = []
         for row in await gateway.spool.all("list_obligations"):
-            duty = msgspec.json.decode(bytes(row["duty"]), type=Duty)
+            duty = duty_of(row)
             names = ("rule", "kind", "thread", "debtor", "creditor", "types", "due")
             said = {name: getattr(duty, name) for name in names}
             overdue = row["state"] == "open" and now > duty.due

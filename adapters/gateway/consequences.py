@@ -15,6 +15,7 @@ import msgspec
 from adapters.base import Draft
 from adapters.gateway.context import Gateway
 from adapters.gateway.spool import Transaction
+from adapters.gateway.watch import duty_of
 from keys.digests import b64u
 from schemas.derivation import Derivation, Derivations
 from schemas.envelope import Header
@@ -47,7 +48,7 @@ async def note_sent(gateway: Gateway, tx: Transaction, header: Header, draft: Dr
     # Attachments don't follow.
     source = msgspec.structs.replace(draft, attachments=())
     for row in await tx.all("open_in_thread", thread=header.thread):
-        duty: Duty = msgspec.json.decode(bytes(row["duty"]), type=Duty)
+        duty = duty_of(row)
         # A duty about an item would repeat for each of them what the message makes as a whole.
         is_whole = duty.kind == "send" and duty.item in {"", header.id}
         is_own = gateway.config.find_mailbox(duty.debtor) is not None

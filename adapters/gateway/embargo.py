@@ -12,14 +12,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import msgspec
-
 from adapters.errors import GatewayError
 from adapters.gateway.context import Gateway
 from adapters.gateway.spool import Row, Transaction
+from adapters.gateway.watch import duty_of
 from schemas.envelope import Header
 from schemas.identifiers import MailboxId, Moment
-from schemas.rules.duty import Duty
 
 STATE: Final = "embargoed"
 BATCH: Final = 100
@@ -66,7 +64,7 @@ async def describe(gateway: Gateway, row: Row) -> dict[str, Moment]:
         return {}
     held = await gateway.spool.one("embargo_of", envelope=row["envelope"], mailbox=row["mailbox"])
     rows = await gateway.spool.all("open_in_thread", thread=row["thread"])
-    duties = [msgspec.json.decode(bytes(one["duty"]), type=Duty) for one in rows]
+    duties = [duty_of(one) for one in rows]
     dues = [one.due for one in duties if (one.envelope, one.debtor) == (row["envelope"], row["mailbox"])]
     said = {"embargo_until": int(held["until"])} if held else {}
     return said | ({"due": min(dues)} if dues else {})

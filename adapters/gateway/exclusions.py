@@ -38,13 +38,13 @@ def check_name(name: str) -> str:
     return tidy
 
 
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
     """Return *name* as it is compared: however it is spaced or capitalised."""
     return unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
 
 
 def _pseudonym(gateway: Gateway, name: str) -> str:
-    return keyed_digest(gateway.keyring.record_key, f"excluded {_fold(name)}")
+    return keyed_digest(gateway.keyring.record_key, f"excluded {fold(name)}")
 
 
 async def check_person(gateway: Gateway, thread: ThreadId, *names: str) -> None:
@@ -69,7 +69,7 @@ async def check_people(gateway: Gateway, threads: Iterable[ThreadId], *names: st
 
 def are_different(*names: str) -> bool:
     """Answer whether *names* are as many people."""
-    return len({_fold(check_name(name)) for name in names}) == len(names)
+    return len({fold(check_name(name)) for name in names}) == len(names)
 
 
 async def exclude(options: Namespace) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from adapters.gateway import outgoing
 from adapters.gateway.consequences import FOLLOW_UP, find_follow_up
 from adapters.gateway.context import Gateway
 from adapters.gateway.spool import Row
+from adapters.gateway.watch import duty_of
 from keys.digests import from_b64u, new_id
 from keys.errors import KeysError
 from schemas.derivation import Derivation, Derivations, spell_moment
@@ -60,7 +61,7 @@ async def _follow_up(gateway: Gateway, chore: Row) -> int | None:
     row = await gateway.spool.one("find_obligation", id=chore["ref"])
     if row is None:
         return 0
-    duty: Duty = msgspec.json.decode(bytes(row["duty"]), type=Duty)
+    duty = duty_of(row)
     content = gateway.spool.unlock(from_b64u(details["source"]), chore["ref"])
     source: Draft = msgspec.msgpack.decode(content, type=Draft)
     pair = find_follow_up(gateway, source.type, duty)

@@ -124,7 +124,7 @@ class Watch:
     ) -> None:
         """End receipt duties of *gone* for *header*, and open again what sending it to them had settled."""
         rows = await tx.all("met_by", settled_by=header.id, thread=header.thread)
-        met = [_owed(row) for row in rows if row["settled_by"] == header.id or _duty(row).every]
+        met = [_owed(row) for row in rows if row["settled_by"] == header.id or duty_of(row).every]
         owed, besides = await _open_in(tx, header.thread), await _sent_besides(tx, header)
         rules = books.rules_at(now)
         ended, again = plan_withdrawal(header, gone, owed, met, besides, rules, books.index, now)
@@ -143,7 +143,7 @@ class Watch:
         """
         rung = 0
         for row in await tx.all("due_obligations", now=now, limit=LIMIT):
-            duty, number = _duty(row), int(row["step"])
+            duty, number = duty_of(row), int(row["step"])
             while number < len(duty.steps) and duty.steps[number].at <= now:
                 for mailbox in resolve_targets(duty, duty.steps[number].to, index, now):
                     if agency_of(mailbox) == self._agency:
@@ -215,8 +215,9 @@ async def _open_in(tx: Transaction, thread: ThreadId) -> list[Owed]:
 
 
 def _owed(row: Row) -> Owed:
-    return Owed(row["id"], _duty(row))
+    return Owed(row["id"], duty_of(row))
 
 
-def _duty(row: Row) -> Duty:
+def duty_of(row: Row) -> Duty:
+    """Return the duty that a row of the spool holds."""
     return msgspec.json.decode(bytes(row["duty"]), type=Duty)

@@ -7,7 +7,10 @@ from typing import Any
 import msgspec
 
 from schemas.directory import AgencyEntry, Successor
-from tests.county import Desk
+from tests.county import POLICE, PROBATION, Desk
+
+# Who takes over from an agency that is divided in two.
+SPLIT = (f"{PROBATION}:north", f"{POLICE}:south")
 
 
 async def end_agency(desk: Desk, agency: str, *heirs: str, at: int | None = None, **changes: Any) -> None:

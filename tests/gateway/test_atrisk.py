@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,7 +15,6 @@ from adapters.base import DraftAuthor, Outgoing
 from adapters.errors import GatewayError
 from adapters.gateway import outgoing
 from adapters.gateway.matching import attending, issuer
-from hub.store.base import Store
 from keys import matching
 from schemas.catalogue import Catalogue
 from schemas.strict_json import dump
@@ -29,7 +27,6 @@ from tests.gateway.atrisk_support import (
     CLINIC,
     OFFICER,
     SLOT,
-    add_clinic,
     came,
     codes,
     headers_sent,
@@ -39,7 +36,7 @@ from tests.gateway.atrisk_support import (
     received,
     states,
 )
-from tests.gateway.support import Town, open_town, read_notices
+from tests.gateway.support import Town, read_notices
 from tests.schemas import samples
 
 DAY = 24 * HOUR
@@ -47,11 +44,9 @@ KNOWN = f"known risk, contact {EXPLOITATION}"
 
 
 @pytest.fixture
-async def town(sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
+def town(clinic_town: Town) -> Town:
     """Give a running hub whose county has a clinic."""
-    add_clinic(monkeypatch)
-    async with open_town(sqlite_store, tmp_path) as opened:
-        yield opened
+    return clinic_town
 
 
 async def test_a_clinician_sees_known_risk_and_whom_to_contact(town: Town) -> None:

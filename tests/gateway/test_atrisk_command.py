@@ -6,16 +6,14 @@ import asyncio
 import io
 import json
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub.store.base import Store
 from tests.county import EXPLOITATION, POLICE
-from tests.gateway.atrisk_support import ALEX, BLAKE, CASEY, CLINIC, CLINIC_AGENCY, SLOT, add_clinic
-from tests.gateway.support import Town, open_town
+from tests.gateway.atrisk_support import ALEX, BLAKE, CASEY, CLINIC, CLINIC_AGENCY, SLOT
+from tests.gateway.support import Town
 from tests.gateway.test_cli import command, run, write_home
 from tests.schemas import samples
 
@@ -23,11 +21,9 @@ HEADING = "nhs_number,name,born,risk_marker,contact_inbox,added_on\n"
 
 
 @pytest.fixture
-async def town(sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
+def town(clinic_town: Town) -> Town:
     """Give a running hub whose county has a clinic."""
-    add_clinic(monkeypatch)
-    async with open_town(sqlite_store, tmp_path) as opened:
-        yield opened
+    return clinic_town
 
 
 def homes_of(town: Town) -> tuple[Path, Path]:

@@ -28,7 +28,7 @@ NOW = day(50)
 def entry(kind: str, **changes: Any) -> Entry:
     """Return an open entry."""
     values: dict[str, Any] = {
-        "key": kind, "kind": kind, "child": "c", "own": None, "part": None, "state": "open", "ended": False, "at": day(1),
+        "key": kind, "kind": kind, "child": "c", "own": None, "state": "open", "ended": False, "at": day(1),
         "opened": day(1), "due": day(10), "facts": {}, "envelope": "e", "thread": "t", "mailbox": MASH,
     }  # fmt: skip
     return Entry(**values | changes)

@@ -7,7 +7,7 @@ people and machines around a gateway get to see: of each kind of notice, at leas
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -20,14 +20,13 @@ from adapters.errors import GatewayError
 from adapters.gateway import logs as gateway_logs
 from adapters.gateway.context import Gateway
 from hub.kit import logs as hub_logs
-from hub.store.base import Store
 from schemas.derivation import Derivations
 from tests.county import COUNCIL, DAY, EXAMPLES, HEALTH, HOUR, MASH, NURSES, OFFICERS, POLICE, PROBATION
 from tests.directories.endings import end_agency
 from tests.faults.plaintext import Search, make_words
 from tests.gateway.register_support import CHILD, open_desk
 from tests.gateway.register_support import on as on_day
-from tests.gateway.support import HELD_AT, Town, draft, drop, minutes_full, open_town, settle
+from tests.gateway.support import HELD_AT, Town, draft, drop, minutes_full, settle
 from tests.gateway.test_register_patterns import THREE_GREENS
 from tests.schemas import samples
 
@@ -192,17 +191,6 @@ async def test_the_register_tells_without_a_word(tmp_path: Path, ear: Ear) -> No
                 grade="green", summary=WORDS[9],
             )  # fmt: skip
         await ear.hears_nothing(desk.gateway, codes=("register-alert",))
-
-
-@pytest.fixture
-async def clinic_town(sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
-    """Give a running hub whose county has a clinic."""
-    pytest.importorskip("private_set_intersection")
-    from tests.gateway.atrisk_support import add_clinic
-
-    add_clinic(monkeypatch)
-    async with open_town(sqlite_store, tmp_path) as opened:
-        yield opened
 
 
 async def test_the_at_risk_list_tells_without_a_word(clinic_town: Town, ear: Ear) -> None:

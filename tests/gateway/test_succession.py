@@ -24,11 +24,9 @@ from tests.county import (
     PROBATION,
     UNIT,
 )
-from tests.directories.endings import change_agency, end_agency, end_team
+from tests.directories.endings import SPLIT, change_agency, end_agency, end_team
 from tests.gateway.support import Town, draft, drop, meeting_held, minutes_full, read_notices, settle
 from tests.gateway.test_cli import command, write_home
-
-SPLIT = (f"{PROBATION}:north", f"{POLICE}:south")
 
 
 def send_minutes(town: Town, *parties: str, name: str = "minutes", **changes: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -24,6 +24,21 @@ from schemas.strict_json import MalformedError
 from tests.county import MASH, ORIGIN, County, Sent
 
 BAD = (HubError, KeysError, MalformedError)
+# For agreements of a test's own: a calendar and a retention label, and a type that anybody may send to anybody.
+OFFICE: Final = """[calendars.office]
+zone = "Europe/London"
+years = [2026, 2028]
+[retention.case]
+days_after_cleared = 30
+max_days = 400
+"""
+TYPE: Final = """
+[types."{name}"]
+senders = "*"
+recipients = "*"
+basis_classes = "safeguarding"
+retention = "case"
+"""
 
 
 class Facts(NamedTuple):

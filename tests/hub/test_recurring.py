@@ -36,7 +36,7 @@ from tests.county import (
     Desk,
     Sent,
 )
-from tests.hub.support import facts
+from tests.hub.support import OFFICE, TYPE, facts
 from tests.hub.watching import held_by, watch_of
 
 ROLES = sorted(
@@ -47,20 +47,7 @@ partnership = "{PARTNERSHIP}"
 in_force_from = {{in_force}}
 calendar = "office"
 roles = {[*ROLES, "education"]}
-[calendars.office]
-zone = "Europe/London"
-years = [2026, 2028]
-[retention.case]
-days_after_cleared = 30
-max_days = 400
-"""
-TYPE = """
-[types."{name}"]
-senders = "*"
-recipients = "*"
-basis_classes = "safeguarding"
-retention = "case"
-"""
+{OFFICE}"""
 WEEKLY = """
 [[recurring]]
 name = "weekly"

@@ -9,7 +9,7 @@ import msgspec
 from adapters.gateway.watch import topic_of, topic_of_notice
 from schemas.statements import Notice
 from tests.county import CAIT, COUNCIL, DAY, HEALTH, HOUR, MASH, NURSES, PARTNERSHIP, UNIT, Desk, Sent
-from tests.hub.support import hold, minutes
+from tests.hub.support import OFFICE, TYPE, hold, minutes
 from tests.hub.watching import held_by, watch_of
 
 FRAME = f"""
@@ -17,20 +17,7 @@ partnership = "{PARTNERSHIP}"
 in_force_from = 2026-01-01
 calendar = "office"
 roles = ["partnership"]
-[calendars.office]
-zone = "Europe/London"
-years = [2026, 2028]
-[retention.case]
-days_after_cleared = 30
-max_days = 400
-"""
-TYPE = """
-[types."{name}"]
-senders = "*"
-recipients = "*"
-basis_classes = "safeguarding"
-retention = "case"
-"""
+{OFFICE}"""
 RULES = """
 [[types."meeting.held".opens]]
 name = "full-minutes"

@@ -25,10 +25,8 @@ from tests.county import (
     Sent,
     jws,
 )
-from tests.directories.endings import change_agency, end_agency, end_team
+from tests.directories.endings import SPLIT, change_agency, end_agency, end_team
 from tests.hub.support import hold, minutes, note, payload, refused
-
-SPLIT = (f"{PROBATION}:north", f"{POLICE}:south")
 
 
 async def _sweep(desk: Desk, asked: set[str] | None = None) -> frozenset[str]:

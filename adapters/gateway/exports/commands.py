@@ -47,9 +47,9 @@ async def export(options: Namespace) -> dict[str, Any]:
         key = gateway.keyring.record_key
         await gateway.spool.run(
             "add_export", at=gateway.clock(), envelope=message.envelope, mailbox=options.mailbox,
-            variant=options.audience, form=options.form, person=keyed_digest(key, by),
+            variant=options.audience, form=options.form, person=keyed_digest(key, exclusions.fold(by)),
             reason=options.reason if broken else None,
-            second=keyed_digest(key, exclusions.check_name(options.second)) if broken else None,
+            second=keyed_digest(key, exclusions.fold(options.second)) if broken else None,
         )  # fmt: skip
         _write(target, content)
         return {"envelope": message.envelope, "for": options.audience, "form": options.form, "bytes": len(content)}

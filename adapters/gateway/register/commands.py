@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from adapters.durable import write_file
 from adapters.errors import GatewayError
+from adapters.gateway import exclusions
 from adapters.gateway.agent import open_gateway
 from adapters.gateway.context import Gateway
 from adapters.gateway.register import children, watching
@@ -125,7 +126,7 @@ async def unmerge(gateway: Gateway, options: Namespace) -> Printed:
 
 
 def _person(gateway: Gateway, options: Namespace) -> children.Person:
-    name = " ".join(options.actor.split()).casefold()
+    name = exclusions.fold(options.actor)
     if not name or not options.role.strip():
         raise GatewayError("register-person", "a decision needs a person's name and role", "give --actor and --role")
     return children.Person(keyed_digest(gateway.keyring.record_key, name), options.role.strip())

@@ -49,7 +49,6 @@ class Entry:
     kind: Code
     child: str | None
     own: str | None
-    part: str | None
     state: Code
     ended: bool
     at: Moment
@@ -74,7 +73,7 @@ def fold(key: str, events: Iterable[Event]) -> Entry | None:
     """Return the entry *key* after *events*, or ``None``: nothing happened to it."""
     state: Code | None = None
     ended, due, facts = False, None, dict[Code, Code]()
-    child = own = part = last = None
+    child = own = last = None
     is_told, opened = False, 0
     for event in order(events):
         if event.whole and state is None:
@@ -94,13 +93,12 @@ def fold(key: str, events: Iterable[Event]) -> Entry | None:
         if event.child is not None and (event.told or not is_told):
             child, is_told = event.child, event.told
         own = own if event.own is None else event.own
-        part = part if event.part is None else event.part
         due = due if event.due is None else event.due
         facts |= event.facts
     if state is None or last is None:
         return None
     return Entry(
-        key=key, kind=last.kind, child=child, own=own, part=part, state=state, ended=ended, at=last.at, opened=opened,
+        key=key, kind=last.kind, child=child, own=own, state=state, ended=ended, at=last.at, opened=opened,
         due=due, facts=facts, envelope=last.envelope, thread=last.thread, mailbox=last.mailbox,
     )  # fmt: skip
 

@@ -11,11 +11,10 @@ CREATE TABLE IF NOT EXISTS event (
 CREATE INDEX IF NOT EXISTS event_key ON event (key);
 CREATE INDEX IF NOT EXISTS event_part ON event (part) WHERE part IS NOT NULL;
 CREATE TABLE IF NOT EXISTS entry (
-  key TEXT PRIMARY KEY, kind TEXT NOT NULL, child TEXT, own TEXT, part TEXT, state TEXT NOT NULL, ended INTEGER NOT NULL,
+  key TEXT PRIMARY KEY, kind TEXT NOT NULL, child TEXT, own TEXT, state TEXT NOT NULL, ended INTEGER NOT NULL,
   at INTEGER NOT NULL, opened INTEGER NOT NULL, due INTEGER, facts BLOB NOT NULL, envelope TEXT NOT NULL,
   thread TEXT NOT NULL, mailbox TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entry_child ON entry (child);
-CREATE INDEX IF NOT EXISTS entry_thread ON entry (thread);
 CREATE INDEX IF NOT EXISTS entry_kind ON entry (kind, ended);
 CREATE INDEX IF NOT EXISTS source_thread ON source (thread);
 CREATE TABLE IF NOT EXISTS child (
@@ -94,9 +93,9 @@ SELECT DISTINCT source.thread, source.envelope FROM event JOIN source USING (env
 WHERE child.same_as IN (:one, :other)
 
 -- name: set_entry
-INSERT INTO entry (key, kind, child, own, part, state, ended, at, opened, due, facts, envelope, thread, mailbox)
-VALUES (:key, :kind, :child, :own, :part, :state, :ended, :at, :opened, :due, :facts, :envelope, :thread, :mailbox)
-ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, child = excluded.child, own = excluded.own, part = excluded.part,
+INSERT INTO entry (key, kind, child, own, state, ended, at, opened, due, facts, envelope, thread, mailbox)
+VALUES (:key, :kind, :child, :own, :state, :ended, :at, :opened, :due, :facts, :envelope, :thread, :mailbox)
+ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, child = excluded.child, own = excluded.own,
   state = excluded.state, ended = excluded.ended, at = excluded.at, opened = excluded.opened, due = excluded.due,
   facts = excluded.facts, envelope = excluded.envelope, thread = excluded.thread, mailbox = excluded.mailbox
 -- name: drop_entry

@@ -80,7 +80,7 @@ async def _take(gateway: Gateway, number: int) -> None:
                 await Judge(gateway).look(tx, one["child"])
             return
         header, mailbox, source, is_own = found
-        if source is None or not concerns(table, header):
+        if source is None:
             return
         if row["why"] == "again":
             await forget(tx, header.id)
@@ -104,22 +104,26 @@ def _find_sector(gateway: Gateway, mailbox: MailboxId) -> Code | None:
 
 
 async def _find_held(gateway: Gateway, row: Row) -> tuple[Header, MailboxId, Source | None, bool] | None:
-    """Return header, mailbox and content of what is still held, and whether a pattern sent it; ``None``: it is gone.
+    """Return header, mailbox and content (where it concerns the register) of what is still held, and whether a pattern sent it; ``None``: it is gone.
 
     Gone is what was taken back, destroyed, or returned by a person to whom it did not belong.
     """
     sent = await gateway.spool.one("find_sent", envelope=row["envelope"])
     if sent is not None and sent["state"] == "accepted":
         source = None
-        if row["draft"] is not None:
+        header = header_of(sent)
+        # Nothing is opened that doesn't concern the register.
+        if row["draft"] is not None and concerns(load_table(), header):
             content = gateway.spool.unlock(bytes(row["draft"]), row["envelope"])
             source = alerts.source_of(msgspec.msgpack.decode(content, type=Kept).draft)
-        return header_of(sent), sent["mailbox"], source, sent["adapter"] == alerts.ADAPTER
+        return header, sent["mailbox"], source, sent["adapter"] == alerts.ADAPTER
     for held in await gateway.spool.all("find_for_any", envelope=row["envelope"]):
         if held["header"] is None or held["state"] in GONE or await _was_returned(gateway, held):
             continue
-        source = alerts.source_of(read_content(gateway, held)) if held["content"] is not None else None
-        return header_of(held), held["mailbox"], source, False
+        header = header_of(held)
+        is_read = held["content"] is not None and concerns(load_table(), header)
+        source = alerts.source_of(read_content(gateway, held)) if is_read else None
+        return header, held["mailbox"], source, False
     return None
 
 

@@ -387,3 +387,28 @@ def discussion(letter: Letter, parties: Iterable[str], **changes: Any) -> dict[s
         "participants": [participant(box) for box in parties],
         "distribution": [],
     } | changes
+
+
+async def assign_action(letter: Letter, days: int) -> Sent:
+    """Let social care assign an action to the nurses, in a new thread, due in *days*."""
+    return await letter.send(
+        "action.assign",
+        MASH,
+        [NURSES],
+        action_id=letter.new_id(),
+        assigned_at=iso(letter.now),
+        owner_role=NURSES,
+        due_at=iso(letter.now + days * DAY),
+    )
+
+
+async def answer_flag(letter: Letter, request: Sent, message: Mapping[str, Any], **changes: Any) -> Sent:
+    """Let whoever owns the system say a minute later that the flag is set and was seen, or whatever *changes* say."""
+    await letter.until(MINUTE)
+    shared = {name: message[name] for name in ("flag_id", "child", "flag_kind", "system_owner", "source_risk")}
+    now = iso(letter.now)
+    given = {"answered_at": now, "set_at": now, "read_back_at": now, "review_by": "2026-10-01"}
+    owner = message["system_owner"]
+    return await letter.send(
+        "flag.set", owner, [MASH], thread=request.thread, re=request.id, **(shared | given | changes)
+    )

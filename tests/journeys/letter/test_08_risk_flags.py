@@ -24,6 +24,7 @@ from tests.journeys.letter.support import (
     PUBLIC_PROTECTION,
     Letter,
     Sent,
+    answer_flag,
     iso,
     local,
 )
@@ -48,18 +49,6 @@ async def asked(letter: Letter, agreed: Sent, mailbox: str = EXPLOITATION) -> tu
     ]
     request = Sent(row["envelope"], row["thread"])
     return request, await letter.receive(mailbox, request)
-
-
-async def answer(letter: Letter, request: Sent, message: dict[str, Any], **changes: Any) -> Sent:
-    """Let whoever owns the system say a minute later that the flag is set and was seen, or whatever *changes* say."""
-    await letter.until(MINUTE)
-    shared = {name: message[name] for name in ("flag_id", "child", "flag_kind", "system_owner", "source_risk")}
-    now = iso(letter.now)
-    given = {"answered_at": now, "set_at": now, "read_back_at": now, "review_by": "2026-10-01"}
-    owner = message["system_owner"]
-    return await letter.send(
-        "flag.set", owner, [MASH], thread=request.thread, re=request.id, **(shared | given | changes)
-    )
 
 
 async def listed(letter: Letter, agency: str, name: str) -> int:
@@ -115,7 +104,7 @@ async def test_the_flag_is_asked_for_at_once_and_set_once_it_was_seen(letter: Le
     )
     assert reason["code"] == "message-schema"
     assert "read_back_at" in reason["message"]
-    await answer(letter, request, message)
+    await answer_flag(letter, request, message)
     assert (await letter.states(agreed.thread, SET))[EXPLOITATION, MASH] == "met_late"
     for agency in (COUNCIL, POLICE):
         assert await listed(letter, agency, "unflagged") == 0
@@ -127,7 +116,7 @@ async def test_a_flag_of_a_trust_is_no_flag_of_the_police(letter: Letter) -> Non
     await letter.gateway(POLICE)
     agreed = await agree(letter)
     request, message = await asked(letter, agreed, NURSES)
-    await answer(letter, request, message)
+    await answer_flag(letter, request, message)
     assert (await letter.states(agreed.thread, SET))[NURSES, MASH] == "met"
     assert await listed(letter, COUNCIL, "unflagged") == 1
 
@@ -137,7 +126,7 @@ async def test_a_flag_that_nobody_looks_at_again_is_stale(letter: Letter) -> Non
     await letter.gateway(POLICE)
     agreed = await agree(letter)
     request, message = await asked(letter, agreed)
-    was_set = await answer(letter, request, message, review_by="2026-08-31")
+    was_set = await answer_flag(letter, request, message, review_by="2026-08-31")
     await letter.until("2026-09-01 09:00")
     assert await letter.states(agreed.thread, REVIEWED) == {(EXPLOITATION, MASH): "overdue"}
     assert await letter.told(EXPLOITATION, "overdue", REVIEWED)
@@ -173,7 +162,7 @@ async def test_a_declined_flag_waits_until_whoever_asked_gives_it_up(letter: Let
         "flag.set", EXPLOITATION, [MASH], thread=request.thread, re=request.id, answer="declined", **shared, **declined
     )
     assert "declined_reason" in reason["message"]
-    said = await answer(
+    said = await answer_flag(
         letter, request, message, answer="declined", **(declined | {"declined_reason": "system_unable"})
     )
     assert (await letter.receive(MASH, said))["declined_reason"] == "system_unable"
@@ -191,7 +180,7 @@ async def test_whoever_holds_the_register_can_say_how_flagging_goes(letter: Lett
     agreed = await agree(letter)
     request, message = await asked(letter, agreed)
     await letter.until(HOUR - MINUTE)
-    await answer(letter, request, message)
+    await answer_flag(letter, request, message)
     figures = await letter.report("duties", "2026-07-01 00:00", "2026-08-01 00:00", type="flag.request", rule=SET)
     (rule,) = figures["rules"]
     assert rule["total"]["met"] == 1

@@ -21,6 +21,7 @@ from tests.journeys.letter.support import (
     UNIT,
     Letter,
     Sent,
+    answer_flag,
     iso,
     local,
 )
@@ -48,17 +49,6 @@ async def asked(letter: Letter, agreed: Sent) -> tuple[Sent, dict[str, Any]]:
     return request, await letter.receive(NURSES, request)
 
 
-async def answer(letter: Letter, request: Sent, message: dict[str, Any], **changes: Any) -> Sent:
-    """Let the trust say a minute later that its flag is set and was seen, or whatever *changes* say."""
-    await letter.until(MINUTE)
-    shared = {name: message[name] for name in ("flag_id", "child", "flag_kind", "system_owner", "source_risk")}
-    now = iso(letter.now)
-    given = {"answered_at": now, "set_at": now, "read_back_at": now, "review_by": "2026-10-01"}
-    return await letter.send(
-        "flag.set", NURSES, [MASH], thread=request.thread, re=request.id, **(shared | given | changes)
-    )
-
-
 def state(*capabilities: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """Return the changes to a trust's statement that make it say *capabilities*."""
     return {"org": HEALTH, "capabilities": list(capabilities), "review_by": "2027-12-31"} | changes
@@ -82,7 +72,7 @@ async def test_a_trust_that_can_flag_is_asked_at_once_and_does(letter: Letter) -
     request, message = await asked(letter, agreed)
     assert message["system_owner"] == NURSES
     assert await letter.states(agreed.thread, ASKED) == {(MASH, NURSES): "met"}
-    await answer(letter, request, message)
+    await answer_flag(letter, request, message)
     assert await letter.states(agreed.thread, SET) == {(NURSES, MASH): "met", (EXPLOITATION, MASH): "open"}
     assert await letter.states(agreed.thread, "flag-reviewed") == {(NURSES, MASH): "open"}
 
@@ -92,7 +82,9 @@ async def test_a_trust_that_cannot_flag_says_so_and_a_person_does_it(letter: Let
     agreed = await agree(letter)
     request, message = await asked(letter, agreed)
     without = {"set_at": None, "read_back_at": None, "review_by": None}
-    declined = await answer(letter, request, message, answer="declined", declined_reason="system_unable", **without)
+    declined = await answer_flag(
+        letter, request, message, answer="declined", declined_reason="system_unable", **without
+    )
     assert (await letter.receive(MASH, declined))["declined_reason"] == "system_unable"
     (row,) = [row for row in await letter.rows(agreed.thread, SET) if row.duty.debtor == NURSES]
     assert row.state == "open"

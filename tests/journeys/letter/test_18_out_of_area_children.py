@@ -18,6 +18,7 @@ from tests.journeys.letter.support import (
     UNIT,
     Letter,
     Sent,
+    assign_action,
     discussion,
     iso,
     local,
@@ -53,19 +54,6 @@ async def confer(letter: Letter, chair: str, thread: str, *others: str) -> Sent:
     """Let *chair* hold a conference of this child with *others*."""
     held: dict[str, Any] = discussion(letter, [chair, *others], meeting_kind="conference")
     return await letter.send("meeting.held", chair, others, thread=thread, **held)
-
-
-async def assign(letter: Letter) -> Sent:
-    """Let social care assign an action to the nurses, in a new thread."""
-    return await letter.send(
-        "action.assign",
-        MASH,
-        [NURSES],
-        action_id=letter.new_id(),
-        assigned_at=iso(letter.now),
-        owner_role=NURSES,
-        due_at=iso(letter.now + 60 * DAY),
-    )
 
 
 async def test_a_home_authority_that_nobody_tells_is_missed(letter: Letter) -> None:
@@ -148,7 +136,7 @@ async def test_a_transfer_without_a_conference_stays_where_it_is_and_is_missed(l
 
 async def test_the_receiving_authoritys_conference_takes_everything_over(letter: Letter) -> None:
     """Given a transfer, when the receiver holds its conference, then it owes and is owed what the originator had."""
-    action = await assign(letter)
+    action = await assign_action(letter, 60)
     await confer(letter, MASH, action.thread, NURSES)
     await give(letter, action.thread, letter.now)
     assert await letter.states(action.thread, "action-done") == {(NURSES, MASH): "open"}

@@ -21,25 +21,13 @@ from tests.journeys.letter.support import (
     UNIT,
     Letter,
     Sent,
+    assign_action,
     iso,
     sample,
 )
 
 ACCEPTED = "handover-accepted"
 WINDOW = 2 * DAY
-
-
-async def assign(letter: Letter) -> Sent:
-    """Let social care assign an action to the nurses, in a new thread."""
-    return await letter.send(
-        "action.assign",
-        MASH,
-        [NURSES],
-        action_id=letter.new_id(),
-        assigned_at=iso(letter.now),
-        owner_role=NURSES,
-        due_at=iso(letter.now + 30 * DAY),
-    )
 
 
 async def offer(
@@ -88,7 +76,7 @@ async def confirm(letter: Letter, intent: Sent, sender: str = MASH) -> None:
 
 async def test_an_offer_that_nobody_takes_leaves_everything_where_it_is(letter: Letter) -> None:
     """Given an offer, when nobody accepts, then it is overdue, known to both and managers, and the originator has all."""
-    action = await assign(letter)
+    action = await assign_action(letter, 30)
     offered = await offer(letter, action.thread)
     await letter.receive(EARLY_HELP, offered)
     await letter.until(5 * DAY + HOUR)
@@ -145,7 +133,7 @@ async def test_a_step_down_that_is_offered_to_nobody_is_missed(letter: Letter) -
 
 async def test_whoever_declines_leaves_the_originator_with_it(letter: Letter) -> None:
     """Given an offer, when it is declined, then nothing has moved, and the next team can be offered it."""
-    action = await assign(letter)
+    action = await assign_action(letter, 30)
     offered = await offer(letter, action.thread)
     declined = await letter.send(
         "handover.decline",
