@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -29,12 +29,20 @@ T = TypeVar("T")
 Row = Mapping[str, Any]
 VERSION: Final = 1
 STATEMENTS: Final = files("adapters.gateway").joinpath("spool.sql")
+PEOPLE: Final = files("adapters.gateway.inbox").joinpath("people.sql")
 _BLOCK: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
 def _load_queries(statements: Traversable = STATEMENTS) -> dict[str, str]:
     parts = _BLOCK.split(statements.read_text("utf-8"))
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
+
+
+def _load_all(statements: Sequence[Traversable]) -> dict[str, str]:
+    """Return the statements of several files by name; their schemas are one after the other."""
+    loaded = [_load_queries(one) for one in statements]
+    found = {name: text for one in loaded for name, text in one.items()}
+    return found | {"schema": "\n".join(one["schema"] for one in loaded)}
 
 
 class Transaction:
@@ -64,8 +72,8 @@ Work = Callable[[Transaction], Awaitable[T]]
 class Database:
     """One file of a gateway and its one owner, open between ``async with`` and its end."""
 
-    def __init__(self, path: Path, key: bytes, *, name: str, statements: Traversable) -> None:
-        """Take the database's *path*, the 32-byte *key* under which content is kept, and the file of its *statements*.
+    def __init__(self, path: Path, key: bytes, *, name: str, statements: Sequence[Traversable]) -> None:
+        """Take the database's *path*, the 32-byte *key* under which content is kept, and the files of its *statements*.
 
         *name* says whose content it is: what one database sealed, another can't open.
         """
@@ -134,7 +142,7 @@ class Database:
         try:
             async with aiosqlite.connect(self._path, isolation_level=None, timeout=30) as database:
                 database.row_factory = aiosqlite.Row
-                queries = _load_queries(self._statements)
+                queries = _load_all(self._statements)
                 await _prepare(database, queries)
                 ready.set_result(None)
                 while (job := await self._jobs.get()) is not None:
@@ -150,7 +158,7 @@ class Spool(Database):
 
     def __init__(self, path: Path, key: bytes) -> None:
         """Take the spool's *path* and the 32-byte *key* under which content is kept."""
-        super().__init__(path, key, name="spool", statements=STATEMENTS)
+        super().__init__(path, key, name="spool", statements=(STATEMENTS, PEOPLE))
 
 
 async def _prepare(database: aiosqlite.Connection, queries: Mapping[str, str]) -> None:

@@ -8,8 +8,9 @@ CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (state, at);
 CREATE TABLE IF NOT EXISTS inbox (
   envelope TEXT NOT NULL, mailbox TEXT NOT NULL, seq INTEGER NOT NULL, thread TEXT NOT NULL, type TEXT NOT NULL,
   sender TEXT NOT NULL, at INTEGER NOT NULL, accepted_at INTEGER NOT NULL, state TEXT NOT NULL, code TEXT, record TEXT,
-  header BLOB, content BLOB, manifest_sha256 TEXT, sealed_sha256 TEXT NOT NULL,
+  header BLOB, content BLOB, manifest_sha256 TEXT, sealed_sha256 TEXT NOT NULL, attention TEXT NOT NULL DEFAULT 'new',
   PRIMARY KEY (envelope, mailbox));
+CREATE INDEX IF NOT EXISTS inbox_attention ON inbox (mailbox, attention, accepted_at);
 CREATE INDEX IF NOT EXISTS outbox_thread ON outbox (thread);
 CREATE INDEX IF NOT EXISTS inbox_thread ON inbox (thread);
 CREATE INDEX IF NOT EXISTS inbox_waiting ON inbox (at) WHERE state = 'collected';
@@ -25,7 +26,10 @@ CREATE INDEX IF NOT EXISTS heard_of ON heard (envelope);
 CREATE TABLE IF NOT EXISTS place (mailbox TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS obligation (
   id TEXT PRIMARY KEY, thread TEXT NOT NULL, envelope TEXT NOT NULL, duty BLOB NOT NULL, state TEXT NOT NULL,
-  step INTEGER NOT NULL, next_at INTEGER, settled_at INTEGER, settled_by TEXT);
+  step INTEGER NOT NULL, next_at INTEGER, settled_at INTEGER, settled_by TEXT,
+  kind TEXT NOT NULL, debtor TEXT NOT NULL, creditor TEXT NOT NULL, due INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS obligation_owed_by ON obligation (debtor, due) WHERE state = 'open';
+CREATE INDEX IF NOT EXISTS obligation_owed_to ON obligation (creditor, due) WHERE state = 'open';
 CREATE INDEX IF NOT EXISTS obligation_of_thread ON obligation (thread, state);
 CREATE INDEX IF NOT EXISTS obligation_settled ON obligation (settled_by);
 CREATE INDEX IF NOT EXISTS obligation_due ON obligation (next_at) WHERE state = 'open';
@@ -136,6 +140,21 @@ SELECT envelope, content FROM inbox WHERE state = 'filed' AND content IS NOT NUL
 ORDER BY accepted_at DESC, envelope DESC LIMIT 1
 -- name: to_file
 SELECT envelope, mailbox FROM inbox WHERE state = 'collected' ORDER BY at
+-- name: new_for
+SELECT inbox.envelope, inbox.mailbox, inbox.thread, inbox.type, inbox.sender, inbox.accepted_at, inbox.state, inbox.attention,
+  inbox.content
+FROM json_each(:mailboxes) AS box CROSS JOIN inbox ON inbox.mailbox = box.value AND inbox.attention = :attention
+WHERE inbox.state NOT IN ('rejected', 'destroyed', 'deleted')
+  AND (EXISTS (SELECT 1 FROM holder AS h WHERE h.thread = inbox.thread AND h.mailbox = inbox.mailbox AND h.person = :person)
+       OR NOT EXISTS (SELECT 1 FROM holder AS h JOIN person AS p ON p.id = h.person AND p.state = 'active'
+                      LEFT JOIN person_away AS a ON a.person = h.person AND a.since <= :now AND a.until > :now
+                      WHERE h.thread = inbox.thread AND h.mailbox = inbox.mailbox AND a.person IS NULL))
+  AND NOT EXISTS (SELECT 1 FROM exclusion AS last WHERE last.thread = inbox.thread AND last.person = :excluded
+                  AND last.state = 'excluded' AND last.number = (SELECT max(number) FROM exclusion AS one
+                    WHERE one.thread = last.thread AND one.person = last.person))
+ORDER BY inbox.accepted_at DESC LIMIT :limit
+-- name: set_attention
+UPDATE inbox SET attention = :attention WHERE envelope = :envelope AND mailbox = :mailbox AND attention <> 'done'
 -- name: set_incoming
 UPDATE inbox SET state = :state, code = :code, record = coalesce(:record, record)
 WHERE envelope = :envelope AND mailbox = :mailbox
@@ -231,13 +250,22 @@ SELECT seq FROM place WHERE mailbox = :mailbox
 DELETE FROM place
 
 -- name: add_obligation
-INSERT INTO obligation (id, thread, envelope, duty, state, step, next_at)
-VALUES (:id, :thread, :envelope, :duty, 'open', :step, :next_at)
+INSERT INTO obligation (id, thread, envelope, duty, state, step, next_at, kind, debtor, creditor, due)
+VALUES (:id, :thread, :envelope, :duty, 'open', :step, :next_at, :kind, :debtor, :creditor, :due)
 ON CONFLICT (id) DO UPDATE SET envelope = excluded.envelope, duty = excluded.duty, state = 'open', step = excluded.step,
-  next_at = excluded.next_at, settled_at = NULL, settled_by = NULL
+  next_at = excluded.next_at, settled_at = NULL, settled_by = NULL, kind = excluded.kind, debtor = excluded.debtor,
+  creditor = excluded.creditor, due = excluded.due
 WHERE obligation.state = 'superseded'
 -- name: open_in_thread
 SELECT id, duty FROM obligation WHERE thread = :thread AND state = 'open'
+-- name: owed_to
+SELECT o.id, o.thread, o.envelope, o.duty, o.step, o.due, o.kind, o.debtor, o.creditor
+FROM json_each(:mailboxes) AS box CROSS JOIN obligation AS o ON o.creditor = box.value AND o.state = 'open'
+WHERE o.kind = 'send' ORDER BY o.due LIMIT :limit
+-- name: owed_by
+SELECT o.id, o.thread, o.envelope, o.duty, o.step, o.due, o.kind, o.debtor, o.creditor
+FROM json_each(:mailboxes) AS box CROSS JOIN obligation AS o ON o.debtor = box.value AND o.state = 'open'
+ORDER BY o.due LIMIT :limit
 -- name: due_obligations
 SELECT id, duty, step FROM obligation WHERE state = 'open' AND next_at <= :now ORDER BY next_at LIMIT :limit
 -- name: advance_obligation

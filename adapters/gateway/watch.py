@@ -67,7 +67,8 @@ class Watch:
             return False
         added = await tx.run(
             "add_obligation", id=obligation_id(duty.parts), thread=duty.thread, envelope=duty.envelope or "",
-            duty=dump(duty), step=step, next_at=next_moment(duty, step),
+            duty=dump(duty), step=step, next_at=next_moment(duty, step), kind=duty.kind, debtor=duty.debtor,
+            creditor=duty.creditor, due=duty.due,
         )  # fmt: skip
         return added > 0
 

@@ -301,10 +301,10 @@ async def test_a_child_who_goes_out_of_sight(tmp_path: Path) -> None:
 
 async def test_a_look_reads_only_what_is_due(tmp_path: Path) -> None:
     """Passes find what is due by an index, whatever else there is."""
-    from adapters.gateway.spool import _load_queries
+    from adapters.gateway.spool import _load_all
 
     async with open_desk(tmp_path) as desk:
-        queries = _load_queries(desk.gateway.register._statements)
+        queries = _load_all(desk.gateway.register._statements)
 
         async def explain(tx: Any) -> dict[str, list[str]]:
             plans = {}

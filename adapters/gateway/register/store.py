@@ -29,7 +29,7 @@ class Register(Database):
     def __init__(self, path: Path, key: bytes) -> None:
         """Take the register's *path* and its 32-byte *key*."""
         statements = files("adapters.gateway.register").joinpath("register.sql")
-        super().__init__(path, key, name="register", statements=statements)
+        super().__init__(path, key, name="register", statements=(statements,))
         self._lookup = derived_key(key, "lookups")
 
     def digest(self, *parts: str) -> str:

@@ -1,0 +1,117 @@
+-- name: schema
+CREATE TABLE IF NOT EXISTS person (
+  id TEXT PRIMARY KEY, login TEXT NOT NULL UNIQUE, subject TEXT UNIQUE, state TEXT NOT NULL, password TEXT,
+  failed INTEGER NOT NULL DEFAULT 0, locked_until INTEGER NOT NULL DEFAULT 0, at INTEGER NOT NULL, content BLOB NOT NULL)
+  WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS person_duty (person TEXT NOT NULL, duty TEXT NOT NULL, PRIMARY KEY (person, duty)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS person_team (person TEXT NOT NULL, mailbox TEXT NOT NULL, PRIMARY KEY (person, mailbox)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS team_members ON person_team (mailbox);
+CREATE TABLE IF NOT EXISTS person_away (
+  person TEXT PRIMARY KEY, since INTEGER NOT NULL, until INTEGER NOT NULL, cover TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS session (
+  token TEXT PRIMARY KEY, person TEXT NOT NULL, csrf TEXT NOT NULL, at INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS session_of ON session (person);
+CREATE TABLE IF NOT EXISTS holder (
+  thread TEXT NOT NULL, mailbox TEXT NOT NULL, person TEXT NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL,
+  PRIMARY KEY (thread, mailbox, person)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS held_by ON holder (person);
+CREATE TABLE IF NOT EXISTS glass (
+  id TEXT PRIMARY KEY, person TEXT NOT NULL, thread TEXT NOT NULL, mailbox TEXT NOT NULL, at INTEGER NOT NULL,
+  until INTEGER NOT NULL, reason TEXT NOT NULL, reviewer TEXT, reviewed_at INTEGER, verdict TEXT) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS glass_of ON glass (person, thread, mailbox);
+CREATE INDEX IF NOT EXISTS glass_unreviewed ON glass (at) WHERE reviewer IS NULL;
+CREATE TABLE IF NOT EXISTS access_event (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, person TEXT NOT NULL, action TEXT NOT NULL,
+  thread TEXT, envelope TEXT, mailbox TEXT, code TEXT);
+CREATE INDEX IF NOT EXISTS access_event_of ON access_event (thread);
+
+-- name: add_person
+INSERT INTO person (id, login, subject, state, password, at, content)
+VALUES (:id, :login, NULL, 'active', :password, :at, :content) ON CONFLICT DO NOTHING
+-- name: set_person
+UPDATE person SET content = :content WHERE id = :id
+-- name: find_person
+SELECT * FROM person WHERE id = :id
+-- name: find_login
+SELECT * FROM person WHERE login = :login
+-- name: list_people
+SELECT * FROM person ORDER BY at, id
+-- name: list_members
+SELECT person.* FROM person_team JOIN person ON person.id = person_team.person WHERE person_team.mailbox = :mailbox ORDER BY person.at, person.id
+-- name: set_person_state
+UPDATE person SET state = :state WHERE id = :id
+-- name: set_password
+UPDATE person SET password = :password, failed = 0, locked_until = 0 WHERE id = :id
+-- name: set_failed
+UPDATE person SET failed = :failed, locked_until = :locked_until WHERE id = :id
+-- name: duties_of
+SELECT duty FROM person_duty WHERE person = :person ORDER BY duty
+-- name: add_duty
+INSERT INTO person_duty (person, duty) VALUES (:person, :duty) ON CONFLICT DO NOTHING
+-- name: drop_duties
+DELETE FROM person_duty WHERE person = :person
+-- name: teams_of
+SELECT mailbox FROM person_team WHERE person = :person ORDER BY mailbox
+-- name: add_team
+INSERT INTO person_team (person, mailbox) VALUES (:person, :mailbox) ON CONFLICT DO NOTHING
+-- name: drop_teams
+DELETE FROM person_team WHERE person = :person
+
+-- name: set_away
+INSERT INTO person_away (person, since, until, cover) VALUES (:person, :since, :until, :cover)
+ON CONFLICT (person) DO UPDATE SET since = excluded.since, until = excluded.until, cover = excluded.cover
+-- name: drop_away
+DELETE FROM person_away WHERE person = :person
+-- name: find_away
+SELECT * FROM person_away WHERE person = :person
+
+-- name: add_session
+INSERT INTO session (token, person, csrf, at, seen) VALUES (:token, :person, :csrf, :at, :at)
+-- name: find_session
+SELECT * FROM session WHERE token = :token
+-- name: see_session
+UPDATE session SET seen = :seen WHERE token = :token
+-- name: drop_session
+DELETE FROM session WHERE token = :token
+-- name: drop_sessions
+DELETE FROM session WHERE person = :person
+-- name: expire_sessions
+DELETE FROM session WHERE seen < :idle OR at < :oldest
+
+-- name: add_holder
+INSERT INTO holder (thread, mailbox, person, at, by) VALUES (:thread, :mailbox, :person, :at, :by) ON CONFLICT DO NOTHING
+-- name: drop_holder
+DELETE FROM holder WHERE thread = :thread AND mailbox = :mailbox AND person = :person
+-- name: drop_holders
+DELETE FROM holder WHERE thread = :thread AND mailbox = :mailbox
+-- name: drop_held
+DELETE FROM holder WHERE person = :person
+-- name: holders_of
+SELECT holder.person FROM holder WHERE thread = :thread AND mailbox = :mailbox
+-- name: holders_among
+SELECT holder.thread, holder.mailbox, holder.person, person.state, person_away.since, person_away.until
+FROM json_each(:threads) AS wanted JOIN holder ON holder.thread = wanted.value
+JOIN person ON person.id = holder.person LEFT JOIN person_away ON person_away.person = holder.person
+-- name: held_by
+SELECT thread, mailbox, at FROM holder WHERE person = :person ORDER BY at DESC
+
+-- name: add_glass
+INSERT INTO glass (id, person, thread, mailbox, at, until, reason)
+VALUES (:id, :person, :thread, :mailbox, :at, :until, :reason)
+-- name: open_glass
+SELECT id, until FROM glass WHERE person = :person AND thread = :thread AND mailbox = :mailbox AND until > :now
+ORDER BY until DESC LIMIT 1
+-- name: unreviewed_glass
+SELECT * FROM glass WHERE reviewer IS NULL ORDER BY at LIMIT :limit
+-- name: find_glass
+SELECT * FROM glass WHERE id = :id
+-- name: review_glass
+UPDATE glass SET reviewer = :reviewer, reviewed_at = :at, verdict = :verdict WHERE id = :id AND reviewer IS NULL
+
+-- name: add_access_event
+INSERT INTO access_event (at, person, action, thread, envelope, mailbox, code)
+VALUES (:at, :person, :action, :thread, :envelope, :mailbox, :code)
+-- name: events_in
+SELECT * FROM access_event WHERE thread = :thread ORDER BY number
+-- name: last_events
+SELECT * FROM access_event ORDER BY number DESC LIMIT :limit
