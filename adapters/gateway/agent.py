@@ -147,12 +147,26 @@ class Agent:
             ("receiving what was inherited", self.inherit_pass, config.witness_seconds, None),
             *((f"receiving {box}", partial(self.pull_pass, box), 0.0, None) for box in self._looked),
         ]
-        tasks = [asyncio.create_task(self._repeat(*one)) for one in loops]
-        await self._stop.wait()
-        for task in tasks:
-            # What is in the spool is safe at any moment, so a long poll needn't be waited for.
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        async with self._serve_inbox():
+            tasks = [asyncio.create_task(self._repeat(*one)) for one in loops]
+            await self._stop.wait()
+            for task in tasks:
+                # What is in the spool is safe at any moment, so a long poll needn't be waited for.
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _serve_inbox(self) -> AsyncIterator[None]:
+        """Serve the practitioners' pages meanwhile, where the configuration has them."""
+        config = self.gateway.config.inbox
+        if config is None:
+            yield
+            return
+        from adapters.gateway.inbox.app import Server, make_inbox
+
+        async with Server(make_inbox(self.gateway, self.watch, config)) as server:
+            _log.info("the inbox is served on port %d", server.port)
+            yield
 
     async def run_once(self) -> int:
         """Do each thing once, as far as the hub can be reached; return how many failed."""

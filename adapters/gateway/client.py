@@ -22,6 +22,7 @@ from adapters.gateway.config import Clock
 from keys import jws
 from keys.digests import b64u, from_b64u, random_bytes
 from schemas.envelope import BATCH_MEDIA_TYPE, MAX_BODY, MEDIA_TYPE
+from schemas.identifiers import Moment
 from schemas.rules.duty import Duty
 from schemas.statements import Assertion
 from schemas.strict_json import dump
@@ -80,6 +81,7 @@ class Client:
         self._token: str | None = None
         self._token_lock = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
+        self.heard_at: Moment | None = None
 
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=60)
@@ -212,6 +214,7 @@ class Client:
             if signed_in:
                 sent["Authorization"] = f"Bearer {await self._get_token(fresh=again)}"
             answer = await self._exchange(method, path, body, sent)
+            self.heard_at = self._clock()
             if answer.status != 401 or not signed_in or again:
                 break
         return _judge(answer)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from adapters.errors import GatewayError
+from adapters.gateway.inbox.config import InboxConfig
 from adapters.gateway.matching.policy import AtRiskConfig
 from schemas.derivation import Derivations
 from schemas.identifiers import AgencyId, Code, MailboxId, agency_of, family_of
@@ -90,6 +91,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(description="Message types, as `flag.request`, that never follow by themselves from what was sent."),
     ] = ()
     atrisk: AtRiskConfig | None = None
+    inbox: InboxConfig | None = None
     log_level: Annotated[str, Meta(description="How much is logged: debug, info, warning or error.")] = "info"
     mailboxes: Annotated[tuple[MailboxConfig, ...], Meta(min_length=1, description="The mailboxes served.")]
     adapters: Annotated[

@@ -19,6 +19,7 @@ import msgspec
 from adapters.errors import GatewayError
 from adapters.gateway.agent import open_gateway
 from adapters.gateway.context import Gateway
+from adapters.gateway.spool import Spool, Transaction
 from keys.digests import keyed_digest
 from schemas.identifiers import ThreadId, is_id
 
@@ -43,7 +44,8 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFKC", " ".join(name.split())).casefold()
 
 
-def _pseudonym(gateway: Gateway, name: str) -> str:
+def pseudonym(gateway: Gateway, name: str) -> str:
+    """Return by what an exclusion of the person *name* is looked up."""
     return keyed_digest(gateway.keyring.record_key, f"excluded {fold(name)}")
 
 
@@ -54,11 +56,16 @@ async def check_person(gateway: Gateway, thread: ThreadId, *names: str) -> None:
         GatewayError: ``person-excluded``.
     """
     for name in names:
-        row = await gateway.spool.one("last_exclusion", thread=thread, person=_pseudonym(gateway, name))
-        if row is not None and row["state"] == EXCLUDED:
+        if await is_excluded(gateway, gateway.spool, thread, name):
             raise GatewayError(
                 "person-excluded", "this person may not open what belongs to the thread", "a colleague has to"
             )
+
+
+async def is_excluded(gateway: Gateway, tx: Transaction | Spool, thread: ThreadId, name: str) -> bool:
+    """Answer whether the person *name* may not open what belongs to *thread*."""
+    row = await tx.one("last_exclusion", thread=thread, person=pseudonym(gateway, name))
+    return row is not None and row["state"] == EXCLUDED
 
 
 async def check_people(gateway: Gateway, threads: Iterable[ThreadId], *names: str) -> None:
@@ -85,7 +92,7 @@ async def exclude(options: Namespace) -> dict[str, Any]:
         )
     async with open_gateway(Path(options.home), passphrase_file=options.passphrase_file) as gateway:
         state, now = LIFTED if options.lift else EXCLUDED, gateway.clock()
-        person = _pseudonym(gateway, options.person)
+        person = pseudonym(gateway, options.person)
         last = await gateway.spool.one("last_exclusion", thread=options.thread, person=person)
         if options.lift:
             if last is None or last["state"] != EXCLUDED:

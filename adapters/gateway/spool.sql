@@ -226,6 +226,8 @@ SELECT jws FROM receipt WHERE envelope = :envelope AND mailbox = :mailbox AND le
 -- name: receipts_of
 SELECT id, envelope, mailbox, level, at, state, code FROM receipt
 WHERE envelope = :envelope AND mailbox = :mailbox ORDER BY number
+-- name: signed_receipts_of
+SELECT jws FROM receipt WHERE envelope = :envelope AND mailbox = :mailbox AND state <> 'refused' ORDER BY number
 -- name: waiting_receipts
 SELECT number, id, envelope, mailbox, level, jws FROM receipt WHERE state = 'waiting' ORDER BY number LIMIT :limit
 -- name: set_receipt

@@ -144,8 +144,11 @@ def check_duties(duties: Iterable[str]) -> tuple[Duty, ...]:
     Raises:
         GatewayError: ``person-duty``.
     """
-    given = tuple(dict.fromkeys(duties))
-    if not given or not set(given).issubset(get_args(Duty)):
+    try:
+        given = msgspec.convert(tuple(dict.fromkeys(duties)), tuple[Duty, ...])
+    except msgspec.ValidationError:
+        given = ()
+    if not given:
         raise GatewayError("person-duty", "that is no duty here", "use one of " + ", ".join(get_args(Duty)))
     if "administrator" in given and len(given) > 1:
         raise GatewayError("person-duty", "who keeps the accounts opens no messages", "give another person that duty")

@@ -86,12 +86,11 @@ DELETE FROM holder WHERE thread = :thread AND mailbox = :mailbox AND person = :p
 DELETE FROM holder WHERE thread = :thread AND mailbox = :mailbox
 -- name: drop_held
 DELETE FROM holder WHERE person = :person
--- name: holders_of
-SELECT holder.person FROM holder WHERE thread = :thread AND mailbox = :mailbox
--- name: holders_among
-SELECT holder.thread, holder.mailbox, holder.person, person.state, person_away.since, person_away.until
-FROM json_each(:threads) AS wanted JOIN holder ON holder.thread = wanted.value
-JOIN person ON person.id = holder.person LEFT JOIN person_away ON person_away.person = holder.person
+-- name: holders_here
+SELECT h.person, p.state = 'active' AND a.person IS NULL AS present
+FROM holder AS h JOIN person AS p ON p.id = h.person
+LEFT JOIN person_away AS a ON a.person = h.person AND a.since <= :now AND a.until > :now
+WHERE h.thread = :thread AND h.mailbox = :mailbox
 -- name: held_by
 SELECT thread, mailbox, at FROM holder WHERE person = :person ORDER BY at DESC
 

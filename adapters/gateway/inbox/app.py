@@ -1,0 +1,206 @@
+"""The pages as a table, behind one door: who asks, may the form be trusted, and what an error looks like.
+
+Source: design 6 (sessions); promises 2; decision inbox-access.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, Self, cast
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from adapters.errors import GatewayError, NotYetError, place_of
+from adapters.gateway.context import Gateway
+from adapters.gateway.inbox import messages, signing_in, today
+from adapters.gateway.inbox.config import InboxConfig
+from adapters.gateway.inbox.context import VISIT, Inbox, NotHereError
+from adapters.gateway.inbox.people import People
+from adapters.gateway.inbox.posted import Posted, read_form
+from adapters.gateway.inbox.sessions import find_visit
+from adapters.gateway.watch import Watch
+from hub.kit.assets import find_assets
+from hub.kit.browsers import is_from, read_token
+from hub.kit.headers import add_security_headers
+from hub.kit.limits import SERVER_OPTIONS, limit_connections
+from hub.kit.pages import make_environment, see
+from keys.digests import same, sha256_b64u
+from schemas.strict_json import MalformedError
+
+_log = logging.getLogger("gateway.inbox")
+MAX_CONNECTIONS: Final = 512
+YEAR: Final = 31_536_000
+
+Show = Callable[[Inbox, web.Request], Awaitable[web.StreamResponse]]
+Do = Callable[[Inbox, web.Request, Posted], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One page (``show``) or one thing to do (``do``); ``public`` ones need nobody to be signed in."""
+
+    path: str
+    show: Show | None = None
+    do: Do | None = None
+    public: bool = False
+
+
+ROUTES: Final = (
+    Route("/", show=today.show_today),
+    Route("/sign-in", show=signing_in.show_sign_in, do=signing_in.sign_in, public=True),
+    Route("/sign-out", do=signing_in.sign_out, public=True),
+    Route("/messages/{envelope}", show=messages.show_message),
+    Route("/messages/{envelope}/open", do=messages.open_message),
+    Route("/messages/{envelope}/acknowledge", do=messages.acknowledge),
+    Route("/messages/{envelope}/decline", show=messages.show_decline, do=messages.decline),
+)
+
+
+def make_inbox(gateway: Gateway, watch: Watch, config: InboxConfig) -> Inbox:
+    """Return the inbox of *gateway*."""
+    assets, own = find_assets(), files("adapters.gateway.inbox").joinpath("static")
+    found = {"govuk.css": (assets.css, "text/css"), "govuk.js": (assets.js or b"", "text/javascript")}
+    for name, kind in (("inbox.css", "text/css"), ("inbox.js", "text/javascript")):
+        found[name] = (own.joinpath(name).read_bytes(), kind)
+    return Inbox(
+        gateway=gateway, watch=watch, people=People(gateway.spool, gateway.keyring), config=config, files=found,
+        version=sha256_b64u(b"".join(content for content, _ in found.values()))[:12], has_govuk=assets.js is not None,
+        environment=make_environment("adapters.gateway.inbox"),
+    )  # fmt: skip
+
+
+def make_app(inbox: Inbox) -> web.Application:
+    """Return the application that serves *inbox*."""
+    # Bodies are read by `posted` alone: what aiohttp itself would read may have no byte.
+    app = web.Application(middlewares=[_door(inbox)], client_max_size=1)
+    for route in ROUTES:
+        if route.show is not None:
+            app.router.add_get(route.path, _serve(inbox, route, route.show), allow_head=False)
+        if route.do is not None:
+            app.router.add_post(route.path, _serve_form(inbox, route, route.do))
+    app.router.add_get("/assets/{version}/{name}", partial(_serve_asset, inbox), allow_head=False)
+    app.on_response_prepare.append(add_security_headers)
+    return app
+
+
+def _serve(inbox: Inbox, route: Route, show: Show) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        if VISIT not in request and not route.public:
+            return see("/sign-in")
+        return await show(inbox, request)
+
+    return serve
+
+
+def _serve_form(inbox: Inbox, route: Route, do: Do) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        visit = request.get(VISIT)
+        if visit is None and not route.public:
+            return see("/sign-in")
+        if not is_from(request, inbox.config.origin):
+            raise GatewayError("form-origin", "The form did not come from a page of this inbox", "Open the page again")
+        posted = await read_form(request)
+        if visit is not None and not same(posted.get("csrf").encode(), visit.csrf.encode()):
+            raise GatewayError("form-session", "The page is from an earlier session", "Open the page again")
+        return await do(inbox, request, posted)
+
+    return serve
+
+
+async def _serve_asset(inbox: Inbox, request: web.Request) -> web.Response:
+    found = inbox.files.get(request.match_info["name"])
+    if found is None or request.match_info["version"] != inbox.version:
+        raise NotHereError
+    content, kind = found
+    headers = {"Cache-Control": f"public, max-age={YEAR}, immutable"}
+    return web.Response(body=content, content_type=kind, charset="utf-8", headers=headers)
+
+
+def _door(inbox: Inbox) -> Middleware:
+    @web.middleware
+    async def answer(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        try:
+            if not request.path.startswith("/assets/"):
+                visit = await find_visit(inbox, read_token(request))
+                if visit is not None:
+                    request[VISIT] = visit
+            return await handler(request)
+        except ConnectionError:
+            raise
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            return _show_error(inbox, request, NotHereError() if error.status == 404 else None, error.status)
+        except Exception as error:  # noqa: BLE001 - the one place where nothing may get past
+            return _explain(inbox, request, error)
+
+    return answer
+
+
+def _explain(inbox: Inbox, request: web.Request, error: Exception) -> web.StreamResponse:
+    if isinstance(error, NotHereError):
+        return _show_error(inbox, request, error, 404)
+    if isinstance(error, NotYetError):
+        return _show_error(inbox, request, error, 503)
+    if isinstance(error, (GatewayError, MalformedError)):
+        status = (
+            403 if error.code in {"form-origin", "form-session"} else 413 if error.code == "form-too-large" else 422
+        )
+        return _show_error(inbox, request, error, status)
+    # Its text may hold content, so only its kind and place are logged.
+    _log.error("a page failed: %s", place_of(error))
+    return _show_error(inbox, request, None, 500)
+
+
+def _show_error(
+    inbox: Inbox, request: web.Request, error: GatewayError | MalformedError | None, status: int
+) -> web.Response:
+    return inbox.show(request, "error.html", {"error": error, "status": status}, status=status)
+
+
+class Server:
+    """The pages on a socket; as a context manager it starts and stops."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._runner = web.AppRunner(make_app(inbox), handle_signals=False, shutdown_timeout=2, **SERVER_OPTIONS)
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        config = self._inbox.config
+        factory = limit_connections(cast(web.Server, self._runner.server), MAX_CONNECTIONS)
+        self._socket = await asyncio.get_running_loop().create_server(
+            factory, config.host, config.port, ssl=_tls(self._inbox), reuse_address=True
+        )
+        self.port = self._socket.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._socket.close()
+        await self._runner.cleanup()
+
+
+def _tls(inbox: Inbox) -> ssl.SSLContext | None:
+    config, home = inbox.config, inbox.gateway.home
+    if not config.certificate:
+        return None
+    context: Any = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        context.load_cert_chain(home / config.certificate, Path(home / config.certificate_key))
+    except (OSError, ssl.SSLError) as error:
+        raise GatewayError(
+            "inbox-certificate", "the certificate can't be read", "check `certificate` and `certificate_key`"
+        ) from error
+    return cast(ssl.SSLContext, context)

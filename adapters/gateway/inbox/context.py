@@ -1,0 +1,89 @@
+"""What the pages share: the gateway, its people, the templates, and who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jinja2
+from aiohttp import web
+
+from adapters.errors import GatewayError
+from adapters.gateway.context import Gateway
+from adapters.gateway.inbox.access import Page, may_visit
+from adapters.gateway.inbox.config import InboxConfig
+from adapters.gateway.inbox.people import People, Person
+from adapters.gateway.inbox.words import Words
+from adapters.gateway.watch import Watch
+from hub.kit import pages
+from schemas.identifiers import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One signed-in person's request: who, and the token that this session's forms carry."""
+
+    person: Person
+    csrf: str
+    token: str
+
+
+VISIT: Final = web.RequestKey("visit", Visit)
+
+
+class NotHereError(GatewayError):
+    """It isn't there, or not for this person: the page is the same, so that nobody can find out which."""
+
+    def __init__(self) -> None:
+        super().__init__("page-unknown", "There is no such page, or it is not for you", "Go back to your inbox")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """The inbox of one gateway.
+
+    ``files`` are what pages link to, by name, with their media types; ``version`` changes with them.
+    """
+
+    gateway: Gateway
+    watch: Watch
+    people: People
+    config: InboxConfig
+    environment: jinja2.Environment
+    files: Mapping[str, tuple[bytes, str]]
+    version: str
+    has_govuk: bool
+
+    def now(self) -> Moment:
+        """Return the gateway's time."""
+        return self.gateway.clock()
+
+    def words(self) -> Words:
+        """Return the words of today for agencies, teams, message types and moments."""
+        return Words.of(self.gateway, self.config.time_zone)
+
+    def show(
+        self, request: web.Request, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200
+    ) -> web.Response:
+        """Return *template* as a page for whoever asks."""
+        visit = request.get(VISIT)
+        around: dict[str, Any] = {
+            "visit": visit, "assets": f"/assets/{self.version}", "has_govuk": self.has_govuk,
+            "agency": self.gateway.config.name or self.gateway.config.agency, "training": self.gateway.config.training,
+            "words": self.words(), "may_visit": lambda page: visit is not None and may_visit(visit.person.duties, page),
+            "path": request.path, "now": self.now(),
+        }  # fmt: skip
+        return pages.render(self.environment, template, around | dict(context or {}), status=status)
+
+
+def visit_of(request: web.Request, page: Page) -> Visit:
+    """Return who asks for *page*.
+
+    Raises:
+        NotHereError: the page isn't for them.
+    """
+    visit = request[VISIT]
+    if not may_visit(visit.person.duties, page):
+        raise NotHereError
+    return visit

@@ -1,0 +1,36 @@
+// What a page gains where there is script: the design system's behaviour, and word of what is new.
+document.body.classList.add("js-enabled");
+if ("noModule" in HTMLScriptElement.prototype) {
+  document.body.classList.add("govuk-frontend-supported");
+}
+const source = document.body.dataset.govuk;
+if (source) {
+  import(source).then(({ initAll }) => initAll());
+}
+const live = document.getElementById("live");
+if (live && live.dataset.events) {
+  const events = new EventSource(live.dataset.events);
+  let first = null;
+  events.addEventListener("waiting", (event) => {
+    first ??= event.data;
+    if (event.data !== first) {
+      live.hidden = false;
+      live.querySelector("p").textContent = live.dataset.words;
+    }
+  });
+}
+for (const form of document.querySelectorAll("form[data-once]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) {
+      event.preventDefault();
+    }
+    form.dataset.sent = "yes";
+  });
+}
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) {
+    for (const form of document.querySelectorAll("form[data-once]")) {
+      delete form.dataset.sent;
+    }
+  }
+});
