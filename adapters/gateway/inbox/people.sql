@@ -24,6 +24,37 @@ CREATE TABLE IF NOT EXISTS access_event (
   number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, person TEXT NOT NULL, action TEXT NOT NULL,
   thread TEXT, envelope TEXT, mailbox TEXT, code TEXT);
 CREATE INDEX IF NOT EXISTS access_event_of ON access_event (thread);
+CREATE TABLE IF NOT EXISTS saved (
+  id TEXT PRIMARY KEY, person TEXT NOT NULL, mailbox TEXT NOT NULL, type TEXT NOT NULL, thread TEXT, at INTEGER NOT NULL,
+  version INTEGER NOT NULL DEFAULT 1, envelope TEXT, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS saved_of ON saved (person, at);
+CREATE TABLE IF NOT EXISTS saved_document (
+  draft TEXT NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL, content BLOB NOT NULL,
+  PRIMARY KEY (draft, number));
+
+-- name: add_saved
+INSERT INTO saved (id, person, mailbox, type, thread, at, content) VALUES (:id, :person, :mailbox, :type, :thread, :at, :content)
+-- name: find_saved
+SELECT * FROM saved WHERE id = :id
+-- name: list_saved
+SELECT id, mailbox, type, thread, at FROM saved WHERE person = :person AND envelope IS NULL ORDER BY at DESC
+-- name: save_saved
+UPDATE saved SET content = :content, at = :at, version = version + 1
+WHERE id = :id AND version = :version AND envelope IS NULL
+-- name: end_saved
+UPDATE saved SET envelope = :envelope, thread = :thread, content = :content, version = version + 1 WHERE id = :id
+-- name: drop_saved
+DELETE FROM saved WHERE id = :id
+-- name: add_saved_document
+INSERT INTO saved_document (draft, number, size, content) VALUES (:draft, :number, :size, :content)
+-- name: list_saved_documents
+SELECT number, size FROM saved_document WHERE draft = :draft ORDER BY number
+-- name: read_saved_documents
+SELECT number, content FROM saved_document WHERE draft = :draft ORDER BY number
+-- name: drop_saved_document
+DELETE FROM saved_document WHERE draft = :draft AND number = :number
+-- name: drop_saved_documents
+DELETE FROM saved_document WHERE draft = :draft
 
 -- name: add_person
 INSERT INTO person (id, login, subject, state, password, at, content)
