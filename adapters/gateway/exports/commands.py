@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,35 +25,93 @@ from adapters.gateway.exports.forms import FORMS
 from adapters.gateway.exports.policy import Policy, Variant, load_policy, parse_audience
 from adapters.gateway.exports.sheet import make_sheet
 from adapters.gateway.outgoing import Kept
+from adapters.gateway.spool import Transaction
 from keys.digests import keyed_digest
 from schemas.identifiers import EnvelopeId, MailboxId
 
-_SUFFIXES: Final = {"text": "txt", "html": "html", "json": "json"}
+# Suffix and media type by form.
+_FORMS: Final = {
+    "text": ("txt", "text/plain"),
+    "html": ("html", "text/html"),
+    "json": ("json", "application/json"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaking:
+    """That an embargo is broken by a copy: for which listed reason, and who agrees."""
+
+    reason: str
+    second: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """One copy: under which file name (references only), its media type, its bytes."""
+
+    name: str
+    media: str
+    content: bytes
 
 
 async def export(options: Namespace) -> dict[str, Any]:
     """Write one message as a copy for one kind of reader, and record who made it."""
-    policy = load_policy()
-    name, agency = parse_audience(options.audience, policy)
-    by = exclusions.check_name(options.by)
+    breaking = Breaking(reason=options.reason or "", second=options.second or "") if options.break_embargo else None
     async with open_gateway(Path(options.home), passphrase_file=options.passphrase_file) as gateway:
-        message = await _find(gateway, options.envelope, options.mailbox)
-        await exclusions.check_person(gateway, message.thread, by, *([options.second] if options.second else []))
-        broken = _check_embargo(gateway, message, policy, policy.variants[name], options)
-        sheet = make_sheet(
-            message, gateway.catalogue.schema(message.type), policy, name, agency=agency, by=by, now=gateway.clock()
+        message = await find_message(gateway, options.envelope, options.mailbox)
+        copy = prepare_copy(
+            gateway, message, audience=options.audience, form=options.form, by=options.by, breaking=breaking
         )
-        content = FORMS[options.form](sheet)
-        target = _target(Path(options.out), f"{message.envelope}-{name}.{_SUFFIXES[options.form]}")
-        key = gateway.keyring.record_key
-        await gateway.spool.run(
-            "add_export", at=gateway.clock(), envelope=message.envelope, mailbox=options.mailbox,
-            variant=options.audience, form=options.form, person=keyed_digest(key, exclusions.fold(by)),
-            reason=options.reason if broken else None,
-            second=keyed_digest(key, exclusions.fold(options.second)) if broken else None,
+        await exclusions.check_person(
+            gateway, message.thread, options.by, *([options.second] if options.second else [])
+        )
+        target = _target(Path(options.out), copy.name)
+        await gateway.spool.write(
+            lambda tx: note_copy(
+                gateway, tx, message, mailbox=options.mailbox, audience=options.audience, form=options.form,
+                by=options.by, breaking=breaking,
+            )
         )  # fmt: skip
-        _write(target, content)
-        return {"envelope": message.envelope, "for": options.audience, "form": options.form, "bytes": len(content)}
+        _write(target, copy.content)
+        return {
+            "envelope": message.envelope,
+            "for": options.audience,
+            "form": options.form,
+            "bytes": len(copy.content),
+        }
+
+
+def prepare_copy(
+    gateway: Gateway, message: Incoming, *, audience: str, form: str, by: str, breaking: Breaking | None = None
+) -> Copy:
+    """Return *message* as a copy for *audience*, with who made it and when printed on it; :func:`note_copy` comes first.
+
+    Raises:
+        GatewayError: ``export-audience``, ``export-embargoed``, ``export-reason``, ``export-alone``, ``person-name``.
+    """
+    policy = load_policy()
+    name, agency = parse_audience(audience, policy)
+    person = exclusions.check_name(by)
+    _check_embargo(gateway, message, policy, policy.variants[name], person, breaking)
+    sheet = make_sheet(
+        message, gateway.catalogue.schema(message.type), policy, name, agency=agency, by=person, now=gateway.clock()
+    )
+    suffix, media = _FORMS[form]
+    return Copy(name=f"{message.envelope}-{name}.{suffix}", media=media, content=FORMS[form](sheet))
+
+
+async def note_copy(
+    gateway: Gateway, tx: Transaction, message: Incoming, *, mailbox: MailboxId, audience: str, form: str, by: str,
+    breaking: Breaking | None = None,
+) -> None:  # fmt: skip
+    """Record that a copy is made: durable before anybody has it."""
+    key = gateway.keyring.record_key
+    broken = breaking if embargo.moment_of(message.message) > gateway.clock() else None
+    await tx.run(
+        "add_export", at=gateway.clock(), envelope=message.envelope, mailbox=mailbox, variant=audience, form=form,
+        person=keyed_digest(key, exclusions.fold(by)), reason=broken.reason if broken else None,
+        second=keyed_digest(key, exclusions.fold(broken.second)) if broken else None,
+    )  # fmt: skip
 
 
 async def exports(options: Namespace) -> list[dict[str, Any]]:
@@ -63,7 +122,7 @@ async def exports(options: Namespace) -> list[dict[str, Any]]:
         return [{name: value for name, value in row.items() if value is not None} for row in rows]
 
 
-async def _find(gateway: Gateway, envelope: EnvelopeId, mailbox: MailboxId) -> Incoming:
+async def find_message(gateway: Gateway, envelope: EnvelopeId, mailbox: MailboxId) -> Incoming:
     """Return what arrived, or what waits here to be sent, as one message.
 
     Raises:
@@ -91,25 +150,26 @@ def _as_incoming(kept: Kept, sent: Any) -> Incoming:
     )  # fmt: skip
 
 
-def _check_embargo(gateway: Gateway, message: Incoming, policy: Policy, variant: Variant, options: Namespace) -> bool:
-    """Answer whether an embargo is broken by this export.
+def _check_embargo(
+    gateway: Gateway, message: Incoming, policy: Policy, variant: Variant, by: str, breaking: Breaking | None
+) -> None:
+    """Refuse to break an embargo, but for a listed reason and by two people.
 
     Raises:
-        GatewayError: ``export-embargoed``, ``export-reason``.
+        GatewayError: ``export-embargoed``, ``export-reason``, ``export-alone``.
     """
     if embargo.moment_of(message.message) <= gateway.clock():
-        return False
-    if not options.break_embargo or not variant.breaks_embargo:
+        return
+    if breaking is None or not variant.breaks_embargo:
         raise GatewayError(
             "export-embargoed", "the message is under an embargo",
             "wait until its moment; for the record or another agency, two people can break it by --break-embargo",
         )  # fmt: skip
-    if options.reason not in policy.break_reasons:
+    if breaking.reason not in policy.break_reasons:
         known = ", ".join(policy.break_reasons)
         raise GatewayError("export-reason", "breaking an embargo needs a reason that is listed", f"use one of {known}")
-    if not options.second or not exclusions.are_different(options.by, options.second):
+    if not breaking.second or not exclusions.are_different(by, breaking.second):
         raise GatewayError("export-alone", "breaking an embargo takes two people", "name the other by --second")
-    return True
 
 
 def _target(out: Path, name: str) -> Path:
