@@ -31,6 +31,7 @@ from adapters.gateway import (
 from adapters.gateway.client import Client, HubAwayError
 from adapters.gateway.config import Clock, Config, load_config, make_clock
 from adapters.gateway.context import Gateway
+from adapters.gateway.inbox import indexing
 from adapters.gateway.keystore import load_keyring, read_passphrase
 from adapters.gateway.matching.desk import make_desk
 from adapters.gateway.matching.room import NAME as AT_RISK
@@ -141,6 +142,7 @@ class Agent:
             ("registering", self.register_pass, config.poll_seconds, None),
             ("filing", self.file_pass, config.poll_seconds, self._received),
             ("receipting", self.receipt_pass, config.poll_seconds, self._said),
+            ("indexing", self.index_pass, config.poll_seconds, None),
             ("watching", self.watch_pass, config.watch_seconds, None),
             ("witnessing", self.refresh_pass, config.witness_seconds, None),
             ("rotating keys", self.rotate_pass, rotate, None),
@@ -180,6 +182,7 @@ class Agent:
             ("registering", self.register_pass),
             ("filing", self.file_pass),
             ("receipting", self.receipt_pass),
+            ("indexing", self.index_pass),
         ]
         return sum([await self._try(name, work) is not None for name, work in passes])
 
@@ -249,6 +252,10 @@ class Agent:
     async def receipt_pass(self) -> None:
         """Send the receipts that wait."""
         await filing.send_receipts(self.gateway, self.watch)
+
+    async def index_pass(self) -> None:
+        """Index what arrived, so that it is found on the inbox's pages."""
+        await indexing.look(self.gateway)
 
     async def watch_pass(self) -> None:
         """Ring for what is due: also while the hub is dark, and then above all."""

@@ -53,6 +53,7 @@ async def _forget(gateway: Gateway, row: Row) -> None:
     async def work(tx: Transaction) -> None:
         held = await tx.one("find_incoming", **about)
         await tx.run("delete_incoming", **about)
+        await tx.run("drop_indexed", **about)
         sent = await tx.one("find_sent", envelope=row["envelope"])
         if sent is not None and sent["mailbox"] == row["mailbox"]:
             # Nobody can have it wrapped anew.

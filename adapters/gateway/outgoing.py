@@ -21,6 +21,7 @@ from adapters.gateway import apart, consequences, handling
 from adapters.gateway.client import MAX_BATCH, MAX_BATCH_BYTES, HubRefusedError
 from adapters.gateway.compose import Composed, compose
 from adapters.gateway.context import Gateway
+from adapters.gateway.inbox.indexing import index_sent
 from adapters.gateway.proving import note_accepted
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.succession import tell_moved, tell_refused
@@ -131,6 +132,7 @@ async def keep_draft(
             type=draft.type, at=gateway.clock(), draft=kept,
         )  # fmt: skip
         await apart.note_record(tx, gateway, draft.type, envelope, draft.message)
+        await index_sent(gateway, tx, draft, envelope, thread)
         await handling.tell(gateway, tx, envelope, thread, admitted)
         if composed is not None:
             await _set_sealed(gateway, tx, envelope=envelope, composed=composed)

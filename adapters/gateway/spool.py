@@ -29,7 +29,9 @@ T = TypeVar("T")
 Row = Mapping[str, Any]
 VERSION: Final = 1
 STATEMENTS: Final = files("adapters.gateway").joinpath("spool.sql")
-PEOPLE: Final = files("adapters.gateway.inbox").joinpath("people.sql")
+PAGES: Final = tuple(
+    files("adapters.gateway.inbox").joinpath(name) for name in ("people.sql", "threads.sql", "search.sql")
+)
 _BLOCK: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
@@ -158,7 +160,7 @@ class Spool(Database):
 
     def __init__(self, path: Path, key: bytes) -> None:
         """Take the spool's *path* and the 32-byte *key* under which content is kept."""
-        super().__init__(path, key, name="spool", statements=(STATEMENTS, PEOPLE))
+        super().__init__(path, key, name="spool", statements=(STATEMENTS, *PAGES))
 
 
 async def _prepare(database: aiosqlite.Connection, queries: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS inbox (
   envelope TEXT NOT NULL, mailbox TEXT NOT NULL, seq INTEGER NOT NULL, thread TEXT NOT NULL, type TEXT NOT NULL,
   sender TEXT NOT NULL, at INTEGER NOT NULL, accepted_at INTEGER NOT NULL, state TEXT NOT NULL, code TEXT, record TEXT,
   header BLOB, content BLOB, manifest_sha256 TEXT, sealed_sha256 TEXT NOT NULL, attention TEXT NOT NULL DEFAULT 'new',
-  PRIMARY KEY (envelope, mailbox));
+  indexed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (envelope, mailbox));
 CREATE INDEX IF NOT EXISTS inbox_attention ON inbox (mailbox, attention, accepted_at);
 CREATE INDEX IF NOT EXISTS outbox_thread ON outbox (thread);
 CREATE INDEX IF NOT EXISTS inbox_thread ON inbox (thread);
