@@ -20,7 +20,7 @@ from aiohttp.typedefs import Middleware
 
 from adapters.errors import GatewayError, NotYetError, place_of
 from adapters.gateway.context import Gateway
-from adapters.gateway.inbox import messages, signing_in, today
+from adapters.gateway.inbox import copies, live, messages, signing_in, today
 from adapters.gateway.inbox.config import InboxConfig
 from adapters.gateway.inbox.context import VISIT, Inbox, NotHereError
 from adapters.gateway.inbox.people import People
@@ -60,6 +60,8 @@ ROUTES: Final = (
     Route("/messages/{envelope}", show=messages.show_message),
     Route("/messages/{envelope}/open", do=messages.open_message),
     Route("/messages/{envelope}/acknowledge", do=messages.acknowledge),
+    Route("/messages/{envelope}/copy", show=copies.show_copies, do=copies.make_copy),
+    Route("/events", show=live.show_events),
     Route("/messages/{envelope}/decline", show=messages.show_decline, do=messages.decline),
 )
 
@@ -188,6 +190,7 @@ class Server:
 
     async def __aexit__(self, *_: object) -> None:
         self._socket.close()
+        self._inbox.stopping.set()
         await self._runner.cleanup()
 
 

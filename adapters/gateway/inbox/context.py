@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import jinja2
@@ -44,6 +46,7 @@ class Inbox:
     """The inbox of one gateway.
 
     ``files`` are what pages link to, by name, with their media types; ``version`` changes with them.
+    ``listening`` counts each person's open streams; ``stopping`` ends them.
     """
 
     gateway: Gateway
@@ -54,6 +57,8 @@ class Inbox:
     files: Mapping[str, tuple[bytes, str]]
     version: str
     has_govuk: bool
+    listening: Counter[str] = field(default_factory=Counter)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def now(self) -> Moment:
         """Return the gateway's time."""

@@ -30,8 +30,11 @@ async def begin_session(inbox: Inbox, tx: Transaction, person: str, how: str) ->
     return token
 
 
-async def find_visit(inbox: Inbox, token: str) -> Visit | None:
-    """Return who has *token*, if the session is still good and its person is still here."""
+async def find_visit(inbox: Inbox, token: str, *, seen: bool = True) -> Visit | None:
+    """Return who has *token*, if the session is still good and its person is still here.
+
+    *seen*: that they look at a page; an open page that listens keeps no session alive.
+    """
     if not token:
         return None
 
@@ -45,7 +48,7 @@ async def find_visit(inbox: Inbox, token: str) -> Visit | None:
         if now - row["seen"] > idle or now - row["at"] > whole or person is None or person.state != "active":
             await tx.run("drop_session", token=digest)
             return None
-        if now - row["seen"] > SEEN:
+        if seen and now - row["seen"] > SEEN:
             await tx.run("see_session", token=digest, seen=now)
         return Visit(person, row["csrf"], token)
 
