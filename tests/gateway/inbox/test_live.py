@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import aiohttp
 import pytest
 
 from adapters.gateway.inbox import live
@@ -60,9 +59,8 @@ async def test_the_stream_ends_with_the_session(office: Office, monkeypatch: pyt
 async def test_one_person_keeps_only_so_many_streams(office: Office) -> None:
     """The seventh page of one person gets none: it works without."""
     nurse = await office.signed_in("robin@example.org")
-    open_ones: list[aiohttp.ClientResponse] = []
-    for _ in range(live.MOST):
-        open_ones.append(await nurse.http.get(nurse.base + "/events", headers={"Cookie": nurse.cookie}))
+    headers = {"Cookie": nurse.cookie}
+    open_ones = [await nurse.http.get(nurse.base + "/events", headers=headers) for _ in range(live.MOST)]
     async with nurse.http.get(nurse.base + "/events", headers={"Cookie": nurse.cookie}) as answer:
         assert answer.status == 404
     for one in open_ones:
