@@ -20,7 +20,19 @@ from aiohttp.typedefs import Middleware
 
 from adapters.errors import GatewayError, NotYetError, place_of
 from adapters.gateway.context import Gateway
-from adapters.gateway.inbox import copies, live, messages, signing_in, today
+from adapters.gateway.inbox import (
+    copies,
+    glass,
+    holding,
+    live,
+    messages,
+    search,
+    sent,
+    signing_in,
+    team,
+    threads,
+    today,
+)
 from adapters.gateway.inbox.config import InboxConfig
 from adapters.gateway.inbox.context import VISIT, Inbox, NotHereError
 from adapters.gateway.inbox.people import People
@@ -63,6 +75,17 @@ ROUTES: Final = (
     Route("/messages/{envelope}/copy", show=copies.show_copies, do=copies.make_copy),
     Route("/events", show=live.show_events),
     Route("/messages/{envelope}/decline", show=messages.show_decline, do=messages.decline),
+    Route("/threads/{thread}", show=threads.show_thread),
+    Route("/threads/{thread}/take", do=holding.take_thread),
+    Route("/threads/{thread}/release", do=holding.release_thread),
+    Route("/threads/{thread}/break-glass", show=glass.show_glass, do=glass.break_glass),
+    Route("/review", show=glass.show_review),
+    Route("/review/{glass}", do=glass.review),
+    Route("/search", show=search.show_search, do=search.search),
+    Route("/receipts", show=sent.show_sent),
+    Route("/team", show=team.show_team),
+    Route("/team/people/{person}", show=team.show_person),
+    Route("/team/assign", do=team.assign),
 )
 
 

@@ -13,6 +13,7 @@ import logging
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -119,7 +120,7 @@ async def look(gateway: Gateway) -> int:
     while rows := await gateway.spool.all("unindexed", limit=BATCH):
         # The digests are made here, so that pages don't wait for them behind the transaction.
         read = [(row, digests.to_keep(row["mailbox"], words_of(_read(gateway, row)))) for row in rows]
-        await gateway.spool.write(lambda tx, read=read: _keep(tx, read))
+        await gateway.spool.write(partial(_keep, read))
         count += len(rows)
         if len(rows) < BATCH:
             break
@@ -137,7 +138,7 @@ def _read(gateway: Gateway, row: Row) -> list[str]:
     return [*texts_in(message.message), *(one.name for one in message.documents)]
 
 
-async def _keep(tx: Transaction, read: Iterable[tuple[Row, list[str]]]) -> None:
+async def _keep(read: Iterable[tuple[Row, list[str]]], tx: Transaction) -> None:
     for row, words in read:
         about = {"envelope": row["envelope"], "mailbox": row["mailbox"]}
         # Dropped meanwhile, perhaps: then nothing is kept of it.

@@ -113,6 +113,11 @@ class People:
             state=row["state"], duties=tuple(duties), teams=frozenset(teams),
         )  # fmt: skip
 
+    async def name_of(self, tx: Transaction, person: str) -> str:
+        """Return the name of the account *person*; empty: there is none."""
+        row = await tx.one("find_person", id=person)
+        return (await self.read(tx, row)).name if row else ""
+
     async def note(
         self, tx: Transaction, person: str, action: str, now: Moment, *, thread: str | None = None,
         envelope: str | None = None, mailbox: str | None = None, code: str | None = None,

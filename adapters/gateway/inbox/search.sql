@@ -33,4 +33,5 @@ SELECT i.envelope, i.mailbox, i.thread, i.type, i.sender, i.at, i.sent, i.number
 FROM (SELECT w.item FROM json_each(:terms) AS term CROSS JOIN word AS w ON w.digest = json_extract(term.value, '$[1]')
       GROUP BY w.item HAVING count(DISTINCT json_extract(term.value, '$[0]')) = :count) AS hit
 CROSS JOIN indexed AS i ON i.number = hit.item
+WHERE (i.at, i.number) < (:at, :number)
 ORDER BY i.at DESC, i.number DESC LIMIT :limit

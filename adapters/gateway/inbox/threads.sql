@@ -25,7 +25,7 @@ WHERE EXISTS (SELECT 1 FROM inbox AS i WHERE i.thread = :thread AND i.mailbox = 
    OR EXISTS (SELECT 1 FROM outbox AS o WHERE o.thread = :thread AND o.mailbox = box.value)
    OR EXISTS (SELECT 1 FROM obligation AS d WHERE d.thread = :thread AND box.value IN (d.debtor, d.creditor))
 -- name: holders_named
-SELECT h.person, h.at, h.by, p.state, p.content, p.id, a.until AS away_until, a.cover
+SELECT p.*, h.person, h.at AS since, a.until AS away_until
 FROM holder AS h JOIN person AS p ON p.id = h.person
 LEFT JOIN person_away AS a ON a.person = h.person AND a.since <= :now AND a.until > :now
 WHERE h.thread = :thread AND h.mailbox = :mailbox ORDER BY h.at, h.person
@@ -33,9 +33,10 @@ WHERE h.thread = :thread AND h.mailbox = :mailbox ORDER BY h.at, h.person
 -- name: received_in
 SELECT envelope, mailbox, type, sender, accepted_at, state, code, attention, header FROM inbox
 WHERE thread = :thread AND state <> 'rejected' AND mailbox IN (SELECT value FROM json_each(:mailboxes))
+ORDER BY accepted_at DESC LIMIT :limit
 -- name: sent_in
-SELECT envelope, mailbox, type, at, state, header, acceptance FROM outbox
-WHERE thread = :thread AND mailbox IN (SELECT value FROM json_each(:mailboxes))
+SELECT envelope, mailbox, type, at, state, header FROM outbox
+WHERE thread = :thread AND mailbox IN (SELECT value FROM json_each(:mailboxes)) ORDER BY at DESC LIMIT :limit
 -- name: own_receipts_in
 SELECT r.envelope, r.mailbox, r.level, r.at, r.state, r.code FROM inbox AS i
 JOIN receipt AS r ON r.envelope = i.envelope AND r.mailbox = i.mailbox
@@ -51,7 +52,8 @@ WHERE o.creditor IN (SELECT value FROM json_each(:mailboxes)) ORDER BY o.due
 -- name: duties_in
 SELECT id, duty, state, settled_at, kind, debtor, creditor, due FROM obligation
 WHERE thread = :thread AND (debtor IN (SELECT value FROM json_each(:mailboxes))
-                            OR creditor IN (SELECT value FROM json_each(:mailboxes))) ORDER BY due, id
+                            OR creditor IN (SELECT value FROM json_each(:mailboxes)))
+ORDER BY state <> 'open', CASE state WHEN 'open' THEN due ELSE -due END, id LIMIT :limit
 -- name: sent_by
 SELECT envelope, mailbox, thread, type, at, state, header FROM outbox
 WHERE mailbox = :mailbox AND (at, envelope) < (:at, :envelope) ORDER BY at DESC, envelope DESC LIMIT :limit
