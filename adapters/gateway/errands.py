@@ -304,6 +304,6 @@ async def sweep(gateway: Gateway) -> int:
     before = gateway.clock() - gateway.config.keep_days * DAY
 
     async def work(tx: Transaction) -> int:
-        return await tx.run("sweep_inbox", before=before) + await tx.run("sweep_outbox", before=before)
+        return sum([await tx.run(query, before=before) for query in ("sweep_inbox", "sweep_outbox", "sweep_written")])
 
     return await gateway.spool.write(work)

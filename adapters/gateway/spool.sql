@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS inbox (
   indexed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (envelope, mailbox));
 CREATE INDEX IF NOT EXISTS inbox_attention ON inbox (mailbox, attention, accepted_at);
 CREATE INDEX IF NOT EXISTS outbox_thread ON outbox (thread);
+CREATE INDEX IF NOT EXISTS outbox_written ON outbox (at) WHERE adapter = 'inbox' AND draft IS NOT NULL;
 CREATE INDEX IF NOT EXISTS inbox_thread ON inbox (thread);
 CREATE INDEX IF NOT EXISTS inbox_waiting ON inbox (at) WHERE state = 'collected';
 CREATE TABLE IF NOT EXISTS receipt (
@@ -105,7 +106,7 @@ SELECT envelope, length(body) AS size FROM outbox WHERE state = 'sealed' ORDER B
 UPDATE outbox SET state = 'sealed', header = :header, wraps = :wraps, body = :body, content_key = :content_key
 WHERE envelope = :envelope AND state IN ('drafted', 'sealed')
 -- name: set_accepted
-UPDATE outbox SET state = 'accepted', acceptance = :acceptance, draft = NULL, body = NULL
+UPDATE outbox SET state = 'accepted', acceptance = :acceptance, draft = CASE adapter WHEN 'inbox' THEN draft END, body = NULL
 WHERE envelope = :envelope AND state = 'sealed'
 -- name: set_refused
 UPDATE outbox SET state = 'refused', refusal = :refusal, draft = NULL, body = NULL, content_key = NULL
@@ -171,6 +172,11 @@ WHERE content IS NOT NULL AND at < :before AND state <> 'embargoed'
 -- name: sweep_outbox
 UPDATE outbox SET draft = NULL, body = NULL, content_key = NULL, wraps = NULL
 WHERE state IN ('withdrawn', 'refused') AND at < :before AND wraps IS NOT NULL
+-- name: sweep_written
+UPDATE outbox SET draft = NULL
+WHERE adapter = 'inbox' AND state = 'accepted' AND draft IS NOT NULL AND at < :before
+  AND NOT EXISTS (SELECT 1 FROM obligation WHERE obligation.thread = outbox.thread
+                  AND (obligation.state = 'open' OR obligation.settled_at >= :before))
 -- name: drop_content
 UPDATE inbox SET content = NULL WHERE envelope = :envelope AND mailbox = :mailbox
 

@@ -155,6 +155,7 @@ def test_a_pair_that_nobody_wrote_makes_nothing() -> None:
     assert [one.target for one in DERIVATIONS.made_from("meeting.convened/1")] == [
         "check.adult.request/1",
         "contribution.none/1",
+        "meeting.held/1",
     ]
 
 
