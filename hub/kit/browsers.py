@@ -20,10 +20,10 @@ def read_token(request: web.Request, name: str = COOKIE) -> str:
     return request.cookies.get(name, "")
 
 
-def set_token(response: web.StreamResponse, token: str, name: str = COOKIE) -> None:
-    """Give the browser *token*, until it is closed or the session ends."""
+def set_token(response: web.StreamResponse, token: str, name: str = COOKIE, *, seconds: int | None = None) -> None:
+    """Give the browser *token*, for *seconds* or else until it is closed."""
     # Lax, not strict: who follows the link in a notification is signed in already.
-    response.set_cookie(name, token, secure=True, httponly=True, samesite="Lax", path="/")
+    response.set_cookie(name, token, secure=True, httponly=True, samesite="Lax", path="/", max_age=seconds)
 
 
 def drop_token(response: web.StreamResponse, name: str = COOKIE) -> None:

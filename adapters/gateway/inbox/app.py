@@ -43,7 +43,7 @@ from hub.kit.assets import find_assets
 from hub.kit.browsers import is_from, read_token
 from hub.kit.headers import add_security_headers
 from hub.kit.limits import SERVER_OPTIONS, limit_connections
-from hub.kit.pages import make_environment, see
+from hub.kit.pages import make_environment
 from keys.digests import same, sha256_b64u
 from schemas.strict_json import MalformedError
 
@@ -93,7 +93,7 @@ def make_inbox(gateway: Gateway, watch: Watch, config: InboxConfig) -> Inbox:
     """Return the inbox of *gateway*."""
     assets, own = find_assets(), files("adapters.gateway.inbox").joinpath("static")
     found = {"govuk.css": (assets.css, "text/css"), "govuk.js": (assets.js or b"", "text/javascript")}
-    for name, kind in (("inbox.css", "text/css"), ("inbox.js", "text/javascript")):
+    for name, kind in (("inbox.css", "text/css"), ("inbox.js", "text/javascript"), ("passkeys.js", "text/javascript")):
         found[name] = (own.joinpath(name).read_bytes(), kind)
     return Inbox(
         gateway=gateway, watch=watch, people=People(gateway.spool, gateway.keyring), config=config, files=found,
@@ -119,7 +119,7 @@ def make_app(inbox: Inbox) -> web.Application:
 def _serve(inbox: Inbox, route: Route, show: Show) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
         if VISIT not in request and not route.public:
-            return see("/sign-in")
+            return signing_in.see_sign_in(request)
         return await show(inbox, request)
 
     return serve
@@ -129,7 +129,7 @@ def _serve_form(inbox: Inbox, route: Route, do: Do) -> Callable[[web.Request], A
     async def serve(request: web.Request) -> web.StreamResponse:
         visit = request.get(VISIT)
         if visit is None and not route.public:
-            return see("/sign-in")
+            return signing_in.see_sign_in(request)
         if not is_from(request, inbox.config.origin):
             raise GatewayError("form-origin", "The form did not come from a page of this inbox", "Open the page again")
         posted = await read_form(request)

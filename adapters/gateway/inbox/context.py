@@ -19,6 +19,7 @@ from adapters.gateway.inbox.people import People, Person
 from adapters.gateway.inbox.words import Words
 from adapters.gateway.watch import Watch
 from hub.kit import pages
+from hub.kit.oidc import Provider
 from schemas.identifiers import Moment
 
 
@@ -57,6 +58,8 @@ class Inbox:
     files: Mapping[str, tuple[bytes, str]]
     version: str
     has_govuk: bool
+    provider: Provider | None = None
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     listening: Counter[str] = field(default_factory=Counter)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 

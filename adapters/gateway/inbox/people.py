@@ -38,7 +38,10 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody who signs in here.  ``role`` is professional (`school_nurse`); ``duties`` say what they may do here."""
+    """Somebody who signs in here.  ``role`` is professional (`school_nurse`); ``duties`` say what they may do here.
+
+    ``version`` grows with each change to the account: whoever changes it says which one they saw.
+    """
 
     id: str
     name: str
@@ -48,6 +51,7 @@ class Person:
     state: State
     duties: tuple[Duty, ...]
     teams: frozenset[MailboxId]
+    version: int = 1
 
     @property
     def actor(self) -> str:
@@ -86,6 +90,11 @@ class People:
         await self.set_places(tx, name, duties, teams)
         return name
 
+    async def set_details(self, tx: Transaction, person: str, details: Details) -> None:
+        """Keep *details* of the account *person*, instead of what was kept before."""
+        content = self._spool.lock(msgspec.msgpack.encode(details), f"person {person}")
+        await tx.run("set_person", id=person, content=content)
+
     async def set_places(
         self, tx: Transaction, person: str, duties: Iterable[Duty], teams: Iterable[MailboxId]
     ) -> None:
@@ -102,6 +111,11 @@ class People:
         row = await tx.one("find_person", id=person)
         return await self.read(tx, row) if row else None
 
+    async def find_login(self, tx: Transaction, login: str) -> Person | None:
+        """Return the account with *login*, whatever its state."""
+        row = await tx.one("find_login", login=self.digest("login", login.strip().casefold()))
+        return await self.read(tx, row) if row else None
+
     async def read(self, tx: Transaction, row: Row) -> Person:
         """Return the account that a row holds."""
         content = self._spool.unlock(bytes(row["content"]), f"person {row['id']}")
@@ -110,7 +124,7 @@ class People:
         teams = [one["mailbox"] for one in await tx.all("teams_of", person=row["id"])]
         return Person(
             id=row["id"], name=details.name, login=details.login, role=details.role, email=details.email,
-            state=row["state"], duties=tuple(duties), teams=frozenset(teams),
+            state=row["state"], duties=tuple(duties), teams=frozenset(teams), version=row["version"],
         )  # fmt: skip
 
     async def name_of(self, tx: Transaction, person: str) -> str:
@@ -120,12 +134,15 @@ class People:
 
     async def note(
         self, tx: Transaction, person: str, action: str, now: Moment, *, thread: str | None = None,
-        envelope: str | None = None, mailbox: str | None = None, code: str | None = None,
+        envelope: str | None = None, mailbox: str | None = None, code: str | None = None, about: str | None = None,
     ) -> None:  # fmt: skip
-        """Write down what *person* did: the agency's own log of who looked at what.  Codes and references only."""
+        """Write down what *person* did: the agency's own log of who looked at what.  Codes and references only.
+
+        *about* is the account that it was done to, where that isn't their own.
+        """
         await tx.run(
             "add_access_event", at=now, person=person, action=action, thread=thread, envelope=envelope, mailbox=mailbox,
-            code=code,
+            code=code, about=about,
         )  # fmt: skip
 
 

@@ -1,8 +1,7 @@
 -- name: schema
 CREATE TABLE IF NOT EXISTS person (
   id TEXT PRIMARY KEY, login TEXT NOT NULL UNIQUE, subject TEXT UNIQUE, state TEXT NOT NULL, password TEXT,
-  failed INTEGER NOT NULL DEFAULT 0, locked_until INTEGER NOT NULL DEFAULT 0, at INTEGER NOT NULL, content BLOB NOT NULL)
-  WITHOUT ROWID;
+  version INTEGER NOT NULL DEFAULT 1, at INTEGER NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS person_duty (person TEXT NOT NULL, duty TEXT NOT NULL, PRIMARY KEY (person, duty)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS person_team (person TEXT NOT NULL, mailbox TEXT NOT NULL, PRIMARY KEY (person, mailbox)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS team_members ON person_team (mailbox);
@@ -11,6 +10,18 @@ CREATE TABLE IF NOT EXISTS person_away (
 CREATE TABLE IF NOT EXISTS session (
   token TEXT PRIMARY KEY, person TEXT NOT NULL, csrf TEXT NOT NULL, at INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS session_of ON session (person);
+CREATE TABLE IF NOT EXISTS sign_in_count (
+  who TEXT PRIMARY KEY, failed INTEGER NOT NULL, locked_until INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sign_in_step (
+  token TEXT PRIMARY KEY, kind TEXT NOT NULL, until INTEGER NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sign_in_step_until ON sign_in_step (until);
+CREATE TABLE IF NOT EXISTS known_browser (token TEXT PRIMARY KEY, person TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS known_browser_of ON known_browser (person);
+CREATE TABLE IF NOT EXISTS welcome (code TEXT PRIMARY KEY, person TEXT NOT NULL UNIQUE, until INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS passkey (
+  id TEXT PRIMARY KEY, person TEXT NOT NULL, key BLOB NOT NULL, count INTEGER NOT NULL, at INTEGER NOT NULL,
+  used INTEGER, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS passkey_of ON passkey (person);
 CREATE TABLE IF NOT EXISTS holder (
   thread TEXT NOT NULL, mailbox TEXT NOT NULL, person TEXT NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL,
   PRIMARY KEY (thread, mailbox, person)) WITHOUT ROWID;
@@ -22,7 +33,7 @@ CREATE INDEX IF NOT EXISTS glass_of ON glass (person, thread, mailbox);
 CREATE INDEX IF NOT EXISTS glass_unreviewed ON glass (at) WHERE reviewer IS NULL;
 CREATE TABLE IF NOT EXISTS access_event (
   number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, person TEXT NOT NULL, action TEXT NOT NULL,
-  thread TEXT, envelope TEXT, mailbox TEXT, code TEXT);
+  thread TEXT, envelope TEXT, mailbox TEXT, code TEXT, about TEXT);
 CREATE INDEX IF NOT EXISTS access_event_of ON access_event (thread);
 CREATE TABLE IF NOT EXISTS saved (
   id TEXT PRIMARY KEY, person TEXT NOT NULL, mailbox TEXT NOT NULL, type TEXT NOT NULL, thread TEXT, at INTEGER NOT NULL,
@@ -60,7 +71,7 @@ DELETE FROM saved_document WHERE draft = :draft
 INSERT INTO person (id, login, subject, state, password, at, content)
 VALUES (:id, :login, NULL, 'active', :password, :at, :content) ON CONFLICT DO NOTHING
 -- name: set_person
-UPDATE person SET content = :content WHERE id = :id
+UPDATE person SET content = :content, version = version + 1 WHERE id = :id
 -- name: find_person
 SELECT * FROM person WHERE id = :id
 -- name: find_login
@@ -70,11 +81,18 @@ SELECT * FROM person ORDER BY at, id
 -- name: list_members
 SELECT person.* FROM person_team JOIN person ON person.id = person_team.person WHERE person_team.mailbox = :mailbox ORDER BY person.at, person.id
 -- name: set_person_state
-UPDATE person SET state = :state WHERE id = :id
+UPDATE person SET state = :state, version = version + 1 WHERE id = :id
 -- name: set_password
-UPDATE person SET password = :password, failed = 0, locked_until = 0 WHERE id = :id
--- name: set_failed
-UPDATE person SET failed = :failed, locked_until = :locked_until WHERE id = :id
+UPDATE person SET password = :password WHERE id = :id
+-- name: find_subject
+SELECT * FROM person WHERE subject = :subject
+-- name: pin_subject
+UPDATE person SET subject = :subject WHERE id = :id AND subject IS NULL
+-- name: drop_subject
+UPDATE person SET subject = NULL WHERE id = :id
+-- name: find_administrator
+SELECT person.id FROM person JOIN person_duty AS d ON d.person = person.id
+WHERE d.duty = 'administrator' AND person.state = 'active' LIMIT 1
 -- name: duties_of
 SELECT duty FROM person_duty WHERE person = :person ORDER BY duty
 -- name: add_duty
@@ -104,10 +122,70 @@ SELECT * FROM session WHERE token = :token
 UPDATE session SET seen = :seen WHERE token = :token
 -- name: drop_session
 DELETE FROM session WHERE token = :token
+-- name: drop_own_session
+DELETE FROM session WHERE token = :token AND person = :person
 -- name: drop_sessions
 DELETE FROM session WHERE person = :person
+-- name: drop_other_sessions
+DELETE FROM session WHERE person = :person AND token <> :token
+-- name: list_sessions
+SELECT token, at, seen FROM session WHERE person = :person AND seen >= :idle AND at >= :oldest ORDER BY seen DESC
 -- name: expire_sessions
 DELETE FROM session WHERE seen < :idle OR at < :oldest
+
+-- name: find_count
+SELECT * FROM sign_in_count WHERE who = :who
+-- name: set_count
+INSERT INTO sign_in_count (who, failed, locked_until, at) VALUES (:who, :failed, :locked_until, :at)
+ON CONFLICT (who) DO UPDATE SET failed = excluded.failed, locked_until = excluded.locked_until, at = excluded.at
+-- name: drop_count
+DELETE FROM sign_in_count WHERE who = :who
+-- name: expire_counts
+DELETE FROM sign_in_count WHERE at < :before
+
+-- name: add_step
+INSERT INTO sign_in_step (token, kind, until, content) VALUES (:token, :kind, :until, :content)
+-- name: find_step
+SELECT * FROM sign_in_step WHERE token = :token AND kind = :kind AND until > :now
+-- name: set_step
+UPDATE sign_in_step SET content = :content WHERE token = :token AND kind = :kind
+-- name: drop_step
+DELETE FROM sign_in_step WHERE token = :token
+-- name: expire_steps
+DELETE FROM sign_in_step WHERE until <= :now
+-- name: limit_steps
+DELETE FROM sign_in_step WHERE token IN (SELECT token FROM sign_in_step ORDER BY until DESC LIMIT -1 OFFSET :most)
+
+-- name: add_known_browser
+INSERT INTO known_browser (token, person, at) VALUES (:token, :person, :at)
+-- name: find_known_browser
+SELECT * FROM known_browser WHERE token = :token AND person = :person AND at >= :oldest
+-- name: drop_known_browsers
+DELETE FROM known_browser WHERE person = :person
+-- name: expire_known_browsers
+DELETE FROM known_browser WHERE at < :oldest
+
+-- name: set_welcome
+INSERT INTO welcome (code, person, until) VALUES (:code, :person, :until)
+ON CONFLICT (person) DO UPDATE SET code = excluded.code, until = excluded.until
+-- name: find_welcome
+SELECT person FROM welcome WHERE code = :code AND until > :now
+-- name: drop_welcome
+DELETE FROM welcome WHERE person = :person
+
+-- name: add_passkey
+INSERT INTO passkey (id, person, key, count, at, content) VALUES (:id, :person, :key, :count, :at, :content)
+ON CONFLICT DO NOTHING
+-- name: find_passkey
+SELECT passkey.*, person.state FROM passkey JOIN person ON person.id = passkey.person WHERE passkey.id = :id
+-- name: list_passkeys
+SELECT * FROM passkey WHERE person = :person ORDER BY at, id
+-- name: use_passkey
+UPDATE passkey SET count = :count, used = :at WHERE id = :id
+-- name: drop_passkey
+DELETE FROM passkey WHERE id = :id AND person = :person
+-- name: drop_passkeys
+DELETE FROM passkey WHERE person = :person
 
 -- name: add_holder
 INSERT INTO holder (thread, mailbox, person, at, by) VALUES (:thread, :mailbox, :person, :at, :by) ON CONFLICT DO NOTHING
@@ -139,8 +217,8 @@ SELECT * FROM glass WHERE id = :id
 UPDATE glass SET reviewer = :reviewer, reviewed_at = :at, verdict = :verdict WHERE id = :id AND reviewer IS NULL
 
 -- name: add_access_event
-INSERT INTO access_event (at, person, action, thread, envelope, mailbox, code)
-VALUES (:at, :person, :action, :thread, :envelope, :mailbox, :code)
+INSERT INTO access_event (at, person, action, thread, envelope, mailbox, code, about)
+VALUES (:at, :person, :action, :thread, :envelope, :mailbox, :code, :about)
 -- name: events_in
 SELECT * FROM access_event WHERE thread = :thread ORDER BY number
 -- name: last_events

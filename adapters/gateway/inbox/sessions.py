@@ -10,24 +10,49 @@ from __future__ import annotations
 
 from typing import Final
 
+from aiohttp import web
+
+from adapters.errors import GatewayError
 from adapters.gateway.inbox.context import Inbox, Visit
 from adapters.gateway.spool import Transaction
+from hub.kit.browsers import drop_token, set_token
 from keys.digests import b64u, random_bytes, sha256_b64u
 
 MINUTE: Final = 60_000
 # How often the last page of a session is noted at most: not every page is a write.
 SEEN: Final = MINUTE
+# The cookie of a sign-in that has begun and isn't complete (`steps`).
+STEP: Final = "__Host-signin"
 
 
-async def begin_session(inbox: Inbox, tx: Transaction, person: str, how: str) -> str:
+async def begin_session(inbox: Inbox, tx: Transaction, person: str, how: str, *, instead_of: str = "") -> str:
     """Begin a session for *person*, who has just proved who they are; return the browser's token.
 
-    It is always a new one: whatever token the browser had before means nothing.
+    It is always a new one: whatever token the browser had before (*instead_of*) means nothing from now on.
+
+    Raises:
+        GatewayError: ``person-left``; they left meanwhile.
     """
     token, now = b64u(random_bytes(32)), inbox.now()
-    await tx.run("add_session", token=sha256_b64u(token.encode()), person=person, csrf=b64u(random_bytes(16)), at=now)
+    found = await tx.one("find_person", id=person)
+    if found is None or found["state"] != "active":
+        raise GatewayError("person-left", "That account has ended", "Ask whoever keeps the accounts")
+    await tx.run("drop_session", token=digest_of(instead_of))
+    await tx.run("add_session", token=digest_of(token), person=person, csrf=b64u(random_bytes(16)), at=now)
     await inbox.people.note(tx, person, "sign-in", now, code=how)
     return token
+
+
+def digest_of(token: str) -> str:
+    """Return by what the database knows a browser's *token*."""
+    return sha256_b64u(token.encode())
+
+
+def hand_over(response: web.Response, token: str) -> web.Response:
+    """Give the browser the *token* of its new session with *response*; what it had begun is over."""
+    set_token(response, token)
+    drop_token(response, STEP)
+    return response
 
 
 async def find_visit(inbox: Inbox, token: str, *, seen: bool = True) -> Visit | None:
@@ -39,7 +64,7 @@ async def find_visit(inbox: Inbox, token: str, *, seen: bool = True) -> Visit | 
         return None
 
     async def work(tx: Transaction) -> Visit | None:
-        digest, now = sha256_b64u(token.encode()), inbox.now()
+        digest, now = digest_of(token), inbox.now()
         row = await tx.one("find_session", token=digest)
         if row is None:
             return None
@@ -55,9 +80,14 @@ async def find_visit(inbox: Inbox, token: str, *, seen: bool = True) -> Visit | 
     return await inbox.gateway.spool.write(work)
 
 
-async def end_session(inbox: Inbox, token: str) -> None:
-    """End the session of *token*."""
-    await inbox.gateway.spool.run("drop_session", token=sha256_b64u(token.encode()))
+async def end_session(inbox: Inbox, visit: Visit) -> None:
+    """End the session of *visit*."""
+
+    async def work(tx: Transaction) -> None:
+        await tx.run("drop_session", token=digest_of(visit.token))
+        await inbox.people.note(tx, visit.person.id, "sign-out", inbox.now())
+
+    await inbox.gateway.spool.write(work)
 
 
 async def sweep_sessions(inbox: Inbox) -> None:

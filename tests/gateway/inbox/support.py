@@ -54,7 +54,7 @@ class Shown:
 
 @dataclass
 class Browser:
-    """One person's browser at one inbox; it follows redirects and keeps one cookie."""
+    """One person's browser at one inbox; it follows redirects and keeps its cookies, in ``cookie`` as it sends them."""
 
     http: aiohttp.ClientSession
     base: str
@@ -74,6 +74,14 @@ class Browser:
             pairs.append(("csrf", self.last.csrf))
         return await self._ask("POST", path, {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"} | headers, pairs)
 
+    def _keep(self, pair: str) -> None:
+        name, _, value = pair.partition("=")
+        kept = dict(one.split("=", 1) for one in self.cookie.split("; ") if one)
+        kept.pop(name, None)
+        if value not in {"", '""'}:
+            kept[name] = value
+        self.cookie = "; ".join(f"{one}={value}" for one, value in kept.items())
+
     async def sign_in(self, login: str, password: str = PASSWORD) -> Shown:
         """Sign in as somebody."""
         await self.get("/sign-in")
@@ -87,8 +95,7 @@ class Browser:
                 method, yarl.URL(self.base + path, encoded=True), data=data, headers=sent, allow_redirects=False
             ) as answer:
                 for value in answer.headers.getall("Set-Cookie", []):
-                    pair = value.split(";")[0]
-                    self.cookie = "" if pair.endswith(("=", '=""')) else pair
+                    self._keep(value.split(";")[0])
                 if answer.status in {302, 303}:
                     method, path, fields = "GET", answer.headers["Location"], None
                     continue
