@@ -12,17 +12,20 @@ from typing import Final
 from aiohttp import web
 
 from adapters.gateway import embargo, exclusions
-from adapters.gateway.inbox.context import Inbox, visit_of
+from adapters.gateway.inbox.access import Page, may_visit
+from adapters.gateway.inbox.context import VISIT, Inbox, visit_of
 from adapters.gateway.inbox.people import Person
 from adapters.gateway.inbox.relations import relation_of
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import duty_of
+from hub.kit.pages import see
 from schemas.identifiers import EnvelopeId, MailboxId, MessageType, Moment, ThreadId
 from schemas.rules.duty import Duty
 
 LIMIT: Final = 50
 # Reading a few more makes up for those that colleagues hold.
 OWED_LIMIT: Final = 400
+_OTHERS: Final[dict[Page, str]] = {"review": "/review", "people": "/people"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,10 @@ class Today:
 
 
 async def show_today(inbox: Inbox, request: web.Request) -> web.Response:
-    """Answer the page that people begin with."""
+    """Answer the page that people begin with; who has no messages to see begins with what they are here for."""
+    duties = request[VISIT].person.duties
+    if not may_visit(duties, "today"):
+        return see(next(path for page, path in _OTHERS.items() if may_visit(duties, page)))
     person = visit_of(request, "today").person
     today = await inbox.gateway.spool.write(lambda tx: look(inbox, tx, person))
     return inbox.show(request, "today.html", {"today": today})
