@@ -21,17 +21,22 @@ from aiohttp.typedefs import Middleware
 from adapters.errors import GatewayError, NotYetError, place_of
 from adapters.gateway.context import Gateway
 from adapters.gateway.inbox import (
+    account_pages,
     copies,
     glass,
     holding,
     live,
     messages,
+    oidc,
+    passkeys,
+    people_pages,
     search,
     sent,
     signing_in,
     team,
     threads,
     today,
+    welcoming,
 )
 from adapters.gateway.inbox.config import InboxConfig
 from adapters.gateway.inbox.context import VISIT, Inbox, NotHereError
@@ -68,7 +73,31 @@ class Route:
 ROUTES: Final = (
     Route("/", show=today.show_today),
     Route("/sign-in", show=signing_in.show_sign_in, do=signing_in.sign_in, public=True),
+    Route("/sign-in/oidc", show=oidc.begin, public=True),
+    Route(oidc.BACK, show=oidc.come_back, public=True),
+    Route("/sign-in/passkey", do=passkeys.sign_in, public=True),
+    Route("/sign-in/passkey/options", do=passkeys.offer_sign_in, public=True),
     Route("/sign-out", do=signing_in.sign_out, public=True),
+    Route("/welcome", show=welcoming.show_welcome, do=welcoming.take_code, public=True),
+    Route("/welcome/choose", show=welcoming.show_choose, public=True),
+    Route("/welcome/password", do=welcoming.set_password, public=True),
+    Route("/welcome/passkey", do=welcoming.add_passkey, public=True),
+    Route("/welcome/passkey/options", do=welcoming.offer_passkey, public=True),
+    Route("/account", show=account_pages.show_account),
+    Route("/account/password", show=account_pages.show_password, do=account_pages.set_password),
+    Route("/account/passkeys", do=account_pages.add_passkey),
+    Route("/account/passkeys/options", do=account_pages.offer_passkey),
+    Route("/account/passkeys/remove", do=account_pages.remove_passkey),
+    Route("/account/sessions/end", do=account_pages.end_sessions),
+    Route("/account/away", show=account_pages.show_away, do=account_pages.go_away),
+    Route("/account/back", do=account_pages.be_back),
+    Route("/people", show=people_pages.show_people),
+    Route("/people/add", show=people_pages.show_add, do=people_pages.add),
+    Route("/people/{person}", show=people_pages.show_person, do=people_pages.change),
+    Route("/people/{person}/code", do=people_pages.give_code),
+    Route("/people/{person}/sessions/end", do=people_pages.end_sessions),
+    Route("/people/{person}/leave", show=people_pages.show_leave, do=people_pages.leave),
+    Route("/people/{person}/return", do=people_pages.come_back),
     Route("/messages/{envelope}", show=messages.show_message),
     Route("/messages/{envelope}/open", do=messages.open_message),
     Route("/messages/{envelope}/acknowledge", do=messages.acknowledge),
@@ -98,7 +127,7 @@ def make_inbox(gateway: Gateway, watch: Watch, config: InboxConfig) -> Inbox:
     return Inbox(
         gateway=gateway, watch=watch, people=People(gateway.spool, gateway.keyring), config=config, files=found,
         version=sha256_b64u(b"".join(content for content, _ in found.values()))[:12], has_govuk=assets.js is not None,
-        environment=make_environment("adapters.gateway.inbox"),
+        environment=make_environment("adapters.gateway.inbox"), provider=oidc.make_provider(gateway, config),
     )  # fmt: skip
 
 

@@ -150,14 +150,26 @@ def check_details(*, name: str, login: str, role: str, email: str = "") -> Detai
     """Return the details of an account as they are kept.
 
     Raises:
-        GatewayError: ``person-name``, ``person-login``, ``person-role``.
+        GatewayError: ``person-name``, ``person-login``, ``person-role``, ``person-email``.
     """
     tidy = login.strip().casefold()
     if not tidy or len(tidy) > MAX_LOGIN or not tidy.isprintable() or " " in tidy:
         raise GatewayError("person-login", "that is no login", "give an e-mail address, or a name without spaces")
-    if not re.match(CODE_PATTERN, role):
-        raise GatewayError("person-role", "a role is a code", "such as school_nurse")
-    return Details(name=check_name(name), login=tidy, role=role, email=email.strip() or (tidy if "@" in tidy else ""))
+    address = email.strip() or (tidy if "@" in tidy else "")
+    if address and not re.fullmatch(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,190}", address):
+        raise GatewayError("person-email", "that is no e-mail address", "give it as name@example.org, or none")
+    return Details(name=check_name(name), login=tidy, role=check_role(role), email=address)
+
+
+def check_role(role: str) -> str:
+    """Return a professional *role* as it is kept.
+
+    Raises:
+        GatewayError: ``person-role``.
+    """
+    if not re.match(CODE_PATTERN, role.strip()):
+        raise GatewayError("person-role", "A role is a code, of small letters, digits and _", "Such as school_nurse")
+    return role.strip()
 
 
 def check_duties(duties: Iterable[str]) -> tuple[Duty, ...]:
