@@ -16,16 +16,13 @@ from typing import Any, Final
 
 from adapters.base import Incoming
 from adapters.errors import GatewayError
+from adapters.gateway.exports.marking import MARKS, RESTRICTED, clean, groups, has_restricted, in_order, marks_of
 from adapters.gateway.exports.policy import Policy, Variant
 from adapters.gateway.exports.shapes import Schema, Shape, definitions, fold, labels, shape_of
 from schemas.identifiers import Moment, agency_of, family_of
 
-MARKS: Final = "handling_marks"
-RESTRICTED: Final = "address_restricted"
 _SPLIT: Final = re.compile(r"[,;\n]")
 _POSTCODE: Final = re.compile(r"\b([a-z]{1,2}\d[a-z\d]?) ?(\d[a-z]{2})\b")
-# What steers a terminal or turns the reading direction.
-_STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # Shorter parts of an address ("12a") stand in too many other texts to mean the place.
 _MIN_PART: Final = 4
 
@@ -79,12 +76,7 @@ class _Lens:
 
     def marks_of(self, value: Mapping[str, Any]) -> frozenset[str]:
         """Return the marks of one group of fields itself."""
-        implied = (
-            mark
-            for name, by_value in self.policy.implied.items()
-            if (mark := by_value.get(str(value.get(name)))) is not None
-        )
-        return frozenset([*value.get(MARKS, ()), *implied])
+        return marks_of(value, self.policy)
 
     def hides(self, name: str, shape: Shape) -> bool:
         """Answer whether the field *name* is nowhere in this copy."""
@@ -119,11 +111,11 @@ def make_sheet(
     outsider = frozenset(variant.bars_for_outsiders if agency not in inside else ())
     _check_allowed(message, variant, name, outsider)
     content: Mapping[str, Any] = message.message
-    restricted = RESTRICTED in message.marks or _has_restricted(content)
+    restricted = RESTRICTED in message.marks or has_restricted(content)
     hides = variant.addresses == "never" or (variant.addresses == "unless_restricted" and restricted)
     only = variant.only.get(family_of(message.type))
     lens = _Lens(
-        policy=policy, variant=variant, message_marks=_in_order([*message.marks, *variant.adds]),
+        policy=policy, variant=variant, message_marks=in_order([*message.marks, *variant.adds]),
         barred=frozenset(variant.bars) | outsider, only=None if only is None else frozenset(only),
         hides_addresses=hides, restricted=restricted,
         withheld=frozenset(_restricted_parts(content)) if hides else frozenset(),
@@ -192,7 +184,7 @@ def _group(
 def _field(shape: Shape, given: Any, lens: _Lens, marks: tuple[str, ...]) -> list[Field]:
     values = given if isinstance(given, list) else [given]
     kind = shape.element if isinstance(given, list) else shape
-    said = [_clean(kind.say(one)) for one in values if not (isinstance(one, str) and lens.tells_place(kind, one))]
+    said = [clean(kind.say(one)) for one in values if not (isinstance(one, str) and lens.tells_place(kind, one))]
     return [Field(title=shape.title, value="; ".join(said) or "none", marks=marks)] if said or not values else []
 
 
@@ -206,7 +198,7 @@ def _list(
         entries += _section(title, shape.element, one, lens, above, references=references)
     if not entries:
         return []
-    return [Section(title=shape.title, marks=_in_order([*lens.message_marks, *above]), items=tuple(entries))]
+    return [Section(title=shape.title, marks=in_order([*lens.message_marks, *above]), items=tuple(entries))]
 
 
 def _section(
@@ -219,7 +211,7 @@ def _section(
     items = _group(shape, value, lens, marks, references=references, top=False)
     if not items:
         return []
-    return [Section(title=title, marks=_in_order([*lens.message_marks, *marks]), items=tuple(items))]
+    return [Section(title=title, marks=in_order([*lens.message_marks, *marks]), items=tuple(items))]
 
 
 def _warnings(shape: Shape, value: Mapping[str, Any], lens: _Lens) -> Iterator[tuple[str, Field]]:
@@ -255,35 +247,13 @@ def _facts(message: Incoming, title: str, variant: Variant) -> Iterator[Field]:
     yield from (Field(title=said[name][0], value=said[name][1]) for name in variant.facts)
 
 
-def _in_order(marks: Sequence[str]) -> tuple[str, ...]:
-    return tuple(mark for mark in labels("HandlingMark") if mark in marks)
-
-
 def _moment(at: Moment) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _clean(text: str) -> str:
-    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
-
-
-def _groups(value: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(value, Mapping):
-        yield value
-        for one in value.values():
-            yield from _groups(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _groups(one)
-
-
-def _has_restricted(content: Mapping[str, Any]) -> bool:
-    return any(one.get(RESTRICTED) is True or RESTRICTED in one.get(MARKS, ()) for one in _groups(content))
-
-
 def _restricted_parts(content: Mapping[str, Any]) -> Iterator[str]:
     """Yield the words of each restricted address part by part: street, town, and the postcode in both spellings."""
-    for group in _groups(content):
+    for group in groups(content):
         address = group.get("address")
         if group.get(RESTRICTED) is not True or not isinstance(address, str):
             continue
