@@ -174,7 +174,8 @@ class Notice:
 
     References only, never content.  ``code`` is a notice of protocol 6, or the gateway's own `send-refused`,
     `re-addressed`, `key-unknown`, `log-inconsistent`, `destruction-asked`, `delete-due`, `follow-up-refused`, `handling-warning`,
-    `consent-reminder`.
+    `consent-reminder`, `holder-left` (of `team`, `threads` are nobody's now: at most 50 are named, `count` says all), `holder-away`
+    (`person` is away `until` a moment, `cover` covers).  People are named by the inbox's own random ids.
     """
 
     id: str

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from adapters.gateway.inbox.people_arguments import add_people
 from adapters.gateway.register.arguments import add_register
 
 _ADD_PERSON = ("--actor", "--role")
@@ -53,6 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_keys(keys, add)
     _add_recovery(commands.add_parser("recovery", help="the agency's keys, recovered by two people"), add)
     add_register(commands.add_parser("register", help="what the agency knows of children, across threads"), add)
+    add_people(commands.add_parser("people", help="who signs in at the inbox"), add)
     _add_picture(add("picture", "count the intelligence that is held, small counts left out, for a digest"))
     add("check", "say whether this gateway could do its work now")
     return parser
@@ -243,6 +245,10 @@ def _find_command(options: argparse.Namespace) -> Any:
         from adapters.gateway.register.commands import run_action
 
         return run_action
+    if options.command == "people":
+        from adapters.gateway.inbox import people_commands
+
+        return people_commands.run_action
     if options.command == "atrisk":
         from adapters.gateway.matching.commands import COMMANDS
 
