@@ -13,9 +13,9 @@ from jsonschema import ValidationError
 from referencing import Registry, Resource
 
 from adapters.gateway.inbox.forms.checking import find_complaints
+from adapters.gateway.inbox.forms.fields import Field, Form, Step
 from adapters.gateway.inbox.forms.filling import fill_in, find_applying, leave_out
 from adapters.gateway.inbox.forms.parse import first_box
-from adapters.gateway.inbox.forms.spec import Field, Form, Step
 from adapters.gateway.inbox.forms.words import FieldError, say_missing, say_unfit
 from schemas.catalogue import Catalogue
 from schemas.identifiers import Moment
@@ -136,7 +136,9 @@ def _locate(catalogue: Catalogue, form: Form, message: Mapping[str, Any]) -> Fie
     lacking = _find_lacking(error)
     pointer = "".join(f"/{part}" for part in [*path, *lacking])
     one = find_field(form, pointer) or form.root
-    step = next((step.name for step in form.steps if any(f"{pointer}/".startswith(f"/{f.name}/") for f in step.fields)), "")
+    step = next(
+        (step.name for step in form.steps if any(f"{pointer}/".startswith(f"/{f.name}/") for f in step.fields)), ""
+    )
     words = say_missing(one) if lacking else say_unfit(one, str(error.validator), error.validator_value)
     if not step:
         words = f"{one.title}: this comes from the message that you answer. Begin there"

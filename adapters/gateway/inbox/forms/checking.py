@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from adapters.gateway.inbox.forms.fields import Field
 from adapters.gateway.inbox.forms.rules import Demands, find_demands
-from adapters.gateway.inbox.forms.spec import Field
 from adapters.gateway.inbox.forms.words import say_alternatives, say_missing, say_unfit
 from schemas.validator import Validator
 
@@ -55,7 +55,10 @@ def _inside(one: Field, value: Any, at: str, demands: Demands) -> Iterator[Compl
                 yield at, say_missing(one)
             else:
                 hint = schema.get("description", "")
-                yield at, f"{one.title}: {hint}" if hint else say_unfit(one, str(error.validator), error.validator_value)
+                yield (
+                    at,
+                    f"{one.title}: {hint}" if hint else say_unfit(one, str(error.validator), error.validator_value),
+                )
 
 
 def _of_list(one: Field, value: Sequence[Any], at: str) -> Iterator[Complaint]:

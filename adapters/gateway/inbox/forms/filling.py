@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from adapters.gateway.inbox.forms.checking import find_complaints
 from adapters.gateway.inbox.forms.data import DATA
+from adapters.gateway.inbox.forms.fields import Field, Form
 from adapters.gateway.inbox.forms.moments import write_instant
 from adapters.gateway.inbox.forms.parse import settle
 from adapters.gateway.inbox.forms.rules import find_demands
-from adapters.gateway.inbox.forms.spec import Field, Form
 from schemas.identifiers import MessageType, Moment, family_of
 
 
@@ -35,7 +35,9 @@ def carry(form: Form, earlier_type: MessageType, earlier: Mapping[str, Any]) -> 
         if name not in earlier or (member.filling is not None and member.filling.source in {"now", "value"}):
             continue
         value = _cut(member, earlier[name])
-        if value is not None and not any(True for _ in find_complaints(_alone(form.root, member), {member.name: value})):
+        if value is not None and not any(
+            True for _ in find_complaints(_alone(form.root, member), {member.name: value})
+        ):
             found[member.name] = value
     return found
 

@@ -54,7 +54,11 @@ def read_day(typed: Typed) -> date:
     missing = [part for part, text in boxes if not text]
     if missing:
         raise UnreadableError("must include a " + " and a ".join(missing), missing[0])
-    names = [number for number, name in enumerate(_MONTHS, 1) if len(typed.month) >= 3 and name.startswith(typed.month.lower())]
+    names = [
+        number
+        for number, name in enumerate(_MONTHS, 1)
+        if len(typed.month) >= 3 and name.startswith(typed.month.lower())
+    ]
     month = str(names[0]) if names else typed.month
     for part, text in (("day", typed.day), ("month", month)):
         if not _NUMBER.fullmatch(text):
@@ -79,9 +83,13 @@ def read_moment(typed: Typed, zone: ZoneInfo = LONDON) -> str:
     local, fraction = _read_time(day, typed.time)
     instants = [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
     if all(one.astimezone(zone).replace(tzinfo=None) != local for one in instants):
-        raise UnreadableError(f"must be a time that there was: the clocks went forward and skipped {local:%H:%M}", "time")
+        raise UnreadableError(
+            f"must be a time that there was: the clocks went forward and skipped {local:%H:%M}", "time"
+        )
     if instants[0] != instants[1] and typed.fold not in {"first", "second"}:
-        raise UnreadableError(f"must say which {local:%H:%M}: the clocks went back, so it came twice that night", "fold")
+        raise UnreadableError(
+            f"must say which {local:%H:%M}: the clocks went back, so it came twice that night", "fold"
+        )
     chosen = instants[1 if typed.fold == "second" else 0].replace(tzinfo=None)
     return f"{chosen.isoformat(timespec='seconds')}{fraction}Z"
 

@@ -5,15 +5,15 @@ Source: issue of the inbox (write); domain 9.8 (no re-entry).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from adapters.gateway.inbox.forms.checking import find_complaints, may_be_empty
 from adapters.gateway.inbox.forms.data import Gate
+from adapters.gateway.inbox.forms.fields import Field, Form, Step
 from adapters.gateway.inbox.forms.rules import find_demands
 from adapters.gateway.inbox.forms.scalars import UnfitError, fit, read_scalar
-from adapters.gateway.inbox.forms.spec import Field, Form, Step
 from adapters.gateway.inbox.forms.values import ADD, REMOVE, Choices, Pairs, Values, write_blank
 from adapters.gateway.inbox.forms.words import FieldError, anchor_of
 
@@ -87,7 +87,8 @@ class _Reading:
             if value is not _ABSENT:
                 found[member.name] = value
         blank = len(self.unfit) == before and not any(
-            member.asked and found.get(member.name, member.default or None) != (member.default or None) for member in one.members
+            member.asked and found.get(member.name, member.default or None) != (member.default or None)
+            for member in one.members
         )
         return _ABSENT if blank else found
 
@@ -110,7 +111,9 @@ class _Reading:
         return found or _ABSENT
 
 
-def parse_step(form: Form, step: Step, posted: Pairs, message: Mapping[str, Any], choices: Choices | None = None) -> Parsed:
+def parse_step(
+    form: Form, step: Step, posted: Pairs, message: Mapping[str, Any], choices: Choices | None = None
+) -> Parsed:
     """Return what became of *posted*, the boxes of *step*, for the *message* so far; boxes of no field of it are not looked at."""
     choices = choices or Choices()
     given = Values(tuple(posted))
@@ -133,8 +136,9 @@ def parse_step(form: Form, step: Step, posted: Pairs, message: Mapping[str, Any]
 
 
 def settle(group: Field, values: Mapping[str, Any], names: frozenset[str] | None = None) -> dict[str, Any]:
-    """Return *values* of *group* in the order of the schema, with lists that must be there but may be empty, and without
-    choices that the other answers forbid, which can't be unchosen without a script.  Of *names* only, if given.
+    """Return *values* of *group* in the order of the schema, with the lists that must be there but may be empty.
+
+    Without choices that the other answers forbid: they can't be unchosen without a script.  Of *names* only, if given.
     """
     demands = find_demands(group.rules, values)
     found: dict[str, Any] = {}
@@ -161,7 +165,7 @@ def _settle_inside(one: Field, value: Any) -> Any:
 def _find_errors(form: Form, step: Step, reading: _Reading, message: Mapping[str, Any]) -> tuple[FieldError, ...]:
     names = frozenset(one.name for one in step.fields)
     found = dict(reading.unfit)
-    kinds = {box: one for box, one in _walk(step.fields)}
+    kinds = dict(_walk(step.fields))
     for pointer, words in find_complaints(form.root, message, names=names):
         if pointer not in found:
             box = reading.boxes.get(pointer, pointer)
@@ -173,7 +177,7 @@ def _find_errors(form: Form, step: Step, reading: _Reading, message: Mapping[str
     )
 
 
-def _walk(fields: Iterable[Field]) -> Iterable[tuple[str, Field]]:
+def _walk(fields: Iterable[Field]) -> Iterator[tuple[str, Field]]:
     for one in fields:
         yield one.path, one
         yield from _walk(one.members)

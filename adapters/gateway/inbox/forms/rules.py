@@ -63,30 +63,34 @@ def read_rules(part: Schema, when: tuple[Schema, ...] = ()) -> Iterator[Rule]:
 
     A condition that refers elsewhere is left out: the whole message is held to the schema before it is sent.
     """
-    if any(True for _ in find_references(list(when))):
+    if any(find_references(list(when))):
         return
-    if part.get("required"):
-        yield Rule(when=when, required=frozenset(part["required"]))
-    for given, names in part.get("dependentRequired", {}).items():
-        yield Rule(when=(*when, {"required": [given]}), required=frozenset(names))
-    if "required" in part.get("not", {}):
-        yield Rule(when=when, apart=frozenset(part["not"]["required"]))
-    if "oneOf" in part:
-        yield Rule(when=when, exactly_one=_alternatives(part["oneOf"]))
-    if "anyOf" in part:
-        yield Rule(when=when, one_at_least=_alternatives(part["anyOf"]))
-    if "enum" in part.get("propertyNames", {}):
-        yield Rule(when=when, only=frozenset(part["propertyNames"]["enum"]))
-    if "minProperties" in part:
-        yield Rule(when=when, least=part["minProperties"])
-    if when and "properties" in part:
-        narrowed = {name: one for name, one in part["properties"].items() if not any(True for _ in find_references(one))}
-        yield Rule(when=when, narrowed=narrowed)
+    yield from _own_rules(part, when)
     if "if" in part:
         yield from read_rules(part.get("then", {}), (*when, part["if"]))
         yield from read_rules(part.get("else", {}), (*when, {"not": part["if"]}))
     for one in part.get("allOf", ()):
         yield from read_rules(one, when)
+
+
+def _own_rules(part: Schema, when: tuple[Schema, ...]) -> Iterator[Rule]:
+    plain: Mapping[str, Any] = {
+        "required": frozenset(part.get("required", ())),
+        "apart": frozenset(part.get("not", {}).get("required", ())),
+        "exactly_one": _alternatives(part.get("oneOf", ())),
+        "one_at_least": _alternatives(part.get("anyOf", ())),
+        "least": part.get("minProperties", 0),
+    }
+    for name, demand in plain.items():
+        if demand:
+            yield Rule(when=when, **{name: demand})
+    for given, names in part.get("dependentRequired", {}).items():
+        yield Rule(when=(*when, {"required": [given]}), required=frozenset(names))
+    if "enum" in part.get("propertyNames", {}):
+        yield Rule(when=when, only=frozenset(part["propertyNames"]["enum"]))
+    if when and "properties" in part:
+        narrowed = {name: one for name, one in part["properties"].items() if not any(find_references(one))}
+        yield Rule(when=when, narrowed=narrowed)
 
 
 def _alternatives(parts: Iterable[Schema]) -> frozenset[str]:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from adapters.gateway.inbox.forms.fields import Field, Kind
 from adapters.gateway.inbox.forms.moments import Part, UnreadableError, read_day, read_moment
-from adapters.gateway.inbox.forms.spec import Field, Kind
 from adapters.gateway.inbox.forms.values import Choices, Values
 from adapters.gateway.inbox.forms.words import say_unfit
 from schemas.nhs_number import is_nhs_number

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
+from adapters.gateway.inbox.forms.fields import Field, Option, Step
 from adapters.gateway.inbox.forms.moments import LONDON, Typed, type_day, type_moment
-from adapters.gateway.inbox.forms.spec import Field, Option, Step
 
 ENTRIES: Final = "entries"
 ADD: Final = "add"
@@ -65,11 +65,19 @@ class Values:
     def under(self, names: Iterable[str]) -> Values:
         """Return the boxes of the fields *names* of the message alone."""
         starts = tuple(f"/{name}/" for name in names)
-        return Values(tuple((name, text) for name, text in self.pairs if f"{text if name == ENTRIES else name}/".startswith(starts)))
+        return Values(
+            tuple(
+                (name, text) for name, text in self.pairs if f"{text if name == ENTRIES else name}/".startswith(starts)
+            )
+        )
 
     def without(self, entry: str) -> Values:
         """Return the boxes without those of the entry at *entry*."""
-        kept = ((name, text) for name, text in self.pairs if not f"{text if name == ENTRIES else name}/".startswith(f"{entry}/"))
+        kept = (
+            (name, text)
+            for name, text in self.pairs
+            if not f"{text if name == ENTRIES else name}/".startswith(f"{entry}/")
+        )
         return Values(tuple(kept))
 
     def with_pairs(self, pairs: Pairs) -> Values:
@@ -79,7 +87,9 @@ class Values:
 
 def write_step(step: Step, message: Mapping[str, Any], zone: ZoneInfo = LONDON) -> Values:
     """Return what stands in the boxes of *step* for *message*; what must have an entry and has none starts with a blank one."""
-    return Values(tuple(pair for one in step.fields for pair in _write(one, f"/{one.name}", message.get(one.name), zone)))
+    return Values(
+        tuple(pair for one in step.fields for pair in _write(one, f"/{one.name}", message.get(one.name), zone))
+    )
 
 
 def write_blank(one: Field, pointer: str) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from adapters.gateway.inbox.forms.data import DATA
-from adapters.gateway.inbox.forms.spec import Field
+from adapters.gateway.inbox.forms.fields import Field
 
 _PAST: Final = re.compile(r"(?P<what>[A-Z][a-z]+) at")
 
@@ -74,7 +74,9 @@ def say_unfit(one: Field, rule: str, value: Any) -> str:
         "minItems": f"must be {value} or more",
         "uniqueItems": "names something twice",
         "enum": "must be one of the answers that go with the others",
-        "const": f"must be {'yes' if value else 'no'}, to go with the other answers" if isinstance(value, bool) else "does not fit",
+        "const": f"must be {'yes' if value else 'no'}, to go with the other answers"
+        if isinstance(value, bool)
+        else "does not fit",
         "contains": "lacks an entry that must go with the others",
         "format": "is not spelled as it must be",
         "pattern": f"is not spelled as it must be. {one.schema.get('description', one.hint)}".strip(),
