@@ -22,7 +22,7 @@ from adapters.gateway.watch import duty_of, header_of
 from keys.digests import new_id
 from schemas.derivation import Derivation, Derivations, put, read, spell_day, spell_moment
 from schemas.envelope import DAY
-from schemas.identifiers import MailboxId, family_of
+from schemas.identifiers import MailboxId, MessageType, family_of
 from schemas.strict_json import MalformedError, dump, parse
 
 Values = Mapping[str, Any]
@@ -110,7 +110,7 @@ async def _make_drafts(gateway: Gateway, row: Row, pair: Derivation, values: Val
         )
     drafts = []
     for message in messages:
-        label = _date_negative(gateway, pair, message)
+        label = date_negative(gateway, pair.target, message)
         _check(gateway, pair, message)
         parties = [party for party in gateway.catalogue.clear(pair.target, message).parties if party != box]
         draft = Draft(
@@ -136,14 +136,14 @@ async def _creditors(gateway: Gateway, row: Row, pair: Derivation) -> list[Mailb
     return sorted(found) or [row["sender"]]
 
 
-def _date_negative(gateway: Gateway, pair: Derivation, message: dict[str, Any]) -> str | None:
+def date_negative(gateway: Gateway, kind: MessageType, message: dict[str, Any]) -> str | None:
     """Put the last day into *message* if it is a negative without one; return its label, if the agreement has it.
 
     The day is the label's longest term from today: how long negatives may stay is the partnership's to say.
     """
-    negative = Derivations.load().find_negative(pair.target, message)
+    negative = Derivations.load().find_negative(kind, message)
     rules = gateway.partnership.books.rules_at(gateway.clock())
-    terms = rules.agreement.types.get(family_of(pair.target))
+    terms = rules.agreement.types.get(family_of(kind))
     if negative is None or terms is None:
         return None
     label = negative.retention if negative.retention in terms.retention else terms.retention[0]

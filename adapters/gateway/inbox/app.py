@@ -43,6 +43,7 @@ from adapters.gateway.inbox.context import VISIT, Inbox, NotHereError
 from adapters.gateway.inbox.people import People
 from adapters.gateway.inbox.posted import Posted, read_form
 from adapters.gateway.inbox.sessions import find_visit
+from adapters.gateway.inbox.writing import pages as writing
 from adapters.gateway.watch import Watch
 from hub.kit.assets import find_assets
 from hub.kit.browsers import is_from, read_token
@@ -102,6 +103,16 @@ ROUTES: Final = (
     Route("/messages/{envelope}/open", do=messages.open_message),
     Route("/messages/{envelope}/acknowledge", do=messages.acknowledge),
     Route("/messages/{envelope}/copy", show=copies.show_copies, do=copies.make_copy),
+    Route("/write", show=writing.show_write, do=writing.begin),
+    Route("/write/{draft}", show=writing.show_draft),
+    Route("/write/{draft}/steps/{step}", show=writing.show_step, do=writing.take_step),
+    Route("/write/{draft}/to", show=writing.show_recipients, do=writing.take_recipients),
+    Route("/write/{draft}/sharing", show=writing.show_sharing, do=writing.take_sharing),
+    Route("/write/{draft}/documents", show=writing.show_documents, do=writing.take_documents),
+    Route("/write/{draft}/check", show=writing.show_check),
+    Route("/write/{draft}/send", do=writing.send),
+    Route("/write/{draft}/sent", show=writing.show_sent),
+    Route("/write/{draft}/discard", do=writing.discard),
     Route("/events", show=live.show_events),
     Route("/messages/{envelope}/decline", show=messages.show_decline, do=messages.decline),
     Route("/threads/{thread}", show=threads.show_thread),
