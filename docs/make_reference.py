@@ -42,7 +42,10 @@ REJECTED: Final = {
     "wraps": "The wraps aren't right, or not for this mailbox",
 }
 # What a code means where its text is made up at run time.
-COMPOSED: Final = {"log-inconsistent": "The hub shows a log that isn't the one that it showed before"}
+COMPOSED: Final = {
+    "log-inconsistent": "The hub shows a log that isn't the one that it showed before",
+    "taken-otherwise": "This person has acknowledged it before, or declined it",
+}
 ASK_AGAIN: Final = "the sender is told by the receipt; it sends again, or asks its officers"
 MADE: Final = "Made by `docs/make_reference.py`; don't edit.\n"
 
