@@ -73,6 +73,7 @@ class OpenDays:
         ]
         # Most time limits end when offices close, so that the same few moments are asked for again and again.
         self.shift = lru_cache(maxsize=4096)(self._shift)
+        self.closing = lru_cache(maxsize=4096)(self._closing)
 
     def covers(self, day: int) -> bool:
         """Answer whether *day* is within the calendar's dates."""
@@ -105,9 +106,13 @@ class OpenDays:
         day, wall = self.local(at)
         return self.moment(self.step(day, days), wall)
 
-    def day_zero(self, at: Moment) -> int:
-        """Return the day that the event of *at* counts as: its own, or by ``after_hours`` the next open one."""
-        day, wall = self.local(at)
+    def _closing(self, day: int, days: int) -> Due:
+        """Return when offices close on the open day that lies *days* open days after *day*, one at least."""
+        last = self.step(day, days)
+        return Due(min(self.moment(last, self.ends), LATEST), not self.covers(last))
+
+    def day_zero(self, day: int, wall: int) -> int:
+        """Return the day that what happens then counts as: its own, or by ``after_hours`` the next open one."""
         if self._next_day and (wall > self.ends or not self.is_open(day)):
             return self.step(day, 1)
         return day
@@ -127,18 +132,18 @@ def due(clock: Clock, calendar: OpenDays | None, start: Moment) -> Due:
     """
     if calendar is None:
         return Due(min(start + clock.amount, LATEST), False)
+    day, wall = calendar.local(start)
+    if clock.kind == "working_days" and clock.amount:
+        end = calendar.closing(calendar.day_zero(day, wall), clock.amount)
+        return end if calendar.covers(day) else Due(end.at, True)
     if clock.kind == "working_days":
-        if clock.amount:
-            at = calendar.moment(calendar.step(calendar.day_zero(start), clock.amount), calendar.ends)
-        else:
-            at = calendar.next_boundary(start, calendar.ends)
+        at = calendar.next_boundary(start, calendar.ends)
     elif clock.kind == "before_day":
         at = calendar.next_boundary(start, calendar.starts)
     else:
-        day = calendar.local(start)[0]
         far = add_months(day, clock.amount) if clock.kind == "months" else day + clock.amount * _DAYS[clock.kind]
         at = calendar.moment(far, calendar.ends)
-    known = calendar.covers(calendar.local(start)[0]) and calendar.covers(calendar.local(at)[0])
+    known = calendar.covers(day) and calendar.covers(calendar.local(at)[0])
     return Due(min(at, LATEST), not known)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.agreement import (
     Agreement,
@@ -26,9 +27,9 @@ from schemas.directory import DirectoryIndex
 from schemas.envelope import Header
 from schemas.identifiers import MailboxId, Moment, ThreadId, family_of
 from schemas.rules.conditions import NEW, Thread, applies
-from schemas.rules.duty import Duty, DutyParts
+from schemas.rules.duty import Duty
 from schemas.rules.selectors import ITEM_OWNER, resolve
-from schemas.rules.timing import Timetable
+from schemas.rules.timing import Steps, Timetable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,11 @@ class TypeRules:
         return _is_named(mailbox, self.recipients, index)
 
 
+class _Openings(NamedTuple):
+    sends: tuple[tuple[SendRule, Steps], ...]
+    receipts: tuple[tuple[ReceiptRule, Steps], ...]
+
+
 class Rules:
     """One :class:`Agreement`, indexed by type, its calendars ready."""
 
@@ -72,6 +78,13 @@ class Rules:
                 receipts=terms.receipts,
                 ends=terms.ends,
                 rehomes=terms.rehomes,
+            )
+            for family, terms in agreement.types.items()
+        }
+        self._openings = {
+            family: _Openings(
+                tuple((rule, Steps(rule, self.timetable, lapses=rule.lapses)) for rule in terms.opens),
+                tuple((rule, Steps(rule, self.timetable)) for rule in terms.receipts),
             )
             for family, terms in agreement.types.items()
         }
@@ -110,33 +123,38 @@ class Rules:
 
         A duty that was opened before has the same parts; whoever keeps them keeps the first, unless that was superseded.
         """
-        terms = self.find_type(header.type)
-        if terms is None:
+        family = family_of(header.type)
+        openings = self._openings.get(family)
+        if openings is None:
             return ()
-        found: dict[DutyParts, Duty] = {}
-        for rule in terms.opens:
+        found: list[Duty] = []
+        for rule, steps in openings.sends:
             if applies(rule.when, header, index, thread) and _is_effective(rule, header):
-                for duty in self._send_duties(rule, header, index, accepted_at):
-                    found.setdefault(duty.parts, duty)
-        for receipt_rule in terms.receipts:
+                found += self._send_duties(rule, steps, header, index, accepted_at)
+        for receipt_rule, steps in openings.receipts:
             if applies(receipt_rule.when, header, index, thread) and _is_effective(receipt_rule, header):
-                for duty in self._receipt_duties(receipt_rule, terms.family, header, accepted_at):
-                    found.setdefault(duty.parts, duty)
-        return tuple(found.values())
+                found += self._receipt_duties(receipt_rule, steps, family, header, accepted_at)
+        return tuple(found)
 
-    def _send_duties(self, rule: SendRule, header: Header, index: DirectoryIndex, now: Moment) -> Iterator[Duty]:
+    def _send_duties(
+        self, rule: SendRule, steps: Steps, header: Header, index: DirectoryIndex, now: Moment
+    ) -> Iterator[Duty]:
+        # A duty's name has the rule's, and two rules of one type have two names: so each is new if each pair is.
         for item in header.items if is_per_item(rule) else (None,):
-            creditors = [box for selector in rule.to for box in resolve(selector, header, item, index, now)]
+            creditors = dict.fromkeys(
+                [box for selector in rule.to for box in resolve(selector, header, item, index, now)]
+            )
             if not creditors:
                 continue
             heirs = {box: index.open_heirs(box, now) for box in creditors if not index.is_open(box, now)}
-            timing = self.timetable.of_rule(rule, header, item, now, lapses=rule.lapses)
+            timing = self.timetable.of_rule(rule, header, item, now)
+            ahead = steps.of(timing.due, now)
             about = item.ref if item else {"thread": "", "envelope": header.id, "re": header.re or ""}[rule.per]
             for debtor in resolve(rule.by, header, item, index, now):
+                told = _without(rule.tell, "debtor" if debtor == header.from_ else "creditor")
                 for creditor in creditors:
                     if creditor == debtor or heirs.get(creditor) == (debtor,):
                         continue  # nobody owes themselves, nor what they took over
-                    known = {"debtor": debtor, "creditor": creditor}
                     yield Duty(
                         rule=rule.name,
                         thread=header.thread,
@@ -150,16 +168,20 @@ class Rules:
                         moment=timing.moment,
                         due=timing.due,
                         lapses=rule.lapses,
-                        steps=timing.steps,
+                        steps=ahead,
                         # The sender just said so itself.
-                        tell=tuple([who for who in rule.tell if known.get(who) != header.from_]),
+                        tell=told if header.from_ in (debtor, creditor) else rule.tell,
                         agreement=self.version,
                         calendar=timing.calendar,
                         beyond_calendar=timing.beyond_calendar,
                     )
 
-    def _receipt_duties(self, rule: ReceiptRule, family: str, header: Header, now: Moment) -> Iterator[Duty]:
-        timing = self.timetable.of_rule(rule, header, None, now, lapses=False)
+    def _receipt_duties(
+        self, rule: ReceiptRule, steps: Steps, family: str, header: Header, now: Moment
+    ) -> Iterator[Duty]:
+        timing = self.timetable.of_rule(rule, header, None, now)
+        ahead = steps.of(timing.due, now)
+        answers, told = (Answer(types=(family,)),), _without(rule.tell, "creditor")
         for recipient in header.to:
             if recipient != header.from_:
                 yield Duty(
@@ -169,17 +191,21 @@ class Rules:
                     creditor=header.from_,
                     item=header.id,
                     kind="receipt",
-                    answers=(Answer(types=(family,)),),
+                    answers=answers,
                     levels=rule.levels,
                     envelope=header.id,
                     moment=timing.moment,
                     due=timing.due,
-                    steps=timing.steps,
-                    tell=tuple(who for who in rule.tell if who != "creditor"),
+                    steps=ahead,
+                    tell=told,
                     agreement=self.version,
                     calendar=timing.calendar,
                     beyond_calendar=timing.beyond_calendar,
                 )
+
+
+def _without(tell: tuple[str, ...], party: str) -> tuple[str, ...]:
+    return tuple([who for who in tell if who != party])
 
 
 def is_per_item(rule: SendRule) -> bool:

@@ -128,21 +128,31 @@ def plan_envelope(
     moved = list(_rehome(header, rules, _without(left, ended), settled, thread, standing))
     opened = rules.open_duties(header, index, now, thread)
     before = earlier() if any(duty.kind == "send" for duty in opened) else ()
-    begun: dict[DutyParts, Opened] = {}
-    # Several may become one, of which the one that is due first goes on; what the envelope opens itself may then be there.
-    takeovers = [duty for _, duty in moved if duty is not None]
-    for duty in sorted(takeovers, key=lambda duty: (duty.due, str(duty.envelope))):
-        begun.setdefault(duty.parts, Opened(duty, "open", None, None, next_step(duty.steps, now)))
-    for duty in opened:
-        begun.setdefault(duty.parts, _open(duty, _first_that_meets(duty, before, standing)))
+    begun = [_open(duty, _first_that_meets(duty, before, standing)) for duty in opened]
     return Plan(
-        tuple(begun.values()),
+        tuple(_take_over(moved, begun, now) if moved else begun),
         (*settled, *ended, *(Settled(row.id, row.duty, "superseded", header.id) for row, _ in moved)),
     )
 
 
-def _without(owed: Sequence[Owed], ended: Iterable[Settled]) -> list[Owed]:
+def _take_over(moved: Iterable[tuple[Owed, Duty | None]], begun: Iterable[Opened], now: Moment) -> Iterable[Opened]:
+    """Return what begins by being *moved*, then what of *begun* isn't there by that already.
+
+    Several may become one, of which the one that is due first goes on.
+    """
+    found: dict[DutyParts, Opened] = {}
+    duties = [duty for _, duty in moved if duty is not None]
+    for duty in sorted(duties, key=lambda duty: (duty.due, str(duty.envelope))):
+        found.setdefault(duty.parts, Opened(duty, "open", None, None, next_step(duty.steps, now)))
+    for one in begun:
+        found.setdefault(one.duty.parts, one)
+    return found.values()
+
+
+def _without(owed: Sequence[Owed], ended: Iterable[Settled]) -> Sequence[Owed]:
     gone = {end.id for end in ended}
+    if not gone:
+        return owed
     return [row for row in owed if row.id not in gone]
 
 
@@ -156,7 +166,7 @@ def _settle(
     """Return what *header* settles, whatever the order of *owed*."""
     replaced = {row.id for row in owed if superseded_by(row.duty, header, standing)} if header.supersedes else set()
     # What it replaces ends in any case, and so holds no gate.
-    held = Counter(row.duty.rule for row in owed if row.id not in replaced)
+    held = Counter([row.duty.rule for row in owed if row.id not in replaced])
     met: set[ObligationId] = set()
 
     def is_owed(rule: str) -> bool:
@@ -165,7 +175,7 @@ def _settle(
     def earlier() -> list[Header]:
         return [sent.header for sent in sent_before()]
 
-    waiting = list(owed)
+    waiting = owed
     while waiting:
         count = len(met)
         for row in waiting:
@@ -175,10 +185,11 @@ def _settle(
         # What it settles itself no longer holds a gate, so that whatever is behind one is asked again.
         left = [row for row in waiting if row.id not in met] if len(met) > count else []
         waiting = [row for row in left if any(answer.unless_owed for answer in row.duty.answers)]
+    ends = met | replaced
     return tuple(
         Settled(row.id, row.duty, settled_state(row.duty, now) if row.id in met else "superseded", header.id)
-        for row in owed
-        if row.id in met or row.id in replaced
+        for row in (owed if ends else ())
+        if row.id in ends
     )
 
 

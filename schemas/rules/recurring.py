@@ -22,6 +22,7 @@ from schemas.rules import clocks
 from schemas.rules.compiled import Rules
 from schemas.rules.duty import Duty
 from schemas.rules.selectors import resolve_role
+from schemas.rules.timing import Steps
 
 _FOREVER = 2**53 - 1
 
@@ -119,6 +120,7 @@ def _duties(rules: Rules, rule: Recurring, period: Period, index: DirectoryIndex
     due = clocks.Due(period.ends - 1, not calendar.covers(calendar.local(period.ends - 1)[0]))
     if limit is not None:
         due = clocks.due(limit, rules.timetable.find(limit), period.starts)
+    steps = Steps(rule, rules.timetable).of(due.at, period.starts)
     creditors = list(_boxes(rule.to, index, period.starts))
     for debtor in _boxes((rule.by,), index, period.starts):
         for creditor in creditors:
@@ -134,7 +136,7 @@ def _duties(rules: Rules, rule: Recurring, period: Period, index: DirectoryIndex
                     moment=period.starts,
                     due=due.at,
                     period_end=period.ends,
-                    steps=rules.timetable.steps(rule, due.at, period.starts, lapses=False),
+                    steps=steps,
                     tell=rule.tell,
                     agreement=rules.version,
                     calendar=rules.timetable.name_of(limit) if limit else "",

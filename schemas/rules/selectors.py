@@ -53,7 +53,7 @@ def resolve(
             return resolve_role(selector, index, at)
         case "unnamed":
             role, post = split_unnamed(name)
-            named = {header.from_, *header.to, *header.parties}
+            named = (*header.parties, *header.to, header.from_)
             return () if any(role in index.roles_of(box) for box in named) else index.mailboxes_with(post, at)
         case _:
             return (item.owner,) if item else ()

@@ -100,9 +100,10 @@ def settles_by_envelope(
     if duty.kind != "send" or not _is_of(duty, header):
         return False
 
-    missing = [answer for answer in duty.answers if not _fits(duty, answer, header, standing, is_owed)]
-    if not duty.every or len(missing) == len(duty.answers):
-        return len(missing) < len(duty.answers)
+    fitting = [answer for answer in duty.answers if _fits(duty, answer, header, standing, is_owed)]
+    if not fitting or not duty.every:
+        return bool(fitting)
+    missing = [answer for answer in duty.answers if answer not in fitting]
     before = list(earlier()) if missing else []
     return all(any(answers_by_envelope(duty, answer, one, standing, is_owed) for one in before) for answer in missing)
 
