@@ -57,6 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_people(commands.add_parser("people", help="who signs in at the inbox"), add)
     _add_picture(add("picture", "count the intelligence that is held, small counts left out, for a digest"))
     add("check", "say whether this gateway could do its work now")
+    add("assets", "fetch the design system of the inbox's pages, once; without it they are plain")
     return parser
 
 
@@ -279,6 +280,7 @@ def _find_command(options: argparse.Namespace) -> Any:
         "reseal": commands.reseal,
         "waive": commands.waive,
         "check": setup.check,
+        "assets": setup.assets,
     }[options.command]
 
 

@@ -5,6 +5,7 @@ Source: issue of first set-up; protocol 7 (enrolment).
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -22,6 +23,7 @@ from adapters.gateway.config import CONFIG_NAME, load_config, make_clock
 from adapters.gateway.context import Gateway
 from adapters.gateway.keystore import KEYS_NAME, read_passphrase, save_keyring
 from adapters.gateway.statements import make_request
+from hub.kit.assets import AssetsError, install_assets
 from keys.keyring import Keyring
 from schemas.strict_json import parse_as
 
@@ -126,3 +128,12 @@ async def _look_at_directory(gateway: Gateway) -> None:
         raise GatewayError("mailbox-unknown", f"the directory has no open mailbox {missing[0]}", "have it enrolled")
     for mailbox in gateway.mailboxes():
         books.sealing_key(mailbox, now)
+
+
+async def assets(options: Namespace) -> dict[str, Any]:
+    """Fetch the design system of the inbox's pages into this user's cache."""
+    del options
+    try:
+        return {"folder": str(await asyncio.to_thread(install_assets))}
+    except AssetsError as error:
+        raise GatewayError("assets", error.message, error.hint) from error

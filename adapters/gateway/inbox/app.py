@@ -132,12 +132,12 @@ ROUTES: Final = (
 def make_inbox(gateway: Gateway, watch: Watch, config: InboxConfig) -> Inbox:
     """Return the inbox of *gateway*."""
     assets, own = find_assets(), files("adapters.gateway.inbox").joinpath("static")
-    found = {"govuk.css": (assets.css, "text/css"), "govuk.js": (assets.js or b"", "text/javascript")}
+    found = {"pages.css": (assets.style, "text/css"), "pages.js": (assets.script or b"", "text/javascript")}
     for name, kind in (("inbox.css", "text/css"), ("inbox.js", "text/javascript"), ("passkeys.js", "text/javascript")):
         found[name] = (own.joinpath(name).read_bytes(), kind)
     return Inbox(
         gateway=gateway, watch=watch, people=People(gateway.spool, gateway.keyring), config=config, files=found,
-        version=sha256_b64u(b"".join(content for content, _ in found.values()))[:12], has_govuk=assets.js is not None,
+        version=sha256_b64u(b"".join(content for content, _ in found.values()))[:12], has_script=assets.script is not None,
         environment=make_environment("adapters.gateway.inbox"), provider=oidc.make_provider(gateway, config),
     )  # fmt: skip
 

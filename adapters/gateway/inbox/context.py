@@ -57,7 +57,7 @@ class Inbox:
     environment: jinja2.Environment
     files: Mapping[str, tuple[bytes, str]]
     version: str
-    has_govuk: bool
+    has_script: bool
     provider: Provider | None = None
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     listening: Counter[str] = field(default_factory=Counter)
@@ -77,7 +77,7 @@ class Inbox:
         """Return *template* as a page for whoever asks."""
         visit = request.get(VISIT)
         around: dict[str, Any] = {
-            "visit": visit, "assets": f"/assets/{self.version}", "has_govuk": self.has_govuk,
+            "visit": visit, "assets": f"/assets/{self.version}", "has_script": self.has_script,
             "agency": self.gateway.config.name or self.gateway.config.agency, "training": self.gateway.config.training,
             "words": self.words(), "may_visit": lambda page: visit is not None and may_visit(visit.person.duties, page),
             "path": request.path, "now": self.now(),

@@ -3,7 +3,7 @@ document.body.classList.add("js-enabled");
 if ("noModule" in HTMLScriptElement.prototype) {
   document.body.classList.add("govuk-frontend-supported");
 }
-const source = document.body.dataset.govuk;
+const source = document.body.dataset.script;
 if (source) {
   import(source).then(({ initAll }) => initAll());
 }
