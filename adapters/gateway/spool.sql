@@ -142,17 +142,14 @@ ORDER BY accepted_at DESC, envelope DESC LIMIT 1
 -- name: to_file
 SELECT envelope, mailbox FROM inbox WHERE state = 'collected' ORDER BY at
 -- name: new_for
-SELECT inbox.envelope, inbox.mailbox, inbox.thread, inbox.type, inbox.sender, inbox.accepted_at, inbox.state, inbox.attention,
-  inbox.content
-FROM json_each(:mailboxes) AS box CROSS JOIN inbox ON inbox.mailbox = box.value AND inbox.attention = :attention
-WHERE inbox.state NOT IN ('rejected', 'destroyed', 'deleted')
+SELECT inbox.envelope, inbox.mailbox, inbox.thread, inbox.type, inbox.sender, inbox.accepted_at, inbox.state
+FROM inbox WHERE inbox.mailbox = :mailbox AND inbox.attention = :attention
+  AND inbox.state NOT IN ('rejected', 'destroyed', 'deleted')
   AND (EXISTS (SELECT 1 FROM holder AS h WHERE h.thread = inbox.thread AND h.mailbox = inbox.mailbox AND h.person = :person)
        OR NOT EXISTS (SELECT 1 FROM holder AS h JOIN person AS p ON p.id = h.person AND p.state = 'active'
                       LEFT JOIN person_away AS a ON a.person = h.person AND a.since <= :now AND a.until > :now
                       WHERE h.thread = inbox.thread AND h.mailbox = inbox.mailbox AND a.person IS NULL))
-  AND NOT EXISTS (SELECT 1 FROM exclusion AS last WHERE last.thread = inbox.thread AND last.person = :excluded
-                  AND last.state = 'excluded' AND last.number = (SELECT max(number) FROM exclusion AS one
-                    WHERE one.thread = last.thread AND one.person = last.person))
+  AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.thread = inbox.thread AND e.person = :excluded)
 ORDER BY inbox.accepted_at DESC LIMIT :limit
 -- name: set_attention
 UPDATE inbox SET attention = :attention WHERE envelope = :envelope AND mailbox = :mailbox AND attention <> 'done'
@@ -267,12 +264,22 @@ WHERE obligation.state = 'superseded'
 -- name: open_in_thread
 SELECT id, duty FROM obligation WHERE thread = :thread AND state = 'open'
 -- name: owed_to
-SELECT o.id, o.thread, o.envelope, o.duty, o.step, o.due, o.kind, o.debtor, o.creditor
-FROM json_each(:mailboxes) AS box CROSS JOIN obligation AS o ON o.creditor = box.value AND o.state = 'open'
-WHERE o.kind = 'send' ORDER BY o.due LIMIT :limit
+SELECT o.id, o.thread, o.envelope, o.duty, o.step, o.due, o.kind, o.debtor, o.creditor FROM obligation AS o
+WHERE o.creditor = :mailbox AND o.state = 'open' AND o.kind = 'send'
+  AND (EXISTS (SELECT 1 FROM holder AS h WHERE h.thread = o.thread AND h.mailbox = :mailbox AND h.person = :person)
+       OR NOT EXISTS (SELECT 1 FROM holder AS h JOIN person AS p ON p.id = h.person AND p.state = 'active'
+                      LEFT JOIN person_away AS a ON a.person = h.person AND a.since <= :now AND a.until > :now
+                      WHERE h.thread = o.thread AND h.mailbox = :mailbox AND a.person IS NULL))
+  AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.thread = o.thread AND e.person = :excluded)
+ORDER BY o.due LIMIT :limit
 -- name: owed_by
-SELECT o.id, o.thread, o.envelope, o.duty, o.step, o.due, o.kind, o.debtor, o.creditor
-FROM json_each(:mailboxes) AS box CROSS JOIN obligation AS o ON o.debtor = box.value AND o.state = 'open'
+SELECT o.id, o.thread, o.envelope, o.duty, o.step, o.due, o.kind, o.debtor, o.creditor FROM obligation AS o
+WHERE o.debtor = :mailbox AND o.state = 'open'
+  AND (EXISTS (SELECT 1 FROM holder AS h WHERE h.thread = o.thread AND h.mailbox = :mailbox AND h.person = :person)
+       OR NOT EXISTS (SELECT 1 FROM holder AS h JOIN person AS p ON p.id = h.person AND p.state = 'active'
+                      LEFT JOIN person_away AS a ON a.person = h.person AND a.since <= :now AND a.until > :now
+                      WHERE h.thread = o.thread AND h.mailbox = :mailbox AND a.person IS NULL))
+  AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.thread = o.thread AND e.person = :excluded)
 ORDER BY o.due LIMIT :limit
 -- name: due_obligations
 SELECT id, duty, step FROM obligation WHERE state = 'open' AND next_at <= :now ORDER BY next_at LIMIT :limit

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.strict_json import dump
-from tests.bench import growth, lifecycle, report, rules, sweep
+from tests.bench import growth, inbox, lifecycle, report, rules, sweep
 from tests.bench.figures import Figures, Goal, load
 
 
@@ -48,6 +48,14 @@ def test_an_agreement_is_made_to_any_size(tmp_path: Path) -> None:
     figures = _measured(rules.measure, tmp_path, 100)
     assert [row["rules"] for row in figures.rows] == [10, 10, 100, 100]
     assert all(int(row["duties opened"]) > 0 for row in figures.rows)
+
+
+def test_each_page_of_the_inbox_is_asked_for(tmp_path: Path) -> None:
+    """With a few messages: every page answers, searches find what they should, and costs are counted."""
+    figures = _measured(inbox.measure, tmp_path, 40)
+    assert [row["page"] for row in figures.rows][:3] == ["today", "a manager's today", "a thread"]
+    assert all(float(row["CPU, ms"]) > 0 for row in figures.rows)
+    assert len(figures.goals) == 3
 
 
 def test_a_goal_that_is_missed_is_said() -> None:

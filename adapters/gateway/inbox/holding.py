@@ -67,7 +67,7 @@ async def find_held(inbox: Inbox, tx: Transaction, thread: ThreadId, mailbox: Ma
     """Return who holds *thread* in the team *mailbox* now."""
     found = []
     for row in await tx.all("holders_named", thread=thread, mailbox=mailbox, now=inbox.now()):
-        name = (await inbox.people.read(tx, row)).name
+        name = inbox.people.name_in(row)
         here = row["state"] == "active" and row["away_until"] is None
         found.append(
             Holder(person=row["person"], name=name, at=row["since"], is_here=here, away_until=row["away_until"])

@@ -130,7 +130,12 @@ class People:
     async def name_of(self, tx: Transaction, person: str) -> str:
         """Return the name of the account *person*; empty: there is none."""
         row = await tx.one("find_person", id=person)
-        return (await self.read(tx, row)).name if row else ""
+        return self.name_in(row) if row else ""
+
+    def name_in(self, row: Row) -> str:
+        """Return the name in a row of an account."""
+        content = self._spool.unlock(bytes(row["content"]), f"person {row['id']}")
+        return msgspec.msgpack.decode(content, type=Details).name
 
     async def note(
         self, tx: Transaction, person: str, action: str, now: Moment, *, thread: str | None = None,

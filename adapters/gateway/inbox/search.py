@@ -21,7 +21,9 @@ from adapters.gateway.spool import Transaction
 from schemas.identifiers import EnvelopeId, MailboxId, MessageType, Moment, ThreadId
 
 LIMIT: Final = 50
-CANDIDATES: Final = 400
+CANDIDATES: Final = 200
+# Beyond so many messages a word is common, and how common doesn't matter.
+ENOUGH: Final = 1000
 MAX_TERMS: Final = 10
 MAX_TYPED: Final = 200
 
@@ -68,24 +70,38 @@ async def find(inbox: Inbox, tx: Transaction, person: Person, terms: list[str]) 
 
     What a colleague holds is as if it weren't there: that a child's name is in it would say too much.
     """
-    digests, found, before = Digests(inbox.gateway), list[Hit](), (1 << 62, 0)
-    asked = json.dumps([
-        (number, digest) for number, term in enumerate(terms) for mailbox in sorted(person.teams)
-        for digest in digests.to_find(mailbox, term)
-    ])  # fmt: skip
+    digests, found = Digests(inbox.gateway), dict[int, Hit]()
+    for mailbox in sorted(person.teams):
+        asked = [digests.to_find(mailbox, term) for term in terms]
+        # The rarest leads, so that what is in everything is only looked up.
+        counts = [await _count(tx, each) for each in asked]
+        first = asked.pop(counts.index(min(counts)))
+        for digest in first:
+            found |= await _find_one(inbox, tx, person, digest, json.dumps(asked))
+    newest = sorted(found.items(), key=lambda one: (one[1].at, one[0]), reverse=True)
+    return [hit for _, hit in newest[: LIMIT + 1]]
+
+
+async def _count(tx: Transaction, digests: list[str]) -> int:
+    rows = [await tx.one("count_word", digest=one, limit=ENOUGH) for one in digests]
+    return sum(int(row["n"]) for row in rows if row)
+
+
+async def _find_one(inbox: Inbox, tx: Transaction, person: Person, digest: str, others: str) -> dict[int, Hit]:
+    """Return what *person* may open with *digest* and one of each of *others* in it, by number: the last that came."""
+    found: dict[int, Hit] = {}
+    before = 1 << 62
     while True:
-        rows = await tx.all(
-            "find_words", terms=asked, count=len(terms), at=before[0], number=before[1], limit=CANDIDATES
-        )
+        rows = await tx.all("find_words", digest=digest, others=others, before=before, limit=CANDIDATES)
         related = await relations_among(inbox, tx, person, [(row["thread"], row["mailbox"]) for row in rows])
-        found += [
-            Hit(
+        found |= {
+            row["number"]: Hit(
                 envelope=row["envelope"], thread=row["thread"], type=row["type"], sender=row["sender"],
                 mailbox=row["mailbox"], at=row["at"], is_sent=bool(row["sent"]),
             )
             for row in rows
             if may(person.duties, related[row["thread"], row["mailbox"]], "open")
-        ]  # fmt: skip
+        }  # fmt: skip
         if len(rows) < CANDIDATES or len(found) > LIMIT:
             return found
-        before = (rows[-1]["at"], rows[-1]["number"])
+        before = rows[-1]["number"]

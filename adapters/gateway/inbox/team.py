@@ -97,16 +97,16 @@ async def _loads(inbox: Inbox, tx: Transaction, person: Person, mailbox: Mailbox
     held = _by_person(await tx.all("held_by_holder", **about))
     overdue = _by_person(await tx.all("overdue_by_holder", **about, now=now))
     away = _by_person(await tx.all("away_in_team", mailbox=mailbox, now=now))
-    names = {row["id"]: await inbox.people.read(tx, row) for row in await tx.all("list_members", mailbox=mailbox)}
+    covers = {one: await inbox.people.name_of(tx, row["cover"]) for one, row in away.items() if row["cover"]}
     loads = [
         Load(
-            person=one.id, name=one.name, unread=unread.get(one.id, {}).get("unread", 0),
-            held=held.get(one.id, {}).get("held", 0), overdue=overdue.get(one.id, {}).get("overdue", 0),
-            oldest=unread.get(one.id, {}).get("oldest"), away_until=away.get(one.id, {}).get("until"),
-            cover=await inbox.people.name_of(tx, away.get(one.id, {}).get("cover") or ""),
+            person=row["id"], name=inbox.people.name_in(row), unread=unread.get(row["id"], {}).get("unread", 0),
+            held=held.get(row["id"], {}).get("held", 0), overdue=overdue.get(row["id"], {}).get("overdue", 0),
+            oldest=unread.get(row["id"], {}).get("oldest"), away_until=away.get(row["id"], {}).get("until"),
+            cover=covers.get(row["id"], ""),
         )
-        for one in names.values()
-        if one.state == "active"
+        for row in await tx.all("list_members", mailbox=mailbox)
+        if row["state"] == "active"
     ]  # fmt: skip
     return sorted(loads, key=lambda load: (-load.overdue, -load.unread, load.name))
 

@@ -60,7 +60,7 @@ WHERE mailbox = :mailbox AND (at, envelope) < (:at, :envelope) ORDER BY at DESC,
 
 -- name: unread_by_holder
 SELECT h.person, count(*) AS unread, min(i.accepted_at) AS oldest
-FROM inbox AS i JOIN holder AS h ON h.thread = i.thread AND h.mailbox = i.mailbox
+FROM inbox AS i CROSS JOIN holder AS h ON h.thread = i.thread AND h.mailbox = i.mailbox
 WHERE i.mailbox = :mailbox AND i.attention = 'new' AND i.state NOT IN ('rejected', 'destroyed', 'deleted')
   AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.thread = i.thread AND e.person = :excluded)
 GROUP BY h.person
@@ -70,7 +70,7 @@ WHERE h.mailbox = :mailbox AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.t
 GROUP BY h.person
 -- name: overdue_by_holder
 SELECT h.person, count(*) AS overdue, min(o.due) AS due
-FROM obligation AS o JOIN holder AS h ON h.thread = o.thread AND h.mailbox = o.debtor
+FROM obligation AS o CROSS JOIN holder AS h ON h.thread = o.thread AND h.mailbox = o.debtor
 WHERE o.debtor = :mailbox AND o.state = 'open' AND o.due < :now
   AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.thread = o.thread AND e.person = :excluded)
 GROUP BY h.person
@@ -95,9 +95,9 @@ WHERE o.debtor = :mailbox AND o.state = 'open'
 ORDER BY o.due LIMIT :limit
 -- name: held_in_team
 SELECT h.thread, h.at,
-  (SELECT min(i.accepted_at) FROM inbox AS i WHERE i.thread = h.thread AND i.mailbox = h.mailbox AND i.attention = 'new'
+  (SELECT min(i.accepted_at) FROM inbox AS i WHERE i.thread = h.thread AND +i.mailbox = h.mailbox AND +i.attention = 'new'
    AND i.state NOT IN ('rejected', 'destroyed', 'deleted')) AS oldest,
-  (SELECT min(o.due) FROM obligation AS o WHERE o.thread = h.thread AND o.state = 'open' AND o.debtor = h.mailbox) AS due
+  (SELECT min(o.due) FROM obligation AS o WHERE o.thread = h.thread AND o.state = 'open' AND +o.debtor = h.mailbox) AS due
 FROM holder AS h
 WHERE h.mailbox = :mailbox AND h.person = :person
   AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.thread = h.thread AND e.person = :excluded)

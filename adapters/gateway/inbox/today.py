@@ -5,7 +5,6 @@ Source: design 1 (who uses it); promises 1 (P3).
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +14,6 @@ from adapters.gateway import embargo, exclusions
 from adapters.gateway.inbox.access import Page, may_visit
 from adapters.gateway.inbox.context import VISIT, Inbox, visit_of
 from adapters.gateway.inbox.people import Person
-from adapters.gateway.inbox.relations import relation_of
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import duty_of
 from hub.kit.pages import see
@@ -23,8 +21,6 @@ from schemas.identifiers import EnvelopeId, MailboxId, MessageType, Moment, Thre
 from schemas.rules.duty import Duty
 
 LIMIT: Final = 50
-# Reading a few more makes up for those that colleagues hold.
-OWED_LIMIT: Final = 400
 _OTHERS: Final[dict[Page, str]] = {"review": "/review", "people": "/people"}
 
 
@@ -89,29 +85,34 @@ async def look(inbox: Inbox, tx: Transaction, person: Person) -> Today:
 
 
 async def _deliveries(inbox: Inbox, tx: Transaction, person: Person, attention: str) -> list[New]:
-    rows = await tx.all(
-        "new_for", mailboxes=json.dumps(sorted(person.teams)), attention=attention, person=person.id, now=inbox.now(),
-        excluded=exclusions.pseudonym(inbox.gateway, person.name), limit=LIMIT + 1,
-    )  # fmt: skip
+    rows = await _waiting(inbox, tx, person, "new_for", attention=attention)
+    newest = sorted(rows, key=lambda row: int(row["accepted_at"]), reverse=True)
     return [
         New(
             envelope=row["envelope"], thread=row["thread"], type=row["type"], sender=row["sender"],
             mailbox=row["mailbox"], at=row["accepted_at"], is_embargoed=row["state"] == embargo.STATE,
         )
-        for row in rows
+        for row in newest[: LIMIT + 1]
     ]  # fmt: skip
 
 
 async def _owed(inbox: Inbox, tx: Transaction, person: Person, query: str) -> list[Owed]:
-    found: list[Owed] = []
-    # People of a team that holds many threads still begin with theirs: what colleagues hold is passed over.
-    for row in await tx.all(query, mailboxes=json.dumps(sorted(person.teams)), limit=OWED_LIMIT):
-        mailbox = row["creditor"] if query == "owed_to" else row["debtor"]
-        if await relation_of(inbox, tx, person, row["thread"], mailbox) in {"holder", "unheld"}:
-            found.append(_read(row, mailbox, inbox.now()))
-        if len(found) > LIMIT:
-            break
-    return found
+    rows = sorted(await _waiting(inbox, tx, person, query), key=lambda row: int(row["due"]))
+    side = "creditor" if query == "owed_to" else "debtor"
+    return [_read(row, row[side], inbox.now()) for row in rows[: LIMIT + 1]]
+
+
+async def _waiting(inbox: Inbox, tx: Transaction, person: Person, query: str, **which: str) -> list[Row]:
+    """Return what *query* has for *person*: of what they hold and of what nobody does, one more than a list shows of each team.
+
+    Each team's by itself, so that its index is read in order and no further than needed.
+    """
+    excluded, rows = exclusions.pseudonym(inbox.gateway, person.name), list[Row]()
+    for mailbox in sorted(person.teams):
+        rows += await tx.all(
+            query, mailbox=mailbox, person=person.id, now=inbox.now(), excluded=excluded, limit=LIMIT + 1, **which
+        )
+    return rows
 
 
 def _read(row: Row, mailbox: MailboxId, now: Moment) -> Owed:
