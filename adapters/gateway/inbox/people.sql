@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS session (
 CREATE INDEX IF NOT EXISTS session_of ON session (person);
 CREATE TABLE IF NOT EXISTS sign_in_count (
   who TEXT PRIMARY KEY, failed INTEGER NOT NULL, locked_until INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sign_in_count_at ON sign_in_count (at);
 CREATE TABLE IF NOT EXISTS sign_in_step (
   token TEXT PRIMARY KEY, kind TEXT NOT NULL, until INTEGER NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sign_in_step_until ON sign_in_step (until);

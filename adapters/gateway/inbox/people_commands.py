@@ -44,7 +44,7 @@ async def list_people(accounts: Accounts, tx: Transaction, options: Namespace) -
             "login": one.login, "name": one.name, "role": one.role, "duties": list(one.duties),
             "teams": sorted(one.teams), "state": one.state,
         }
-        for one in found
+        for one in sorted(found, key=lambda one: one.login)
     ]  # fmt: skip
 
 

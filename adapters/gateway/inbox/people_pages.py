@@ -110,6 +110,11 @@ async def give_code(inbox: Inbox, request: web.Request, posted: Posted) -> web.S
     """Give somebody a new code; their password and passkeys end."""
     del posted
     by, name = visit_of(request, "people").person.id, request.match_info["person"]
+    if name == by:
+        # It would end the session in which the code is to be shown.
+        raise GatewayError(
+            "person-self", "Nobody gives a code to themselves", "Ask a colleague, or use `gateway people`"
+        )
     code = await inbox.gateway.spool.write(lambda tx: _accounts(inbox).give_code(tx, name, by))
     return await _show_code(inbox, name, code)
 

@@ -101,9 +101,9 @@ async def check_password(inbox: Inbox, login: str, password: str, known: str = "
     Raises:
         NotYetError: ``sign-in-busy``.
     """
-    row, who = await inbox.gateway.spool.write(lambda tx: _count(inbox, tx, login, known))
-    stored = row["password"] if row is not None and row["password"] else None
     async with _turn(inbox):
+        row, who = await inbox.gateway.spool.write(lambda tx: _count(inbox, tx, login, known))
+        stored = row["password"] if row is not None and row["password"] else None
         right = len(password) <= MAX_PASSWORD and await asyncio.to_thread(_is_password, password, stored)
     if row is None or stored is None or not right or not who or not inbox.config.passwords or row["state"] != "active":
         return None
@@ -129,8 +129,8 @@ async def _count(inbox: Inbox, tx: Transaction, login: str, known: str) -> tuple
         locked_until = now + min(LONGEST_WAIT, MINUTE * 2 ** (failed - FREE_TRIES)) if failed >= FREE_TRIES else 0
     await tx.run("set_count", who=who, failed=failed, locked_until=locked_until, at=now)
     await tx.run("expire_counts", before=now - COUNT_KEPT)
-    if row is not None:
-        await inbox.people.note(tx, row["id"], "sign-in-tried", now, code="waits" if waits else "password")
+    if row is not None and not waits:
+        await inbox.people.note(tx, row["id"], "sign-in-tried", now, code="password")
     return row, "" if waits else who
 
 

@@ -299,8 +299,9 @@ async def test_nobody_ends_or_promotes_themselves(office: Office) -> None:
         f"/people/{ada_id}", [("version", version), ("role", "x"), ("duty", "practitioner"), ("team", NURSES)]
     )
     assert "Nobody ends their own account or changes their own duties" in refused.words
-    await admin.get("/people")
-    assert (await admin.post(f"/people/{ada_id}/leave")).status == 422
+    for end in ("/leave", "/code"):
+        await admin.get("/people")
+        assert (await admin.post(f"/people/{ada_id}{end}")).status == 422
 
 
 async def test_out_of_office_opens_what_somebody_holds_to_the_team_and_tells_who_covers(office: Office) -> None:
