@@ -134,6 +134,7 @@ CODES: Final[Mapping[str, Known]] = MappingProxyType(
             ("keep-until-past", 422, "The moment to keep it until is past"),
             ("party-unknown", 422, "A party isn't in the directory"),
             ("recipient-reads-other", 422, "A recipient doesn't read this version of the type yet"),
+            ("too-many-duties", 422, "It would open too many obligations at once"),
             ("supersedes-mismatch", 422, "It can't supersede that envelope"),
             ("supersedes-older", 409, "A newer version has replaced it already"),
             # Receipts, wraps, withdrawal, waivers

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hub import entering, ledger, notices, obligations, retention
 from hub.core import delivery
 from hub.core.events import Event
-from hub.core.sharing import Before, judge_envelope, judge_superseding
+from hub.core.sharing import Before, judge_envelope, judge_plan, judge_superseding
 from hub.errors import NotAuthenticError, Refusal, RefusedError
 from hub.intake import (
     INPUT_ERRORS,
@@ -147,6 +147,8 @@ def _record_envelope(
     plan = plan_envelope(
         header, rules, snapshot.directory, owed, lambda: obligations.sent_in_thread(tx, header.thread, header.id), at
     )
+    if refusal := judge_plan(header, plan):
+        return entering.refuse_envelope(tx, envelope, digest, refusal, at)
     index = ledger.append(tx, entering.envelope_accepted(envelope, digest), at)
     said = Acceptance(v=1, id=header.id, header_sha256=digest, sealed_sha256=header.sealed.sha256, at=at, index=index)
     acceptance = signer.sign(strict_json.dump(said), jws.ACCEPTANCE)

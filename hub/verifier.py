@@ -266,8 +266,9 @@ class Verifier:
             if header.supersedes and not refusal:
                 before = self.replay.before(header.supersedes)
                 refusal = judge_superseding(header, before, self.current, leaf.at)
+            excess = self.replay.envelope(header, rules, self.current, leaf.at)
+            refusal = refusal or excess
             wrong = wrong or (f"{refusal.code}: {refusal.message}" if refusal else None)
-            self.replay.envelope(header, rules, self.current, leaf.at)
         return wrong
 
     def _check_acceptance(self, leaf: Leaf) -> str | None:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from hub.core import delivery
 from hub.core.events import Leaf
-from hub.core.sharing import Before
+from hub.core.sharing import Before, judge_plan
 from hub.errors import Refusal
 from schemas.directory import DirectoryIndex
 from schemas.envelope import Header
@@ -86,8 +86,8 @@ class Replay:
     recurred: Moment = 0
     begun: Moment | None = None
 
-    def envelope(self, header: Header, rules: Rules, index: DirectoryIndex, at: Moment) -> None:
-        """Tell that *header* was accepted at *at*."""
+    def envelope(self, header: Header, rules: Rules, index: DirectoryIndex, at: Moment) -> Refusal | None:
+        """Tell that *header* was accepted at *at*; return why what it opens should have been refused, or ``None``."""
         thread = header.thread
         # Nothing keeps a sender from naming a recurring rule's own thread.
         threads = dict.fromkeys((thread, *rules.recurring_threads(header.type)))
@@ -101,6 +101,7 @@ class Replay:
         if header.supersedes is not None:
             self.superseded.add(header.supersedes)
         self.states.update({(header.id, mailbox): "owed" for mailbox in header.to})
+        return judge_plan(header, plan)
 
     def recur(self, versions: tuple[Rules, ...], index: DirectoryIndex, at: Moment) -> None:
         """Tell that the clock opened what is owed by the calendar alone, up to *at*."""

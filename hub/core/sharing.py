@@ -16,6 +16,7 @@ from schemas.directory import DirectoryIndex
 from schemas.envelope import DAY, MAX_AHEAD, Header, Wrap, Wraps
 from schemas.identifiers import KeyId, MailboxId, MessageType, Moment, ThreadId, agency_of, family_of
 from schemas.rules.compiled import Rules, TypeRules
+from schemas.rules.planning import MOST_DUTIES, Plan, opens_too_many
 
 
 def judge_envelope(
@@ -161,6 +162,17 @@ def _is_key_of(key: KeyFact, mailbox: MailboxId, index: DirectoryIndex, now: Mom
     own = () if index.has_agency_ended(agency_of(mailbox), now) else (mailbox,)
     holders = (*own, *index.open_heirs(mailbox, now))
     return any(key.agency == agency_of(box) and key.mailbox in (None, box) for box in holders)
+
+
+def judge_plan(header: Header, plan: Plan) -> Refusal | None:
+    """Return why what *header* would open is too much for one envelope, or ``None``; nothing urgent is ever too much."""
+    if not opens_too_many(header, plan):
+        return None
+    return Refusal(
+        code="too-many-duties",
+        message=f"it would open more than {MOST_DUTIES} obligations at once, and it is not urgent",
+        hint="send it in several envelopes, with fewer recipients, parties or items each",
+    )
 
 
 class Before(NamedTuple):

@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schemas.agreement import Agreement, ReceiptRule, Recurring, Rule, SendRule, Terms
+from schemas.envelope import MAX_RECIPIENTS
 from schemas.findings import Finding, Level
 from schemas.identifiers import MailboxId, Moment, agency_of, family_of
 from schemas.rules import clocks
 from schemas.rules.answerable import EVERYONE
 from schemas.rules.compiled import Rules, is_per_item
+from schemas.rules.planning import MOST_DUTIES
 from schemas.rules.selectors import ITEM_OWNER, split_unnamed
 from schemas.rules.timing import Timetable
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from schemas.directory import DirectoryIndex
 
 YEAR: Final = 365 * clocks.DAY
+# Of protocol 2.
+_MAX_ITEMS: Final = 64
 # ``error``: somebody would wait for nothing, or not be asked.
 FINDINGS: Final[Mapping[str, Level]] = {
     "never-settled": "error",
@@ -36,6 +40,7 @@ FINDINGS: Final[Mapping[str, Level]] = {
     "schema-lint": "error",
     "asked-as-everyone": "note",
     "several-of-one-agency": "note",
+    "multiplies": "note",
     "role-unfilled": "note",
     "type-not-agreed": "note",
 }
@@ -86,6 +91,7 @@ def _find(
             where = f"{family}: {rule.name}"
             yield from (_found("never-opened", where, text) for text in _never_opens(rule, shape))
             yield from _check_moments(rule, where, shape)
+            yield from (_found("multiplies", where, text) for text in _multiplies(rule, shape, index, now))
     for where, one in _places(agreement):
         if not isinstance(one, ReceiptRule):
             yield from (_found("never-settled", where, text) for text in _never_settles(one, shapes))
@@ -127,6 +133,25 @@ def _never_opens(rule: SendRule | ReceiptRule, shape: Shape) -> Iterator[str]:
             yield "no message of this type names parties"
         if names in ({"sender"}, {ITEM_OWNER}):
             yield "nobody owes themselves"
+
+
+def _multiplies(rule: SendRule | ReceiptRule, shape: Shape, index: DirectoryIndex | None, now: Moment) -> Iterator[str]:
+    """Say so where one envelope may open too much by *rule*; without *index* a role is taken for one mailbox."""
+    if not isinstance(rule, SendRule) or (rule.when and rule.when.urgent):
+        return
+    items = _MAX_ITEMS if is_per_item(rule) else 1
+    creditors = sum(_most(selector, shape, index, now) for selector in rule.to)
+    most = items * _most(rule.by, shape, index, now) * creditors
+    if most > MOST_DUTIES:
+        yield f"one envelope may open {most}; what would open more than {MOST_DUTIES} is refused unless it is urgent"
+
+
+def _most(selector: str, shape: Shape, index: DirectoryIndex | None, now: Moment) -> int:
+    word, _, name = selector.partition(":")
+    if word == "recipients" or (_is_party(selector) and shape.parties):
+        return MAX_RECIPIENTS
+    post = split_unnamed(name)[1] if word == "unnamed" else name
+    return len(index.mailboxes_with(post, now)) if index is not None and word in {"role", "unnamed"} else 1
 
 
 def _is_party(selector: str) -> bool:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -35,6 +35,10 @@ from schemas.rules.settling import (
     settles_by_receipt,
     superseded_by,
 )
+
+# A conference of 64 opens about 380.  Beyond that two lists are multiplied, and each duty is a row, a leaf and notices
+# for which every other sender waits.
+MOST_DUTIES: Final = 512
 
 
 class Owed(NamedTuple):
@@ -133,6 +137,11 @@ def plan_envelope(
         tuple(_take_over(moved, begun, now) if moved else begun),
         (*settled, *ended, *(Settled(row.id, row.duty, "superseded", header.id) for row, _ in moved)),
     )
+
+
+def opens_too_many(header: Header, plan: Plan) -> bool:
+    """Answer whether *header*, which is not urgent, would open more than :data:`MOST_DUTIES`; what moves was there before."""
+    return not header.urgent and sum(one.duty.envelope == header.id for one in plan.opened) > MOST_DUTIES
 
 
 def _take_over(moved: Iterable[tuple[Owed, Duty | None]], begun: Iterable[Opened], now: Moment) -> Iterable[Opened]:

@@ -24,7 +24,7 @@ from schemas.rules.checking import Shape
 from schemas.rules.clocks import DAY, OpenDays
 from schemas.rules.compiled import Rules
 from schemas.rules.duty import Duty, DutyParts, State
-from schemas.rules.planning import Owed, Sent, plan_envelope, plan_receipt
+from schemas.rules.planning import MOST_DUTIES, Owed, Sent, opens_too_many, plan_envelope, plan_receipt
 from schemas.rules.recurring import open_recurring
 from schemas.rules.stepping import has_lapsed, resolve_targets
 from schemas.strict_json import MalformedError
@@ -284,6 +284,10 @@ class _Run:
         threads = {header.thread, *self.rules.recurring_threads(header.type)}
         owed = [row for row in self.owed() if row.duty.thread in threads]
         plan = plan_envelope(header, self.rules, self.index, owed, lambda: earlier, now)
+        if opens_too_many(header, plan):
+            reason = f"it would open more than {MOST_DUTIES} obligations, and it is not urgent"
+            self.refused.append(Refused(event=header.id, reason=reason))
+            return
         for settled in plan.settled:
             row = self.rows[settled.id]
             row.state, row.settled_at, row.settled_by = settled.state, now, header.id

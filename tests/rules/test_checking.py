@@ -53,7 +53,7 @@ def test_a_rule_that_everybody_can_meet_is_fine() -> None:
         (send_rule(extra='when = { meeting = "coffee" }'), RICH, "never-opened"),
         (send_rule(extra="when = { urgent = true }"), PLAIN, "never-opened"),
         (send_rule('by = "each-party"'), PLAIN, "never-opened"),
-        (send_rule('to = ["party:gp", "each-party"]'), PLAIN, "never-opened"),
+        (send_rule('by = "sender"; to = ["party:gp", "each-party"]'), PLAIN, "never-opened"),
         (send_rule('by = "sender"; to = "sender"'), PLAIN, "never-opened"),
         (send_rule('within = "moment:needed_by"'), PLAIN, "moment-never-named"),
         (send_rule('since = "moment:needed_by"'), PLAIN, "moment-never-named"),
@@ -221,6 +221,16 @@ def test_a_role_that_no_mailbox_has_is_noted() -> None:
     rules = agreement(send_rule('to = ["sender", "role:education"]'), frame)
     found = check_agreement(rules, {"a": PLAIN, "b": PLAIN}, directory(), NOW)
     assert [one.where for one in found if one.code == "role-unfilled"] == ["role education"]
+
+
+def test_a_rule_that_multiplies_two_lists_is_noted() -> None:
+    """What one envelope would open beyond the most is refused later, so whoever writes the rule hears of it now."""
+    assert _found(send_rule('by = "recipients"; to = "sender"'), RICH) == []
+    assert _found(send_rule('by = "recipients"; to = "each-party"'), RICH) == [("multiplies", "a: answer")]
+    by_item = send_rule('type = "b"; by = "item-owner"; to = ["sender", "each-party"]')
+    assert _found(by_item, RICH, RICH) == [("multiplies", "a: answer")]
+    urgent = send_rule('by = "recipients"; to = "each-party"', extra="when = { urgent = true }")
+    assert _found(urgent, RICH) == []
 
 
 def test_the_example_has_no_errors() -> None:

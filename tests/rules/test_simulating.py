@@ -205,6 +205,16 @@ def test_what_the_agreement_refuses_is_said(members: dict[str, object], reason: 
     assert shown.lines == ()
 
 
+def test_what_would_open_too_much_is_refused_unless_it_is_urgent() -> None:
+    """As at the hub: 64 items for each of several parties are too many at once."""
+    rules = "".join(send_rule('type = "b"; by = "item-owner"; to = "each-party"', name=f"r{n}") for n in range(5))
+    items = ", ".join(f'{{ ref = "{n}", owner = "{HEALTH}", due = 2026-07-08T10:00:00Z }}' for n in range(64))
+    text = _event("ask", type="a", parties=[CHAIR, GP]) + f"items = [{items}]\n"
+    (refused,) = _run(rules, text).refused
+    assert refused.reason == "it would open more than 512 obligations, and it is not urgent"
+    assert len(_run(rules, text + "urgent = true\n").lines) == 640
+
+
 def test_a_moment_that_no_message_names_is_refused() -> None:
     """A misspelt moment would make a deadline silently another one."""
     text = _event("one", type="meeting.claimed") + "moments = { needed_by = 2026-07-08T10:00:00Z }\n"
