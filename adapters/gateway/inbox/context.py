@@ -75,11 +75,11 @@ class Inbox:
         self, request: web.Request, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200
     ) -> web.Response:
         """Return *template* as a page for whoever asks."""
-        visit = request.get(VISIT)
+        visit, words = request.get(VISIT), self.words()
         around: dict[str, Any] = {
             "visit": visit, "assets": f"/assets/{self.version}", "has_script": self.has_script,
-            "agency": self.gateway.config.name or self.gateway.config.agency, "training": self.gateway.config.training,
-            "words": self.words(), "may_visit": lambda page: visit is not None and may_visit(visit.person.duties, page),
+            "agency": words.name_of(self.gateway.config.agency), "training": self.gateway.config.training,
+            "words": words, "may_visit": lambda page: visit is not None and may_visit(visit.person.duties, page),
             "path": request.path, "now": self.now(),
         }  # fmt: skip
         return pages.render(self.environment, template, around | dict(context or {}), status=status)

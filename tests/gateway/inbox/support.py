@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -164,15 +165,31 @@ class Office:
         return [row["level"] for row in await self.council.gateway.spool.all("heard_of", envelope=envelope)]
 
 
+def find_free_port() -> int:
+    """Return a port that nobody listens on just now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @asynccontextmanager
-async def open_office(town: Town, **settings: Any) -> AsyncIterator[Office]:
-    """Give the council's and the trust's gateways with inboxes, which people file from by hand."""
-    config = InboxConfig(port=0, origin=ORIGIN, **settings)
+async def open_office(town: Town, *, served: bool = False, **settings: Any) -> AsyncIterator[Office]:
+    """Give the council's and the trust's gateways with inboxes, which people file from by hand.
+
+    *served*: under the address at which it listens, as a real browser needs it.
+    """
     async with AsyncExitStack() as stack:
-        agents = {
-            agency: await stack.enter_async_context(town.agent(agency, inbox=config)) for agency in (COUNCIL, HEALTH)
+        agents: dict[str, Agent] = {}
+        for agency in (COUNCIL, HEALTH):
+            port = find_free_port() if served else 0
+            origin = f"http://localhost:{port}" if served else ORIGIN
+            config = InboxConfig(port=port, origin=origin, **settings)
+            agents[agency] = await stack.enter_async_context(town.agent(agency, inbox=config))
+        inboxes = {
+            agency: make_inbox(agent.gateway, agent.watch, agent.gateway.config.inbox)
+            for agency, agent in agents.items()
+            if agent.gateway.config.inbox is not None
         }
-        inboxes = {agency: make_inbox(agent.gateway, agent.watch, config) for agency, agent in agents.items()}
         servers = {agency: await stack.enter_async_context(Server(inbox)) for agency, inbox in inboxes.items()}
         http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         await settle(*agents.values())

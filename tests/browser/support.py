@@ -1,0 +1,167 @@
+"""A real Chromium looking at the pages: phone and desktop, with and without script, judged by axe."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from weakref import WeakSet
+
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import BrowserContext, Page, Route, async_playwright
+
+from hub.kit.assets import AssetsError, install_assets
+from tests.node import ROOT, find_nodes, installed, unavailable
+
+HERE = Path(__file__).parent
+SHOTS: Final = ROOT / "docs" / "inbox" / "screenshots"
+DESKTOP: Final = {"width": 1280, "height": 900}
+PHONE: Final = {"width": 390, "height": 844}
+# WCAG 2.2 AA, and what its authors advise besides.
+_WITHOUT_SCRIPT: Final[WeakSet[BrowserContext]] = WeakSet()
+RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@cache
+def find_chromium() -> tuple[str, dict[str, str]]:
+    """Return the path of a Chromium and the environment that it needs: named by a variable, on the PATH, or from npm."""
+    if named := os.environ.get("HUB_TEST_CHROMIUM"):
+        return named, {}
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found, {}
+    node, _ = _node()
+    # So that the package unpacks the libraries that a bare machine lacks.
+    environment = os.environ | {"AWS_EXECUTION_ENV": "AWS_Lambda_nodejs22.x"}
+    done = subprocess.run(
+        [*node, "unpack.mjs"], cwd=_packages(), env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        unavailable(f"Chromium couldn't be unpacked: {done.stderr[-300:]}")
+    said = json.loads(done.stdout)
+    return said["path"], {"LD_LIBRARY_PATH": said["libraries"], "FONTCONFIG_PATH": said["fonts"]}
+
+
+def _node() -> tuple[list[str], list[str]]:
+    nodes = find_nodes()
+    if not nodes:
+        unavailable("there is no Node")
+    return nodes.get("wheel") or nodes["path"]
+
+
+@cache
+def _packages() -> Path:
+    return installed(HERE, tuple(_node()[1]), ("unpack.mjs",))
+
+
+@cache
+def _axe() -> str:
+    return (_packages() / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+
+
+@asynccontextmanager
+async def open_chromium() -> AsyncIterator[Chromium]:
+    """Give a Chromium; the design system is fetched, so that pages look as they will."""
+    try:
+        await asyncio.to_thread(install_assets)
+    except AssetsError as error:
+        unavailable(error.message)
+    path, extra = await asyncio.to_thread(find_chromium)
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", _node()[0][0])
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=path, env=os.environ | extra, chromium_sandbox=False,
+            args=["--headless=new" if not extra else "--headless", "--disable-gpu", "--font-render-hinting=none"],
+        )  # fmt: skip
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def open_context(
+    chromium: Chromium, *, phone: bool = False, script: bool = True
+) -> AsyncIterator[BrowserContext]:
+    """Give a fresh browser profile: no cookie of anybody."""
+    context = await chromium.new_context(
+        viewport=PHONE if phone else DESKTOP, is_mobile=phone, has_touch=phone, java_script_enabled=script,  # type: ignore[arg-type]
+        locale="en-GB", timezone_id="Europe/London", reduced_motion="reduce",
+    )  # fmt: skip
+    context.set_default_timeout(15_000)
+    if not script:
+        _WITHOUT_SCRIPT.add(context)
+    try:
+        yield context
+    finally:
+        await context.close()
+
+
+async def find_violations(page: Page) -> list[str]:
+    """Return what axe finds wrong with *page* as it is now, one line each."""
+    if page.context in _WITHOUT_SCRIPT:
+        return await _judge_copy(page)
+    # Evaluated by the debugger, so that the page's own policy stays as it is.
+    await page.evaluate(_axe())
+    found: dict[str, Any] = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+    return [
+        f"{one['id']} ({one['impact']}): {one['help']}: {node['target']} {node['html'][:200]}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+async def _judge_copy(page: Page) -> list[str]:
+    """Judge *page*, in whose profile nothing runs, by the same page without its scripts where axe may run."""
+    text = re.sub(r"<script.*?</script>", "", await page.content(), flags=re.DOTALL)
+    browser = page.context.browser
+    assert browser is not None
+    async with open_context(browser, phone=page.viewport_size == PHONE) as context:
+        judged = await context.new_page()
+
+        async def answer(route: Route) -> None:
+            if route.request.is_navigation_request():
+                await route.fulfill(body=text, content_type="text/html; charset=utf-8")
+            else:
+                await route.continue_()
+
+        await judged.route("**/*", answer)
+        await judged.goto(page.url)
+        return await find_violations(judged)
+
+
+async def check_page(page: Page, name: str) -> None:
+    """Hold *page* to what every page must be: nothing that axe objects to, nothing wider than the screen; and take its picture.
+
+    Pictures are kept only where ``HUB_SCREENSHOTS`` is set, so that a run of the tests changes no file.
+    """
+    violations = await find_violations(page)
+    assert not violations, f"{name}: " + "\n".join(violations)
+    wide = await page.evaluate("() => document.documentElement.scrollWidth > document.documentElement.clientWidth + 1")
+    assert not wide, f"{name}: the page is wider than the screen"
+    if os.environ.get("HUB_SCREENSHOTS") and page.context not in _WITHOUT_SCRIPT:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        await page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+async def focus_order(page: Page, most: int = 60) -> list[str]:
+    """Return what the Tab key reaches, in order, each by its text or name; it must come round to the beginning."""
+    reached: list[str] = []
+    for _ in range(most):
+        await page.keyboard.press("Tab")
+        what = await page.evaluate(
+            "() => { const e = document.activeElement; if (!e || e === document.body) return ''; "
+            "return (e.innerText || e.getAttribute('aria-label') || e.name || e.id || e.tagName).trim().slice(0, 60); }"
+        )
+        if not what:
+            break
+        reached.append(what)
+    return reached
