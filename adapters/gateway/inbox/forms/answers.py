@@ -60,7 +60,7 @@ def list_steps(
         fields = tuple(one for one in step.fields if one.name in applying)
         if not fields:
             continue
-        errors = _errors_of(form, step, message)
+        errors = _errors_of(form, replace(step, fields=fields), message)
         known = all(one.name in message for one in fields)
         done = not errors and step.name not in unread and (step.name in visited or known)
         found.append(StepState(step=replace(step, fields=fields), reachable=not open_gate, done=done, errors=errors))

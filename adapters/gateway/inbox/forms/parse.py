@@ -72,7 +72,7 @@ class _Reading:
     def _several(self, one: Field, box: str) -> list[Any]:
         entry = cast("Field", one.entry)
         if one.kind == "lines":
-            return [fit(entry, line.strip()) for line in self.values.first(box).splitlines() if line.strip()]
+            return [fit(entry, line.strip()) for line in self.values.first(box).split("\n") if line.strip()]
         listed = {option.value for option in one.options}
         codes = self.values.all(box)
         if not listed.issuperset(codes):

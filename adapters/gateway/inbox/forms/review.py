@@ -50,12 +50,14 @@ def show_check(
         change = {"href": f"{base}/{state.step.name}", "text": "Change", "visuallyHiddenText": lower(state.step.title)}
         card = {"title": {"text": state.step.title}, "actions": {"items": [change]}}
         cards.append({"card": card, "rows": rows or [{"key": {"text": "Answers"}, "value": {"text": "None given"}}]})
-    links = tuple({"text": one.words, "href": _address(base, one)} for one in errors)
+    links = tuple({"text": one.words, **_link(base, one)} for one in errors)
     return CheckView(cards=tuple(cards), errors=links)
 
 
-def _address(base: str, error: FieldError) -> str:
-    return f"{base}/{error.step}#{error.anchor}" if error.step else base
+def _link(base: str, error: FieldError) -> Params:
+    if not error.step:
+        return {}
+    return {"href": f"{base}/{error.step}" + (f"#{error.anchor}" if error.anchor else "")}
 
 
 def _rows(one: Field, value: Any, choices: Choices, before: str = "") -> Iterator[tuple[str, Markup]]:
