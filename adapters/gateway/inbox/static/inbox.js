@@ -5,7 +5,17 @@ if ("noModule" in HTMLScriptElement.prototype) {
 }
 const source = document.body.dataset.script;
 if (source) {
-  import(source).then(({ initAll }) => initAll());
+  import(source).then(({ initAll }) => {
+    initAll();
+    tellNoState();
+    // What a choice reveals follows it; the state that the design system sets is none that a radio button can have.
+    document.addEventListener("click", tellNoState);
+  });
+}
+function tellNoState() {
+  for (const radio of document.querySelectorAll("input[type=radio][aria-expanded]")) {
+    radio.removeAttribute("aria-expanded");
+  }
 }
 const live = document.getElementById("live");
 if (live && live.dataset.events) {
