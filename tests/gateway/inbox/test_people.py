@@ -420,5 +420,9 @@ async def test_every_page_of_accounts_has_a_title_without_names_and_escapes_what
         assert title.endswith(" - Safeguarding inbox")
         assert "alert" not in title
         assert page.text.count("<h1") == 1
+        # What we mean as markup is markup, and what somebody typed never is.
+        assert "&lt;a " not in page.text
+        assert "&lt;span" not in page.text
+        assert "&lt;strong" not in page.text
     robin = await office.signed_in("y@example.org", agency=COUNCIL, teams=("sampleton-childrens-services/mash",))
     assert evil not in (await robin.get("/account/away")).text

@@ -173,6 +173,7 @@ async def test_a_passkeys_name_is_text(office: Office, name: str) -> None:
     nurse = await office.signed_in("robin@example.org")
     page = await add(nurse, Authenticator(), name)
     assert "<script>alert" not in page.text
+    assert "&lt;span" not in page.text
     assert "&lt;script&gt;" in page.text or page.status == 422
 
 
