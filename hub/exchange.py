@@ -38,6 +38,7 @@ from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, Receipt
 from schemas.receipt import Receipt
 from schemas.rules.planning import Owed, Settled, plan_envelope, plan_receipt
 from schemas.rules.stepping import has_lapsed, next_moment, resolve_targets
+from schemas.rules.versions import lineage_of
 from schemas.statements import Acceptance
 
 
@@ -144,8 +145,15 @@ def _record_envelope(
             # A window that is over holds no gate, however long ago the clock looked.
             told |= _take_steps(tx, snapshot, row, at, signer)
     owed = [Owed(row.id, row.duty) for row in rows if not has_lapsed(row.duty, at)]
+    before = lineage_of(header, lambda name: obligations.find_version(tx, name)).before if header.supersedes else ()
     plan = plan_envelope(
-        header, rules, snapshot.directory, owed, lambda: obligations.sent_in_thread(tx, header.thread, header.id), at
+        header,
+        rules,
+        snapshot.directory,
+        owed,
+        lambda: obligations.sent_in_thread(tx, header.thread, header.id),
+        at,
+        before,
     )
     if refusal := judge_plan(header, plan):
         return entering.refuse_envelope(tx, envelope, digest, refusal, at)
@@ -154,11 +162,11 @@ def _record_envelope(
     acceptance = signer.sign(strict_json.dump(said), jws.ACCEPTANCE)
     tx.add_envelope(entering.envelope_row(envelope, digest, acceptance, at, index), parts.body)
     tx.add_deliveries(header.id, index, [(wrap.mailbox, wrap.kid) for wrap in envelope.wraps.wraps], at)
-    told |= obligations.record_plan(tx, snapshot, plan, at, signer)
-    if header.supersedes and (before := tx.find_envelope(header.supersedes)):
-        tx.mark_superseded(before.id, header.id)
-        holders = [row.mailbox for row in tx.deliveries_of(before.id)]
-        told |= notices.tell_envelope(tx, "superseded", before, holders, index, at, signer)
+    told |= obligations.record_plan(tx, snapshot, plan, at, signer, before)
+    if header.supersedes and (older := tx.find_envelope(header.supersedes)):
+        tx.mark_superseded(older.id, header.id)
+        holders = [row.mailbox for row in tx.deliveries_of(older.id)]
+        told |= notices.tell_envelope(tx, "superseded", older, holders, index, at, signer)
     return Accepted(acceptance, repeat=False, wake=frozenset(told.union(header.to)))
 
 

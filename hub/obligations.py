@@ -5,7 +5,7 @@ Source: protocol 5 and 8.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hub import ledger, notices
 from hub.core.events import Event
@@ -15,6 +15,7 @@ from hub.store.transaction import Transaction
 from keys import digests, jws
 from schemas.envelope import Header, parse_header
 from schemas.identifiers import EnvelopeId, MailboxId, Moment, ThreadId, agency_of
+from schemas.receipt import parse_receipt
 from schemas.rules import recurring
 from schemas.rules.compiled import Rules
 from schemas.rules.duty import BOTH, Duty, State
@@ -23,12 +24,15 @@ from schemas.rules.planning import (
     Opened,
     Owed,
     Plan,
+    Received,
     Sent,
     Settled,
+    Undone,
     plan_withdrawal,
 )
 from schemas.rules.recurring import next_recurrence
 from schemas.rules.stepping import first_step, next_moment, resolve_targets
+from schemas.rules.versions import Version, lineage_of
 
 
 def owed_for(tx: Transaction, rules: Rules, header: Header) -> list[ObligationRow]:
@@ -49,9 +53,25 @@ def sent_in_thread(tx: Transaction, thread: ThreadId, but: EnvelopeId) -> list[S
     return [Sent(header_of(row), row.accepted_at) for row in rows if row.id != but and row.state != "withdrawn"]
 
 
-def record_plan(tx: Transaction, snapshot: Snapshot, plan: Plan, at: Moment, signer: jws.SigningKey) -> set[MailboxId]:
-    """Record what *plan* opens and settles, with a leaf each, and return the mailboxes that were told."""
-    told = _end(tx, snapshot, plan.settled, at, signer)
+def find_version(tx: Transaction, name: EnvelopeId) -> Version | None:
+    """Return an envelope that was accepted, as a version of what it says."""
+    row = tx.find_envelope(name)
+    return None if row is None else Version(header_of(row), row.state == "withdrawn", row.superseded_by)
+
+
+def record_plan(
+    tx: Transaction,
+    snapshot: Snapshot,
+    plan: Plan,
+    at: Moment,
+    signer: jws.SigningKey,
+    before: Sequence[EnvelopeId] = (),
+) -> set[MailboxId]:
+    """Record what *plan* opens and settles, with a leaf each, and return the mailboxes that were told.
+
+    *before*: the versions that an envelope replaces, of which it names the first itself.
+    """
+    told = _end(tx, snapshot, plan.settled, before[1:], at, signer)
     rows = {row.id: row for row in (_row(opened, at) for opened in plan.opened)}
     # The same duty found again, by either party, is one obligation: only what is new, or had been superseded, is opened.
     for name in tx.add_obligations(list(rows.values())):
@@ -66,13 +86,22 @@ def record_plan(tx: Transaction, snapshot: Snapshot, plan: Plan, at: Moment, sig
 
 
 def _end(
-    tx: Transaction, snapshot: Snapshot, settled: Iterable[Settled], at: Moment, signer: jws.SigningKey
+    tx: Transaction,
+    snapshot: Snapshot,
+    settled: Iterable[Settled],
+    unnamed: Sequence[EnvelopeId],
+    at: Moment,
+    signer: jws.SigningKey,
 ) -> set[MailboxId]:
-    """Record what an envelope settles; both parties hear of a duty to send that it ends or moves: they may not get it."""
+    """Record what an envelope settles.
+
+    Both parties hear of a duty to send that it ends or moves, since they may not get it; and of a duty about one of
+    *unnamed*, versions that it replaces without naming them, of which their own gateways can't know.
+    """
     told: set[MailboxId] = set()
     for end in settled:
         (index,) = settle(tx, [end], at)
-        if end.state == "superseded" and end.duty.kind == "send":
+        if end.state == "superseded" and (end.duty.kind == "send" or end.duty.envelope in unnamed):
             targets = resolve_targets(end.duty, BOTH, snapshot.directory, at)
             told |= notices.tell_duty(tx, "superseded", end.id, end.duty, targets, index, at, signer)
     return told
@@ -125,9 +154,23 @@ def take_back(
         rules,
         snapshot.directory,
         at,
+        _undone(tx, stored, header, rows),
     )
     settle(tx, ended, at)
     return {box for one in again for box in _reopen(tx, snapshot, one, at, signer)}
+
+
+def _undone(tx: Transaction, stored: EnvelopeRow, header: Header, rows: Iterable[ObligationRow]) -> Undone:
+    lineage = lineage_of(header, lambda name: find_version(tx, name))
+    # What a version ended that was withdrawn since may wait for this one to be withdrawn too.
+    by = {header.id, *lineage.before[:-1]}
+    ended = [Owed(row.id, row.duty) for row in rows if row.state == "superseded" and row.settled_by in by]
+    receipts = tx.receipts_of(lineage.counts) if lineage.counts else []
+    received = [
+        Received(parse_receipt(jws.parse(row.jws, jws.RECEIPT).payload), row.accepted_at)
+        for row in sorted(receipts, key=lambda row: row.index)
+    ]
+    return Undone(stored.accepted_at, lineage, ended, received)
 
 
 def _reopen(tx: Transaction, snapshot: Snapshot, row: Again, at: Moment, signer: jws.SigningKey) -> set[MailboxId]:

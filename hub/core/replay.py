@@ -23,10 +23,21 @@ from schemas.identifiers import EnvelopeId, MailboxId, Moment, ObligationId, Thr
 from schemas.receipt import Receipt
 from schemas.rules.compiled import Rules
 from schemas.rules.duty import Duty, DutyParts, State
-from schemas.rules.planning import Opened, Owed, Sent, Settled, plan_envelope, plan_receipt, plan_withdrawal
+from schemas.rules.planning import (
+    Opened,
+    Owed,
+    Received,
+    Sent,
+    Settled,
+    Undone,
+    plan_envelope,
+    plan_receipt,
+    plan_withdrawal,
+)
 from schemas.rules.recurring import next_recurrence, open_recurring
 from schemas.rules.stepping import first_step, has_lapsed, next_moment
 from schemas.rules.units import DutyRow, Taken
+from schemas.rules.versions import Version, lineage_of
 
 # The clock looks each second; an hour of the log going on without it is no hiccup.
 GRACE: Final = 3_600_000
@@ -81,7 +92,9 @@ class Replay:
     withdrawn: set[EnvelopeId] = field(default_factory=set)
     taken: list[Taken] = field(default_factory=list)
     expected: list[Conclusion] = field(default_factory=list)
-    superseded: set[EnvelopeId] = field(default_factory=set)
+    superseded: dict[EnvelopeId, EnvelopeId] = field(default_factory=dict)
+    accepted: dict[EnvelopeId, Moment] = field(default_factory=dict)
+    received: dict[EnvelopeId, list[Received]] = field(default_factory=lambda: defaultdict(list))
     alarms: Alarms = field(default_factory=Alarms)
     recurred: Moment = 0
     begun: Moment | None = None
@@ -92,14 +105,15 @@ class Replay:
         # Nothing keeps a sender from naming a recurring rule's own thread.
         threads = dict.fromkeys((thread, *rules.recurring_threads(header.type)))
         owed = [row for one in threads for row in self._open(one)]
-        plan = plan_envelope(header, rules, index, owed, lambda: self.sent[thread], at)
+        before = lineage_of(header, self._version).before
+        plan = plan_envelope(header, rules, index, owed, lambda: self.sent[thread], at, before)
         self._settle(plan.settled, at)
         for opened in plan.opened:
             self._begin(opened)
         self.sent[thread].append(Sent(header, at))
-        self.headers[header.id] = header
+        self.headers[header.id], self.accepted[header.id] = header, at
         if header.supersedes is not None:
-            self.superseded.add(header.supersedes)
+            self.superseded[header.supersedes] = header.id
         self.states.update({(header.id, mailbox): "owed" for mailbox in header.to})
         return judge_plan(header, plan)
 
@@ -172,6 +186,7 @@ class Replay:
             return "a receipt out of order"
         self.states[receipt.envelope, receipt.mailbox] = after
         self.taken.append(Taken(receipt.envelope, receipt.mailbox, receipt.level, at))
+        self.received[receipt.envelope].append(Received(receipt, at))
         if after == "gone":
             self._take_back(header, frozenset({receipt.mailbox}), rules, index, at)
         else:
@@ -256,12 +271,24 @@ class Replay:
             if row.state in {"met", "met_late"} and (row.settled_by == header.id or row.duty.every)
         ]
         owed, besides = self._open(header.thread), self.sent[header.thread]
-        ended, again = plan_withdrawal(header, gone, owed, met, besides, rules, index, at)
+        undone = self._undone(header)
+        ended, again = plan_withdrawal(header, gone, owed, met, besides, rules, index, at, undone)
         self._settle(ended, at)
         for one in again:
             self._begin_again(self.rows[one.id], at)
             if one.met_by is not None:
                 self._settle(one.settled, one.met_by.accepted_at)
+
+    def _undone(self, header: Header) -> Undone:
+        lineage = lineage_of(header, self._version)
+        by = {header.id, *lineage.before[:-1]}
+        rows = [row for row in self.threads[header.thread] if row.state == "superseded" and row.settled_by in by]
+        received = self.received.get(lineage.counts or "", [])
+        return Undone(self.accepted[header.id], lineage, [Owed(row.id, row.duty) for row in rows], received)
+
+    def _version(self, name: EnvelopeId) -> Version | None:
+        header = self.headers.get(name)
+        return None if header is None else Version(header, name in self.withdrawn, self.superseded.get(name))
 
     def conclude(self, leaf: Leaf) -> str | None:
         """Hold a leaf of the hub's own conclusions against what the rules expect next; return what differs."""

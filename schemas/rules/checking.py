@@ -155,7 +155,7 @@ def _most(selector: str, shape: Shape, index: DirectoryIndex | None, now: Moment
 
 
 def _is_party(selector: str) -> bool:
-    return selector == "each-party" or selector.startswith("party:")
+    return selector in {"each-party", "own-party"} or selector.startswith("party:")
 
 
 def _check_moments(rule: Rule, where: str, shape: Shape) -> Iterator[Finding]:
@@ -259,6 +259,7 @@ def _addressed(terms: Terms) -> Iterator[str]:
         "sender": terms.senders,
         "recipients": terms.recipients,
         "each-party": (EVERYONE,),
+        "own-party": (EVERYONE,),
         ITEM_OWNER: (EVERYONE,),
     }
     for rule in _rules(terms):

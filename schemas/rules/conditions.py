@@ -38,10 +38,22 @@ def applies(when: When | None, header: Header, index: DirectoryIndex, thread: Th
     if when is None:
         return True
     return (
-        says(header, when.facts)
-        and when.urgent in (None, header.urgent)
-        and (not when.sender or not index.roles_of(header.from_).isdisjoint(when.sender))
+        could_apply(when, header, index)
         and (not when.owed or not thread.owed.isdisjoint(when.owed))
         and thread.owed.isdisjoint(when.not_owed)
         and (not when.settles or not thread.settled.isdisjoint(when.settles))
     )
+
+
+def could_apply(when: When | None, header: Header, index: DirectoryIndex) -> bool:
+    """Answer whether everything is so that *when* asks of the envelope, however the thread stands."""
+    return when is None or (
+        says(header, when.facts)
+        and when.urgent in (None, header.urgent)
+        and (not when.sender or not index.roles_of(header.from_).isdisjoint(when.sender))
+    )
+
+
+def asks_thread(when: When | None) -> bool:
+    """Answer whether *when* asks how the thread stands."""
+    return when is not None and bool(when.owed or when.not_owed or when.settles)

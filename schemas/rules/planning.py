@@ -9,22 +9,20 @@ Source: protocol 5 and 6; taste 2 (4, 7).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from functools import partial
 from itertools import islice
 from typing import Final, NamedTuple
 
-import msgspec
-
-from schemas.agreement import Rehoming
+from schemas.agreement import Ending
 from schemas.directory import DirectoryIndex
 from schemas.envelope import Header
 from schemas.identifiers import EnvelopeId, MailboxId, Moment, ObligationId, ReceiptId, agency_of
 from schemas.receipt import Receipt
 from schemas.rules.compiled import Rules
-from schemas.rules.conditions import Thread, applies
-from schemas.rules.duty import BOTH, Duty, DutyParts, State
-from schemas.rules.selectors import CREDITOR, resolve
+from schemas.rules.conditions import Thread, applies, asks_thread, could_apply
+from schemas.rules.duty import Duty, DutyParts, State
+from schemas.rules.rehoming import find_moves, move
 from schemas.rules.settling import (
     Standing,
     answers_by_envelope,
@@ -35,6 +33,7 @@ from schemas.rules.settling import (
     settles_by_receipt,
     superseded_by,
 )
+from schemas.rules.versions import Lineage
 
 # A conference of 64 opens about 380.  Beyond that two lists are multiplied, and each duty is a row, a leaf and notices
 # for which every other sender waits.
@@ -77,12 +76,19 @@ class Settled(NamedTuple):
     by: EnvelopeId | ReceiptId | None
 
 
+class Received(NamedTuple):
+    """A receipt that the thread had before, and when the hub accepted it."""
+
+    receipt: Receipt
+    accepted_at: Moment
+
+
 class Again(NamedTuple):
-    """A duty to send that is open again; ``met_by``: what had been sent besides and meets it still."""
+    """A duty that is open again; ``met_by``: what had been sent or received besides and meets it still."""
 
     id: ObligationId
     duty: Duty
-    met_by: Sent | None
+    met_by: Sent | Received | None
 
     @property
     def settled(self) -> tuple[Settled, ...]:
@@ -90,7 +96,24 @@ class Again(NamedTuple):
         if self.met_by is None:
             return ()
         state = settled_state(self.duty, self.met_by.accepted_at)
-        return (Settled(self.id, self.duty, state, self.met_by.header.id),)
+        by = self.met_by.header.id if isinstance(self.met_by, Sent) else self.met_by.receipt.id
+        return (Settled(self.id, self.duty, state, by),)
+
+
+class Undone(NamedTuple):
+    """What a withdrawal may undo of an envelope that was accepted at ``accepted_at``.
+
+    ``ended``: duties that are superseded by the envelope, or by a withdrawn one that it replaced.  ``received``: receipts
+    of the version before it, in the log's order.
+    """
+
+    accepted_at: Moment = 0
+    lineage: Lineage = Lineage()
+    ended: Sequence[Owed] = ()
+    received: Sequence[Received] = ()
+
+
+_NOTHING: Final = Undone()
 
 
 class Plan(NamedTuple):
@@ -110,12 +133,14 @@ def plan_envelope(
     owed: Sequence[Owed],
     sent_before: Callable[[], Sequence[Sent]],
     now: Moment,
+    before: Collection[EnvelopeId] = (),
 ) -> Plan:
     """Return what *header*, accepted at *now*, opens and settles.
 
     *owed* are the thread's open obligations, and those of the recurring rules that such a type may meet, in any order.
     *sent_before* is asked once at most: where a duty to send begins, since minutes may come before the meeting is
-    registered and the duty is then met as it opens, and where a duty needs several messages.
+    registered and the duty is then met as it opens, and where a duty needs several messages.  *before*: the versions that
+    it replaces, of which the one that it names may do.
     """
     read: list[Sequence[Sent]] = []
 
@@ -125,14 +150,17 @@ def plan_envelope(
         return read[0]
 
     standing = Standing(index, now, frozenset((row.duty.rule, row.duty.creditor) for row in owed))
-    settled = _settle(header, owed, standing, earlier, now)
+    replaced = (
+        {row.id for row in owed if superseded_by(row.duty, header, standing, before)} if header.supersedes else set()
+    )
+    settled = _settle(header, owed, replaced, standing, earlier, now)
     left = _without(owed, settled)
     thread = Thread(frozenset(row.duty.rule for row in left), frozenset(end.duty.rule for end in settled))
     ended = _end(header, rules, left, thread, standing)
     moved = list(_rehome(header, rules, _without(left, ended), settled, thread, standing))
     opened = rules.open_duties(header, index, now, thread)
-    before = earlier() if any(duty.kind == "send" for duty in opened) else ()
-    begun = [_open(duty, _first_that_meets(duty, before, standing)) for duty in opened]
+    past = earlier() if any(duty.kind == "send" for duty in opened) else ()
+    begun = [_open(duty, _first_that_meets(duty, past, standing)) for duty in opened]
     return Plan(
         tuple(_take_over(moved, begun, now) if moved else begun),
         (*settled, *ended, *(Settled(row.id, row.duty, "superseded", header.id) for row, _ in moved)),
@@ -168,12 +196,12 @@ def _without(owed: Sequence[Owed], ended: Iterable[Settled]) -> Sequence[Owed]:
 def _settle(
     header: Header,
     owed: Sequence[Owed],
+    replaced: Set[ObligationId],
     standing: Standing,
     sent_before: Callable[[], Sequence[Sent]],
     now: Moment,
 ) -> tuple[Settled, ...]:
-    """Return what *header* settles, whatever the order of *owed*."""
-    replaced = {row.id for row in owed if superseded_by(row.duty, header, standing)} if header.supersedes else set()
+    """Return what *header* settles, whatever the order of *owed*, of which it replaces *replaced*."""
     # What it replaces ends in any case, and so holds no gate.
     held = Counter([row.duty.rule for row in owed if row.id not in replaced])
     met: set[ObligationId] = set()
@@ -204,61 +232,35 @@ def _settle(
 
 def _end(header: Header, rules: Rules, owed: Iterable[Owed], thread: Thread, standing: Standing) -> tuple[Settled, ...]:
     """Return the duties that *header* ends by the agreement's word, among those to which its sender is a party."""
-    terms, sender = rules.find_type(header.type), agency_of(header.from_)
-    endings = [
-        ending for ending in (terms.ends if terms else ()) if applies(ending.when, header, standing.directory, thread)
-    ]
+    endings = _endings(header, rules, thread, standing)
     return tuple(
         Settled(row.id, row.duty, "superseded", header.id)
         for row in (owed if endings else ())
-        if any(
-            row.duty.rule in ending.rules and (not ending.about or is_about(header, row.duty.item))
-            for ending in endings
-        )
-        and any(standing.speaks_for(sender, agency_of(box)) for box in (row.duty.debtor, row.duty.creditor))
+        if _is_ended(row.duty, endings, header, standing)
     )
 
 
+def _endings(header: Header, rules: Rules, thread: Thread, standing: Standing) -> list[Ending]:
+    terms = rules.find_type(header.type)
+    return [one for one in (terms.ends if terms else ()) if applies(one.when, header, standing.directory, thread)]
+
+
+def _is_ended(duty: Duty, endings: Iterable[Ending], header: Header, standing: Standing) -> bool:
+    named = any(duty.rule in ending.rules and (not ending.about or is_about(header, duty.item)) for ending in endings)
+    sender = agency_of(header.from_)
+    return named and any(standing.speaks_for(sender, agency_of(box)) for box in (duty.debtor, duty.creditor))
+
+
 def _rehome(
-    header: Header,
-    rules: Rules,
-    owed: Iterable[Owed],
-    settled: Sequence[Settled],
-    thread: Thread,
-    standing: Standing,
+    header: Header, rules: Rules, owed: Iterable[Owed], settled: Sequence[Settled], thread: Thread, standing: Standing
 ) -> Iterator[tuple[Owed, Duty | None]]:
     """Yield each duty to send that *header* moves, with what it becomes; nobody owes themselves, so perhaps nothing."""
-    terms = rules.find_type(header.type)
-    moves = [
-        move for move in (terms.rehomes if terms else ()) if applies(move.when, header, standing.directory, thread)
-    ]
-    for row in owed:
-        for move in moves:
-            if row.duty.kind == "send" and row.duty.period_end is None and row.duty.rule in (move.rules or thread.owed):
-                moved = _move(row.duty, _givers(move, header, settled, standing), move.taker, header, standing)
-                if moved is not row.duty:
-                    yield row, moved
-                    break
-
-
-def _givers(move: Rehoming, header: Header, settled: Iterable[Settled], standing: Standing) -> Collection[MailboxId]:
-    if move.giver != CREDITOR:
-        return resolve(move.giver, header, None, standing.directory, standing.at)
-    return {end.duty.creditor for end in settled if move.when and end.duty.rule in move.when.settles}
-
-
-def _move(duty: Duty, givers: Collection[MailboxId], taker: str, header: Header, standing: Standing) -> Duty | None:
-    takers = resolve(taker, header, None, standing.directory, standing.at)
-    # Its other party, which hears of the move as one recipient among others, is not who takes it over, if anybody else is.
-    others = {duty.debtor, duty.creditor}.difference(givers)
-    heir = min(takers, key=lambda box: box in others, default=None)
-    debtor, creditor = (heir if heir and box in givers else box for box in (duty.debtor, duty.creditor))
-    if (debtor, creditor) == (duty.debtor, duty.creditor):
-        return duty
-    if debtor == creditor:
-        return None
-    # Whoever has the duty now hears of it, however late it is.
-    return msgspec.structs.replace(duty, debtor=debtor, creditor=creditor, tell=BOTH)
+    moves = find_moves(header, rules, thread, standing)
+    met = [end.duty for end in settled]
+    for row in owed if moves else ():
+        moved = move(row.duty, moves, header, met, thread, standing)
+        if moved is not row.duty:
+            yield row, moved
 
 
 def _first_that_meets(duty: Duty, sent: Sequence[Sent], standing: Standing) -> Sent | None:
@@ -299,13 +301,17 @@ def plan_withdrawal(
     rules: Rules,
     index: DirectoryIndex,
     now: Moment,
+    undone: Undone = _NOTHING,
 ) -> tuple[tuple[Settled, ...], tuple[Again, ...]]:
-    """Return what is no longer owed, and the duties to send that are open again, once *gone* can't have *header*.
+    """Return what is no longer owed, and the duties that are open again, once *gone* can't have *header*.
 
     Nobody owes a receipt of what they never got, nor an answer to it, unless something of *sent_besides* makes them owe
     the same; what its sender owes stays.  What was sent and taken back was not sent: whoever should have had it is owed it
     as before, unless something of *sent_besides*, such as the version that replaced it, meets the duty too.  *met* are the
     duties that it met, and those of its thread that were met by several messages, of which it may be one.
+
+    What it replaced counts again for *gone*, unless a newer version has reached them; what it ended by the agreement's word
+    goes on.  What it moved stays moved: whoever took it over may have acted on it.
     """
     standing = Standing(index, now)
     lost = [
@@ -325,4 +331,47 @@ def plan_withdrawal(
         and any(standing.is_among(box, gone) for box in (row.duty.debtor, row.duty.creditor))
         and (not row.duty.every or _is_part(row.duty, header, standing))
     )
-    return ended, again
+    return ended, (*again, *_undo(header, gone, undone, sent_besides, rules, standing))
+
+
+def _undo(
+    header: Header,
+    gone: frozenset[MailboxId],
+    undone: Undone,
+    sent_besides: Sequence[Sent],
+    rules: Rules,
+    standing: Standing,
+) -> Iterator[Again]:
+    before, counts, after = undone.lineage
+    if not undone.ended:
+        return
+    # How the thread stood then isn't known any more.  That the envelope ended what is superseded by it is, and that a newer
+    # version of it would; of other messages only those that end it however the thread stood.
+    endings = _possible_endings(header, rules, standing)
+    still = [(one, _possible_endings(one, rules, standing)) for one in after]
+    for one, accepted_at in sent_besides:
+        if accepted_at >= undone.accepted_at:
+            others = _possible_endings(one, rules, standing)
+            still.append((one, [ending for ending in others if not asks_thread(ending.when)]))
+    for row in undone.ended:
+        duty = row.duty
+        if duty.envelope in before:
+            is_newest = duty.envelope == counts and not any(
+                standing.reaches(duty.debtor, one, duty.rule) for one in after
+            )
+            goes_on = is_newest and standing.is_among(duty.debtor, gone)
+        else:
+            goes_on = _is_ended(duty, endings, header, standing) and not any(
+                _is_ended(duty, others, one, standing) for one, others in still
+            )
+        if goes_on:
+            yield Again(row.id, duty, _first_that_meets(duty, sent_besides, standing) or _first_receipt(duty, undone))
+
+
+def _possible_endings(header: Header, rules: Rules, standing: Standing) -> list[Ending]:
+    terms = rules.find_type(header.type)
+    return [one for one in (terms.ends if terms else ()) if could_apply(one.when, header, standing.directory)]
+
+
+def _first_receipt(duty: Duty, undone: Undone) -> Received | None:
+    return next((one for one in undone.received if settles_by_receipt(duty, one.receipt)), None)

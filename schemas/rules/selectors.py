@@ -9,9 +9,9 @@ from typing import Final
 
 from schemas.directory import DirectoryIndex
 from schemas.envelope import Header, Item
-from schemas.identifiers import MailboxId, Moment
+from schemas.identifiers import MailboxId, Moment, agency_of
 
-PLAIN: Final = frozenset({"sender", "recipients", "each-party", "item-owner"})
+PLAIN: Final = frozenset({"sender", "recipients", "each-party", "own-party", "item-owner"})
 NAMED: Final = frozenset({"party", "role", "mailbox", "unnamed"})
 TARGETS: Final = frozenset(
     {
@@ -35,7 +35,7 @@ def resolve(
 ) -> tuple[MailboxId, ...]:
     """Return the mailboxes that *selector* means for this envelope; none where nobody fits.
 
-    ``sender`` · ``recipients`` · ``each-party`` (but the sender) · ``party:<role>`` · ``role:<role>`` (every open
+    ``sender`` · ``recipients`` · ``each-party`` (but the sender) · ``own-party`` (those of the sender's agency) · ``party:<role>`` · ``role:<role>`` (every open
     mailbox that has the role itself or through its agency) · ``unnamed:<role>/<post>`` (as ``role:<post>``, where neither
     a recipient nor a party nor the sender has the role) · ``mailbox:<id>`` · ``item-owner`` (of *item*).
     """
@@ -47,6 +47,9 @@ def resolve(
             return header.to
         case "each-party":
             return tuple(party for party in header.parties if party != header.from_)
+        case "own-party":
+            own = agency_of(header.from_)
+            return tuple(party for party in header.parties if party != header.from_ and agency_of(party) == own)
         case "party":
             return tuple(party for party in header.parties if name in index.roles_of(party))
         case "role" | "mailbox":

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from schemas.agreement import Answer
 from schemas.directory import DirectoryIndex
 from schemas.envelope import Header
-from schemas.identifiers import AgencyId, MailboxId, Moment, agency_of, family_of
+from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, agency_of, family_of
 from schemas.receipt import Receipt
 from schemas.rules.conditions import says
 from schemas.rules.duty import Duty, State, Step
@@ -122,14 +122,15 @@ def settles_by_receipt(duty: Duty, receipt: Receipt) -> bool:
     )
 
 
-def superseded_by(duty: Duty, header: Header, standing: Standing) -> bool:
+def superseded_by(duty: Duty, header: Header, standing: Standing, before: Collection[EnvelopeId] = ()) -> bool:
     """Answer whether *header* is a newer version of what *duty* is about.
 
     Of a receipt duty, for the same debtor.  Of a duty to answer, by whoever asked: the question as it is put now has a
     duty of its own, with its own clock; nobody gets rid of what they owe by replacing a message themselves.  What is about
     an item, or about another envelope than the one that opened it, stays: whoever replaces that has not asked.
+    *before*: older versions that *header* replaces besides the one it names, since that was withdrawn.
     """
-    if duty.thread != header.thread or duty.envelope != header.supersedes:
+    if duty.thread != header.thread or duty.envelope not in (header.supersedes, *before):
         return False
     if duty.kind == "receipt":
         return standing.reaches(duty.debtor, header, duty.rule)

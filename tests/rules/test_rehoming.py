@@ -177,10 +177,38 @@ def test_whoever_was_owed_what_it_settles_may_be_the_giver() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("extra", "moves"), [("", False), ('when = { sender = "police" }', True), ('when = { sender = "gp" }', False)]
+)
+def test_nobody_moves_what_is_not_theirs(extra: str, moves: bool) -> None:
+    """Naming others as givers or takers moves nothing of theirs, unless the rule says which roles may."""
+    for giver, taker in (("each-party", "recipients"), ("each-party", "sender"), ("role:health", "recipients")):
+        told = story(ASKED, giver=giver, taker=taker, extra=extra)
+        told.send("a")
+        told.send("c", POLICE, GP, parties=(CHAIR, HEALTH))
+        assert ("superseded" in told.states().values()) is moves
+
+
+def test_within_an_agency_work_goes_over_at_once_and_to_no_other() -> None:
+    """A party of the sender's own agency takes over; who else is named only hears of it."""
+    told = story(send_rule('by = "sender"; to = "recipients"'), taker="own-party")
+    told.send("a", CHAIR, HEALTH)
+    told.send("c", CHAIR, HEALTH, parties=(GP, POLICE))
+    assert list(told.states().values()) == ["open"]
+    told.send("c", CHAIR, HEALTH, parties=(GP, AREA))
+    assert [key[1] for key, state in told.states().items() if state == "open"] == [AREA]
+
+
 @pytest.mark.parametrize("askers", [(POLICE, GP), (GP, POLICE)])
 def test_what_becomes_one_duty_goes_on_as_the_one_that_is_due_first(askers: tuple[str, ...]) -> None:
     """What two were owed goes over to one, who asks the same itself: no clock begins anew, however they are stored."""
-    told = story(ASKED, ASKED.replace("types.a", "types.c"), giver="each-party", taker="sender")
+    told = story(
+        ASKED,
+        ASKED.replace("types.a", "types.c"),
+        giver="each-party",
+        taker="sender",
+        extra='when = { sender = "mash" }',
+    )
     for asker in askers:
         told.send("a", asker, HEALTH, at=NOON + HOUR * (asker == GP))
     told.tick(NOON + 2 * HOUR)

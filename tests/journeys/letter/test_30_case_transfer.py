@@ -24,6 +24,7 @@ from tests.journeys.letter.support import (
     discussion,
     iso,
 )
+from tests.journeys.letter.test_19_step_down_handover import accept, offer
 
 MINUTES, ACTION = "full-minutes", "action-done"
 
@@ -144,12 +145,16 @@ async def test_what_the_old_team_owed_and_awaited_is_the_new_teams(letter: Lette
 
 
 async def test_every_gateways_own_watch_follows_the_case(letter: Letter) -> None:
-    """Given a new team at an agency that had no mail before, when it takes the case, then its gateway rings for it."""
+    """Given a lead at an agency that was not at the meeting, when they accept the case, then their gateway rings for it."""
     held = await letter.send("meeting.held", MASH, [CAIT], **discussion(letter, [MASH, CAIT]))
     await letter.work(agency_of(CAIT), agency_of(NURSES))
     assert await watched(letter, CAIT, MINUTES) == {(MASH, CAIT, "open")}
-    assert await watched(letter, NURSES, MINUTES) == set()
+    offered = await offer(letter, held.thread, to=NURSES)
     await transfer(letter, held.thread, taker=NURSES)
+    await letter.work(rounds=3)
+    # Neither an offer nor the sender's word hands work to another agency.
+    assert await watched(letter, NURSES, MINUTES) == set()
+    await accept(letter, offered, NURSES)
     await letter.work(rounds=3)
     assert await watched(letter, NURSES, MINUTES) == {(NURSES, CAIT, "open")}
     for box in (CAIT, MASH):
