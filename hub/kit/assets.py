@@ -1,6 +1,7 @@
-"""The design system's style and script: fetched by npm once, prepared, kept in a cache; without them a plain style.
+"""The design system's style and script: in the installed package, else fetched by npm once and kept in a cache, else a plain style.
 
-Nothing of a third party is in the repository.  Services outside gov.uk may not use its typeface, crown or crest, and a page of a
+Nothing of a third party is in the repository: a wheel gets them when it is built (:mod:`hub.kit.wheel`), a checkout when a command
+asks for them; looking at a page never fetches anything.  Services outside gov.uk may not use its typeface, crown or crest, and a page of a
 confidential service may tell no third party that it is looked at: both are taken out when the files are prepared.
 
 Source: GOV.UK Frontend's licence and guidance for other organisations.
@@ -23,6 +24,9 @@ from typing import Final
 SOURCE: Final = files("hub.kit").joinpath("styles")
 LISTS: Final = ("package.json", "package-lock.json", ".npmrc")
 FOLDER: Final = "SAFEGUARDING_ASSETS"
+# Where a wheel has them.
+MADE: Final = Path(str(SOURCE)) / "made"
+_HINT: Final = f"install Node with npm and try again where the registry can be reached, or copy a folder that has them and name it by {FOLDER}"
 _FONT_FACE: Final = re.compile(r"@font-face\s*\{[^}]*\}")
 _URL: Final = r"""url\((?:"[^"]*"|'[^']*'|[^)"']*)\)"""
 _IMAGE: Final = re.compile(rf"[\w-]*image:{_URL};?|{_URL}")
@@ -46,20 +50,39 @@ class Assets:
 
 
 def find_assets(folder: Path | None = None) -> Assets:
-    """Return the prepared files in *folder* (the cache), or the plain style where they have not been fetched."""
-    place = folder or cache_folder()
+    """Return the prepared files in *folder*; of those the environment names, the package has or the cache has, the first.
+
+    Where there are none it is the plain style.
+    """
+    for place in [folder] if folder else _places():
+        try:
+            return Assets((place / "pages.css").read_bytes(), (place / "pages.js").read_bytes())
+        except OSError:
+            continue
+    return Assets(SOURCE.joinpath("plain.css").read_bytes(), None)
+
+
+def _places() -> list[Path]:
+    if named := os.environ.get(FOLDER):
+        return [Path(named), MADE]
     try:
-        return Assets((place / "pages.css").read_bytes(), (place / "pages.js").read_bytes())
-    except OSError:
-        return Assets(SOURCE.joinpath("plain.css").read_bytes(), None)
+        return [MADE, cache_folder()]
+    except AssetsError:
+        return [MADE]
 
 
 def cache_folder() -> Path:
-    """Return where the prepared files are kept: named by the environment, else of this user, by version."""
-    named = os.environ.get(FOLDER)
-    if named:
+    """Return where the prepared files are kept: named by the environment, else of this user, by version.
+
+    Raises:
+        AssetsError: none is named, and this user has no home.
+    """
+    if named := os.environ.get(FOLDER):
         return Path(named)
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        raise AssetsError("this user has no home folder to keep the design system in", _HINT) from None
     return base / "safeguarding-hub" / f"pages-{wanted_version()}"
 
 
@@ -71,41 +94,59 @@ def wanted_version() -> str:
 def install_assets(folder: Path | None = None, npm: Sequence[str] | None = None) -> Path:
     """Fetch the design system by npm, as the lock file has it, and prepare it in *folder* (the cache); return the folder.
 
-    What is there already stays.  Killed in the middle, nothing is there.
+    What is there already stays; so does what the installed package has.  Killed in the middle, nothing is there.
 
     Raises:
-        AssetsError: no npm, or it can't fetch.
+        AssetsError: no npm, it can't fetch, or the folder can't be written.
     """
+    if not folder and not os.environ.get(FOLDER) and _is_complete(MADE):
+        return MADE
     place = folder or cache_folder()
-    if (place / "pages.js").exists():
+    if _is_complete(place):
         return place
-    command = [*(npm or find_npm()), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    place.parent.mkdir(parents=True, exist_ok=True)
-    # Made aside and renamed, so that nobody ever sees half of it.
-    with tempfile.TemporaryDirectory(dir=place.parent, ignore_cleanup_errors=True) as aside:
-        for name in LISTS:
-            shutil.copy(str(SOURCE.joinpath(name)), aside)
-        try:
-            done = subprocess.run(command, cwd=aside, capture_output=True, text=True, check=False)  # noqa: S603 ours
-        except OSError as error:
-            raise AssetsError(f"couldn't run npm: {error.strerror}", _HINT) from error
-        if done.returncode:
-            raise AssetsError("npm couldn't fetch the design system", _HINT)
-        made = Path(aside) / "node_modules" / "govuk-frontend" / "dist" / "govuk"
-        ready = Path(aside) / "ready"
-        ready.mkdir()
-        (ready / "pages.css").write_text(prepare_style((made / "govuk-frontend.min.css").read_text("utf-8")), "utf-8")
-        script = (made / "govuk-frontend.min.js").read_text("utf-8")
-        (ready / "pages.js").write_text(re.sub(r"//# sourceMappingURL=.*", "", script), "utf-8")
-        try:
-            ready.rename(place)
-        except OSError:
-            if not (place / "pages.js").exists():
-                raise
+    command = [*(npm or find_npm()), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        # Made aside and renamed, so that nobody ever sees half of it.
+        with tempfile.TemporaryDirectory(dir=place.parent, ignore_cleanup_errors=True) as aside:
+            _fetch(command, Path(aside))
+            ready = _prepare(Path(aside))
+            try:
+                ready.rename(place)
+            except OSError:
+                # Somebody else was faster.
+                if not _is_complete(place):
+                    raise
+    except OSError as error:
+        raise AssetsError(f"the design system couldn't be put into {place}: {error.strerror}", _HINT) from error
     return place
 
 
-_HINT: Final = f"install Node with npm and try again where the registry can be reached, or copy a folder that has them and name it by {FOLDER}"
+def _is_complete(place: Path) -> bool:
+    return (place / "pages.css").is_file() and (place / "pages.js").is_file()
+
+
+def _fetch(command: Sequence[str], aside: Path) -> None:
+    for name in LISTS:
+        (aside / name).write_bytes(SOURCE.joinpath(name).read_bytes())
+    try:
+        done = subprocess.run(command, cwd=aside, capture_output=True, text=True, check=False)  # noqa: S603 ours
+    except OSError as error:
+        raise AssetsError(f"couldn't run npm: {error.strerror}", _HINT) from error
+    if done.returncode:
+        # What it says besides may name a registry and this user's folders.
+        code = re.search(r"^npm (?:error|ERR!) code (\w+)", done.stderr, re.MULTILINE)
+        raise AssetsError(f"npm couldn't fetch the design system{f' ({code[1]})' if code else ''}", _HINT)
+
+
+def _prepare(aside: Path) -> Path:
+    made = aside / "node_modules" / "govuk-frontend" / "dist" / "govuk"
+    ready = aside / "ready"
+    ready.mkdir()
+    (ready / "pages.css").write_text(prepare_style((made / "govuk-frontend.min.css").read_text("utf-8")), "utf-8")
+    script = (made / "govuk-frontend.min.js").read_text("utf-8")
+    (ready / "pages.js").write_text(re.sub(r"//# sourceMappingURL=.*", "", script), "utf-8")
+    return ready
 
 
 def find_npm() -> list[str]:
