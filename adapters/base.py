@@ -172,10 +172,14 @@ Outcome = Filed | Later | NeedsPerson
 class Notice:
     """Something that the agency should know: from the hub, or from the gateway's own watch while the hub is dark.
 
-    References only, never content.  ``code`` is a notice of protocol 6, or the gateway's own `send-refused`,
-    `re-addressed`, `key-unknown`, `log-inconsistent`, `destruction-asked`, `delete-due`, `follow-up-refused`, `handling-warning`,
-    `consent-reminder`, `holder-left` (of `team`, `threads` are nobody's now: at most 50 are named, `count` says all), `holder-away`
-    (`person` is away `until` a moment, `cover` covers).  People are named by the inbox's own random ids.
+    References only, never content; people by the inbox's own random ids.  ``code`` is a notice of protocol 6, or the gateway's own:
+    of what was sent `send-refused`, `re-addressed`, `follow-up-refused`, `handling-warning`, `consent-reminder`,
+    `sealed-under-expired`; of what came `needs-person`, `destruction-asked`, `delete-due`, `statement-left-out`;
+    of keys and documents `key-unknown`, `keys-due`, `log-inconsistent`, `directory-expired`; of the register `register-failed`;
+    of the list of children at risk `atrisk-match`, `atrisk-quota`, `atrisk-refused`, `atrisk-spent`, `atrisk-stale`,
+    `atrisk-unanswered`, `atrisk-withdrawn`; of people `holder-left` (of `team`, `threads` are nobody's now: at most 50 are
+    named, `count` says all), `holder-away` (`person` is away `until` a moment, `cover` covers), `glass-broken`,
+    `glass-not-justified`; of notifications `notification-failed`.
     """
 
     id: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from adapters.gateway.client import Client, HubAwayError
 from adapters.gateway.config import Clock, Config, load_config, make_clock
 from adapters.gateway.context import Gateway
 from adapters.gateway.inbox import indexing
-from adapters.gateway.keystore import load_keyring, read_passphrase
+from adapters.gateway.keystore import KeyFile, read_passphrase
 from adapters.gateway.matching.desk import make_desk
 from adapters.gateway.matching.room import NAME as AT_RISK
 from adapters.gateway.pacing import Pacer
@@ -54,8 +54,11 @@ from schemas.strict_json import MalformedError
 _log = logging.getLogger("gateway")
 SPOOL_NAME = "spool.db"
 ROTATE_SECONDS = 3600.0
+SWEEP_SECONDS = 600.0
 
-Pass = Callable[[], Awaitable[None]]
+Pass = Callable[[], Awaitable[object]]
+# A name for the log, what is done, how long to rest, and what wakes it before.
+Loop = tuple[str, Pass, float, asyncio.Event | None]
 
 
 def spool_key(keyring: Keyring) -> bytes:
@@ -81,8 +84,8 @@ async def open_gateway(
     """
     config = config or load_config(home)
     clock = clock or make_clock(config, home)
-    passphrase = read_passphrase(config, home, passphrase_file)
-    keyring = keyring or load_keyring(home, passphrase)
+    keyfile = KeyFile(home, read_passphrase(config, home, passphrase_file), keyring)
+    keyring = keyfile.keyring
     pinned = trust.load_pinned(home)
     async with AsyncExitStack() as stack:
         spool = await stack.enter_async_context(Spool(home / SPOOL_NAME, spool_key(keyring)))
@@ -97,7 +100,7 @@ async def open_gateway(
         await partnership.load()
         atrisk, adapters = make_desk(config, spool, clock, keyring.record_key), load_adapters(config.adapters, home)
         yield Gateway(
-            config=config, home=home, keyring=keyring, passphrase=passphrase, spool=spool, register=register, client=client,
+            config=config, home=home, keyfile=keyfile, spool=spool, register=register, client=client,
             witness=witness, partnership=partnership, adapters=adapters | ({AT_RISK: atrisk} if atrisk else {}), atrisk=atrisk,
             catalogue=load_messages(home), clock=clock, pacer=Pacer(config.retry_seconds),
         )  # fmt: skip
@@ -136,7 +139,7 @@ class Agent:
         config = self.gateway.config
         # A training clock may let a month pass in a minute.
         rotate = ROTATE_SECONDS if config.clock == "system" else config.witness_seconds
-        loops: list[tuple[str, Pass, float, asyncio.Event | None]] = [
+        loops: list[Loop] = [
             ("collecting", self.collect_pass, config.poll_seconds, None),
             ("sending", self.send_pass, config.poll_seconds, self._spooled),
             ("registering", self.register_pass, config.poll_seconds, None),
@@ -149,8 +152,8 @@ class Agent:
             ("receiving what was inherited", self.inherit_pass, config.witness_seconds, None),
             *((f"receiving {box}", partial(self.pull_pass, box), 0.0, None) for box in self._looked),
         ]
-        async with self._serve_inbox():
-            tasks = [asyncio.create_task(self._repeat(*one)) for one in loops]
+        async with self._serve_inbox() as beside:
+            tasks = [asyncio.create_task(self._repeat(*one)) for one in (*loops, *beside)]
             await self._stop.wait()
             for task in tasks:
                 # What is in the spool is safe at any moment, so a long poll needn't be waited for.
@@ -158,17 +161,26 @@ class Agent:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     @asynccontextmanager
-    async def _serve_inbox(self) -> AsyncIterator[None]:
-        """Serve the practitioners' pages meanwhile, where the configuration has them."""
+    async def _serve_inbox(self) -> AsyncIterator[Sequence[Loop]]:
+        """Serve the practitioners' pages meanwhile, where the configuration has them; give what is done beside."""
         config = self.gateway.config.inbox
         if config is None:
-            yield
+            yield ()
             return
         from adapters.gateway.inbox.app import Server, make_inbox
+        from adapters.gateway.inbox.sessions import sweep_sessions
 
-        async with Server(make_inbox(self.gateway, self.watch, config)) as server:
+        inbox = make_inbox(self.gateway, self.watch, config)
+        loops: list[Loop] = [("ending sessions", partial(sweep_sessions, inbox), SWEEP_SECONDS, None)]
+        if config.notify is not None:
+            from adapters.gateway.inbox.notify.notifier import Notifier
+
+            notifier = Notifier(inbox, config.notify)
+            loops.append(("notifying", notifier.round, self.gateway.config.poll_seconds, None))
+            loops.append(("forgetting notifications", notifier.sweep, SWEEP_SECONDS, None))
+        async with Server(inbox) as server:
             _log.info("the inbox is served on port %d", server.port)
-            yield
+            yield loops
 
     async def run_once(self) -> int:
         """Do each thing once, as far as the hub can be reached; return how many failed."""

@@ -30,7 +30,8 @@ Row = Mapping[str, Any]
 VERSION: Final = 1
 STATEMENTS: Final = files("adapters.gateway").joinpath("spool.sql")
 PAGES: Final = tuple(
-    files("adapters.gateway.inbox").joinpath(name) for name in ("people.sql", "threads.sql", "search.sql")
+    files("adapters.gateway.inbox").joinpath(name)
+    for name in ("people.sql", "threads.sql", "search.sql", "notify/notify.sql")
 )
 _BLOCK: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 

@@ -41,7 +41,7 @@ async def show_account(inbox: Inbox, request: web.Request) -> web.Response:
             oldest=now - config.session_minutes * MINUTE,
         )  # fmt: skip
         return {
-            "person": visit.person, "own": digest_of(visit.token), "sessions": sessions,
+            "notifies": config.notify is not None, "person": visit.person, "own": digest_of(visit.token), "sessions": sessions,
             "has_password": bool(row and row["password"]), "passwords": config.passwords,
             "away": away if away and away["until"] > now else None, "cover": cover,
             "passkeys": await passkeys.list_passkeys(inbox, tx, visit.person.id),

@@ -40,6 +40,7 @@ from adapters.gateway.inbox import (
 )
 from adapters.gateway.inbox.config import InboxConfig
 from adapters.gateway.inbox.context import VISIT, Inbox, NotHereError
+from adapters.gateway.inbox.notify import pages as telling
 from adapters.gateway.inbox.people import People
 from adapters.gateway.inbox.posted import Posted, read_form
 from adapters.gateway.inbox.sessions import find_visit
@@ -92,6 +93,10 @@ ROUTES: Final = (
     Route("/account/sessions/end", do=account_pages.end_sessions),
     Route("/account/away", show=account_pages.show_away, do=account_pages.go_away),
     Route("/account/back", do=account_pages.be_back),
+    Route("/account/notifications", show=telling.show_notifications, do=telling.choose),
+    Route("/account/push", do=telling.add_push),
+    Route("/account/push/remove", do=telling.remove_pushes),
+    Route("/push-worker.js", show=telling.serve_worker, public=True),
     Route("/people", show=people_pages.show_people),
     Route("/people/add", show=people_pages.show_add, do=people_pages.add),
     Route("/people/{person}", show=people_pages.show_person, do=people_pages.change),
@@ -133,8 +138,9 @@ def make_inbox(gateway: Gateway, watch: Watch, config: InboxConfig) -> Inbox:
     """Return the inbox of *gateway*."""
     assets, own = find_assets(), files("adapters.gateway.inbox").joinpath("static")
     found = {"pages.css": (assets.style, "text/css"), "pages.js": (assets.script or b"", "text/javascript")}
-    for name, kind in (("inbox.css", "text/css"), ("inbox.js", "text/javascript"), ("passkeys.js", "text/javascript")):
-        found[name] = (own.joinpath(name).read_bytes(), kind)
+    found["inbox.css"] = (own.joinpath("inbox.css").read_bytes(), "text/css")
+    for name in ("inbox.js", "passkeys.js", "push.js", "push-worker.js"):
+        found[name] = (own.joinpath(name).read_bytes(), "text/javascript")
     return Inbox(
         gateway=gateway, watch=watch, people=People(gateway.spool, gateway.keyring), config=config, files=found,
         version=sha256_b64u(b"".join(content for content, _ in found.values()))[:12], has_script=assets.script is not None,
@@ -230,7 +236,8 @@ def _explain(inbox: Inbox, request: web.Request, error: Exception) -> web.Stream
 def _show_error(
     inbox: Inbox, request: web.Request, error: GatewayError | MalformedError | None, status: int
 ) -> web.Response:
-    return inbox.show(request, "error.html", {"error": error, "status": status}, status=status)
+    # The same wherever it was asked for: no part of the navigation is marked as the one where this is.
+    return inbox.show(request, "error.html", {"error": error, "status": status, "path": ""}, status=status)
 
 
 class Server:

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from adapters.gateway.inbox.notify.config import NotifyConfig
+
 Minutes = Annotated[int, Meta(ge=1, le=1440)]
 
 
@@ -60,3 +62,4 @@ class InboxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     session_minutes: Annotated[Minutes, Meta(description="After how long it ends in any case.")] = 720
     passwords: Annotated[bool, Meta(description="Whether local accounts may sign in by password.")] = True
     oidc: OidcConfig | None = None
+    notify: NotifyConfig | None = None
