@@ -149,8 +149,12 @@ class _Page:
     def legend(self, one: Field, label: str) -> Params:
         # The only question of a step is the page's heading already.
         hidden = self.sole is not None and one.path == self.sole.path
+        size = "m" if one.kind in {"group", "list"} else "s"
         return {
-            "legend": {"text": label, "classes": "govuk-visually-hidden" if hidden else "govuk-fieldset__legend--s"}
+            "legend": {
+                "text": label,
+                "classes": "govuk-visually-hidden" if hidden else f"govuk-fieldset__legend--{size}",
+            }
         }
 
     def choice(self, one: Field, at: str, label: str, hint: str) -> Params:
