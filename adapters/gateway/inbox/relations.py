@@ -42,20 +42,6 @@ async def relation_of(inbox: Inbox, tx: Transaction, person: Person, thread: Thr
     return (await relations_among(inbox, tx, person, [(thread, mailbox)]))[thread, mailbox]
 
 
-async def check_may(
-    inbox: Inbox, tx: Transaction, person: Person, thread: ThreadId, mailbox: MailboxId, action: Action
-) -> Relation:
-    """Return how *person* relates to *thread*, if that lets them do *action*.
-
-    Raises:
-        NotHereError: it doesn't.
-    """
-    relation = await relation_of(inbox, tx, person, thread, mailbox)
-    if not may(person.duties, relation, action):
-        raise NotHereError
-    return relation
-
-
 async def find_teams(
     inbox: Inbox, tx: Transaction, person: Person, thread: ThreadId, action: Action
 ) -> dict[MailboxId, Relation]:
@@ -70,6 +56,20 @@ async def find_teams(
     if not found:
         raise NotHereError
     return dict(sorted(found.items(), key=lambda one: NEAREST.index(one[1])))
+
+
+async def check_may(
+    inbox: Inbox, tx: Transaction, person: Person, thread: ThreadId, mailbox: MailboxId, action: Action
+) -> Relation:
+    """Return how *person* relates to *thread* in *mailbox*, if that has to do with it and lets them do *action*.
+
+    Raises:
+        NotHereError: it doesn't.
+    """
+    teams = await find_teams(inbox, tx, person, thread, action)
+    if mailbox not in teams:
+        raise NotHereError
+    return teams[mailbox]
 
 
 async def find_delivery(inbox: Inbox, tx: Transaction, person: Person, envelope: str, action: Action) -> Row:

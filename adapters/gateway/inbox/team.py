@@ -20,7 +20,7 @@ from adapters.gateway.inbox.context import Inbox, NotHereError, visit_of
 from adapters.gateway.inbox.holding import changed, find_held, find_seen
 from adapters.gateway.inbox.people import Person
 from adapters.gateway.inbox.posted import Posted
-from adapters.gateway.inbox.relations import check_may, find_teams
+from adapters.gateway.inbox.relations import check_may
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import duty_of
 from hub.kit.pages import see
@@ -195,7 +195,7 @@ async def assign(inbox: Inbox, request: web.Request, posted: Posted) -> web.Stre
     async def work(tx: Transaction) -> None:
         person = await _find_assignee(inbox, tx, mailbox, to) if to and to != NOBODY else None
         for thread in threads:
-            await _check_thread(inbox, tx, manager, thread, mailbox)
+            await check_may(inbox, tx, manager, thread, mailbox, "assign")
         if not threads or not to:
             raise GatewayError("assign-what", "Choose threads, and who is to have them", "Go back and choose")
         for thread in threads:
@@ -203,12 +203,6 @@ async def assign(inbox: Inbox, request: web.Request, posted: Posted) -> web.Stre
 
     await inbox.gateway.spool.write(work)
     return see("/team")
-
-
-async def _check_thread(inbox: Inbox, tx: Transaction, manager: Person, thread: ThreadId, mailbox: MailboxId) -> None:
-    if mailbox not in await find_teams(inbox, tx, manager, thread, "assign"):
-        raise NotHereError
-    await check_may(inbox, tx, manager, thread, mailbox, "assign")
 
 
 async def _find_assignee(inbox: Inbox, tx: Transaction, mailbox: MailboxId, name: str) -> Person:

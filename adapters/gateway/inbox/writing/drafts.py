@@ -12,8 +12,10 @@ import msgspec
 
 from adapters.base import Document
 from adapters.errors import GatewayError
+from adapters.gateway.inbox.access import Action
 from adapters.gateway.inbox.context import Inbox, NotHereError
 from adapters.gateway.inbox.people import Person
+from adapters.gateway.inbox.relations import check_may
 from adapters.gateway.spool import Transaction
 from keys.digests import new_id
 from schemas.identifiers import EnvelopeId, MailboxId, MessageType, Moment, ThreadId
@@ -80,11 +82,15 @@ async def find_draft(inbox: Inbox, tx: Transaction, person: Person, name: str) -
     """Return the draft *name* of *person*.
 
     Raises:
-        NotHereError: there is none, or it is another's, or it is of a team that they are no longer of.
+        NotHereError: there is none, or it is another's, or it belongs to what is no longer for them.
     """
     row = await tx.one("find_saved", id=name)
     if row is None or row["person"] != person.id or row["mailbox"] not in person.teams:
         raise NotHereError
+    if row["thread"] is not None:
+        # It may hold what was taken over from a message: who may not see that any more doesn't see it here.
+        action: Action = "answer" if row["envelope"] is None else "list"
+        await check_may(inbox, tx, person, row["thread"], row["mailbox"], action)
     content = inbox.gateway.spool.unlock(bytes(row["content"]), f"draft {name}")
     members: Mapping[str, Any] = {
         key: row[key] for key in ("id", "person", "mailbox", "type", "thread", "at", "version")
