@@ -63,7 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_keys(keys: Any, add: Any) -> None:
     add("list", "list the agency's keys as published", keys)
-    rotate = add("rotate", "make new sealing keys where they are due", keys)
+    rotate = add("rotate", "make new sealing keys where they are due; safe beside the running gateway", keys)
     rotate.add_argument("--now", action="store_true", help="make new ones for every mailbox at once")
     rotate.add_argument("--signing", action="store_true", help="make the next signing key instead")
     retire = add("retire", "publish that a key is used no more; what it signed stays good", keys)

@@ -9,6 +9,7 @@ from pathlib import Path
 from adapters.base import Adapter
 from adapters.gateway.client import Client
 from adapters.gateway.config import Clock, Config, MailboxConfig
+from adapters.gateway.keystore import KeyFile
 from adapters.gateway.matching.desk import Desk
 from adapters.gateway.pacing import Pacer
 from adapters.gateway.partnership import Partnership
@@ -28,8 +29,7 @@ class Gateway:
 
     config: Config
     home: Path
-    keyring: Keyring
-    passphrase: str
+    keyfile: KeyFile
     spool: Spool
     register: Register
     client: Client
@@ -40,6 +40,11 @@ class Gateway:
     clock: Clock
     atrisk: Desk | None = None
     pacer: Pacer = field(default_factory=lambda: Pacer(300.0))
+
+    @property
+    def keyring(self) -> Keyring:
+        """Return the agency's keys as they are now; change them by ``keyfile`` only."""
+        return self.keyfile.keyring
 
     def adapter_for(self, mailbox: MailboxId | None, kind: MessageType = "") -> Adapter | None:
         """Return the adapter that files for *mailbox*, or ``None`` where people do.

@@ -17,6 +17,7 @@ from adapters.gateway.books import Books
 from adapters.gateway.client import HubAwayError, HubRefusedError
 from adapters.gateway.compose import make_wraps
 from adapters.gateway.context import Gateway
+from adapters.gateway.rotation import follow
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.succession import find_heir
 from adapters.gateway.watch import Watch, header_of
@@ -268,6 +269,7 @@ async def refresh(gateway: Gateway) -> None:
 
     Raises:
         NotYetError: the hub is away.
+        GatewayError: ``keys-*``; another process wrote a key file that can't be read here.
     """
     try:
         await gateway.partnership.refresh()
@@ -280,6 +282,8 @@ async def refresh(gateway: Gateway) -> None:
             partial(gateway.tell, code="log-inconsistent", topic=f"alarm:{code}", details={"reason": code})
         )
         raise
+    # Only now: a command beside this gateway saves a key before it publishes it.
+    follow(gateway)
     agency, mine = gateway.config.agency, gateway.keyring.kids()
     for kid in gateway.partnership.books.foreign_keys(agency, mine, gateway.clock()):
         tell = partial(gateway.tell, code="key-unknown", topic=f"key:{kid}", details={"kid": kid})

@@ -22,6 +22,7 @@ from adapters.gateway.keystore import (
     KEYS_NAME,
     RECOVERY_NAME,
     load_keyring,
+    lock_keys,
     read_copy,
     read_passphrase,
     save_keyring,
@@ -93,6 +94,7 @@ async def restore(options: Namespace) -> dict[str, Any]:
     Raises:
         GatewayError: ``recovery-keys`` (there is a key file), ``recovery-missing``, ``recovery-share``, ``recovery-copy``
             (altered, another agency's, or not of this spool).
+        NotYetError: ``keys-busy``.
         KeysError: ``recovery-share``, ``recovery-pair``, ``recovery-copy``.
     """
     home = Path(options.home)
@@ -103,7 +105,8 @@ async def restore(options: Namespace) -> dict[str, Any]:
         )
     keyring = _open(config, home, options)
     tried = await _decrypt_newest(keyring, home)
-    save_keyring(keyring, home, read_passphrase(config, home, options.passphrase_file))
+    with lock_keys(home):
+        save_keyring(keyring, home, read_passphrase(config, home, options.passphrase_file))
     return {
         "agency": keyring.agency, "sealing keys": len(keyring.opening_keys), "identity key": keyring.identity is not None,
         "decrypted": tried or "",

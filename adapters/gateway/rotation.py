@@ -1,5 +1,7 @@
 """The life of an agency's keys: made, published, used, replaced, given up, destroyed.
 
+Each change is saved, then published, then used; a command and the gateway beside it take turns (``KeyFile.changing``).
+
 Source: protocol 7.
 """
 
@@ -12,7 +14,6 @@ from typing import Literal
 
 from adapters.errors import GatewayError
 from adapters.gateway.context import Gateway
-from adapters.gateway.keystore import save_keyring
 from adapters.gateway.statements import DAY, KEY_LIFE, Chain, make_statement
 from adapters.gateway.trust import members
 from keys import sealing
@@ -24,23 +25,24 @@ _log = logging.getLogger("gateway.rotation")
 
 
 async def rotate_keys(gateway: Gateway, *, force: bool = False) -> int:
-    """Make and publish new sealing keys where the newest is 30 days old (or at once).
+    """Make and publish new sealing keys where the newest is 30 days old (or at once); return how many were published.
 
     The new key is stored before it is published, or mail sealed to it could never be opened.  It begins a day later:
     the hub lets no key be used sooner without an officer.
 
     Raises:
         GatewayError: ``identity-missing``; the identity key isn't here.
+        NotYetError: ``keys-busy``.
         HubAwayError: the key is kept, and published at the next try.
     """
-    now, keyring = gateway.clock(), gateway.keyring
-    _check_identity(keyring)
-    made = _rotate(keyring, now, force=force)
-    if made:
-        save_keyring(keyring, gateway.home, gateway.passphrase)
-    waiting = await _unpublished(gateway)
-    for held in waiting:
-        await _publish(gateway, held)
+    with gateway.keyfile.changing() as keyring:
+        _check_identity(keyring)
+        if _rotate(keyring, gateway.clock(), force=force):
+            gateway.keyfile.save(keyring)
+        # Killed from here on, the key is in the file, and what the hub doesn't list of that is published next time.
+        waiting = await _unpublished(gateway)
+        for held in waiting:
+            await _publish(gateway, held)
     return len(waiting)
 
 
@@ -83,33 +85,56 @@ async def rotate_signing(gateway: Gateway) -> KeyId:
 
     Raises:
         GatewayError: ``identity-missing``.
+        NotYetError: ``keys-busy``.
         HubAwayError: the key is kept, and published at the next try.
     """
-    now, keyring = gateway.clock(), gateway.keyring
-    _check_identity(keyring)
-    key = keyring.prepare_signing()
-    # Stored first: a key that is published and lost could never sign that it is given up.
-    save_keyring(keyring, gateway.home, gateway.passphrase)
-    await gateway.partnership.refresh()
-    if key.kid not in gateway.partnership.books.keys:
-        chain = Chain.after(gateway.partnership.books, gateway.config.agency)
-        statement = make_statement(
-            keyring, chain, use="sign", jwk=key.public.jwk, now=now, not_before=now + DAY,
-            expires=now + DAY + KEY_LIFE["sign"], signer=key,
-        )  # fmt: skip
-        await gateway.client.publish_key(statement)
+    with gateway.keyfile.changing() as keyring:
+        _check_identity(keyring)
+        key = keyring.prepare_signing()
+        # Stored first: a key that is published and lost could never sign that it is given up.
+        gateway.keyfile.save(keyring)
+        # Killed from here on, the same key is prepared and published next time; none is used before it is listed.
         await gateway.partnership.refresh()
+        if key.kid not in gateway.partnership.books.keys:
+            now, chain = gateway.clock(), Chain.after(gateway.partnership.books, gateway.config.agency)
+            statement = make_statement(
+                keyring, chain, use="sign", jwk=key.public.jwk, now=now, not_before=now + DAY,
+                expires=now + DAY + KEY_LIFE["sign"], signer=key,
+            )  # fmt: skip
+            await gateway.client.publish_key(statement)
+            await gateway.partnership.refresh()
     return key.kid
 
 
+def follow(gateway: Gateway) -> bool:
+    """Take up what another process did to the key file; answer whether it did anything.
+
+    Raises:
+        GatewayError: ``keys-*``; the file can't be read, and the keys in use stay.
+    """
+    before = gateway.keyring.signing.kid
+    changed = gateway.keyfile.reload()
+    if gateway.keyring.signing.kid != before:
+        gateway.client.use_key(gateway.keyring.signing)
+    return changed
+
+
 def adopt_signing(gateway: Gateway) -> bool:
-    """Sign with the next signing key if it may be used now; answer whether that began just now."""
+    """Sign with the next signing key if it may be used now; answer whether that began just now.
+
+    Raises:
+        NotYetError: ``keys-busy``.
+    """
     following = gateway.keyring.next_signing
     history = gateway.partnership.books.keys.get(following.kid) if following else None
     if history is None or not history.is_usable(gateway.clock()):
         return False
-    gateway.keyring.adopt_signing()
-    save_keyring(gateway.keyring, gateway.home, gateway.passphrase)
+    with gateway.keyfile.changing() as keyring:
+        # Another process may have adopted it, and prepared one that may not be used yet.
+        if keyring.next_signing is not None and keyring.next_signing.kid == history.kid:
+            keyring.adopt_signing()
+            gateway.keyfile.save(keyring)
+            # Killed here, the key is what the next process signs with; nothing was signed meanwhile.
     gateway.client.use_key(gateway.keyring.signing)
     _log.warning("the next signing key is in use: retire the one before it")
     return True
@@ -122,26 +147,29 @@ async def give_up(
 
     Raises:
         GatewayError: ``identity-missing``; ``key-unknown``: no key of this agency; ``key-given-up``: it is already.
+        NotYetError: ``keys-busy``.
         HubAwayError: nothing is published.
     """
-    _check_identity(gateway.keyring)
-    await gateway.partnership.refresh()
-    books, now = gateway.partnership.books, gateway.clock()
-    history = books.keys.get(kid)
-    if history is None or history.last.agency != gateway.config.agency:
-        raise GatewayError("key-unknown", "this agency has published no such key", "see `gateway keys list`")
-    said = history.last
-    if said.state in {"revoked", state}:
-        raise GatewayError("key-given-up", f"the key is {said.state} already", "nothing is left to do")
-    if state == "revoked" and compromised_from is None:
-        compromised_from = now
-    statement = make_statement(
-        gateway.keyring, Chain.after(books, said.agency), use=said.use, jwk=members(said.jwk), now=now,
-        not_before=said.not_before, expires=said.expires, mailbox=said.mailbox, state=state,
-        compromised_from=compromised_from,
-    )  # fmt: skip
-    await gateway.client.publish_key(statement)
-    await gateway.partnership.refresh()
+    # Nothing in the file changes, but each statement names the one before it: two processes would name the same.
+    with gateway.keyfile.changing() as keyring:
+        _check_identity(keyring)
+        await gateway.partnership.refresh()
+        books, now = gateway.partnership.books, gateway.clock()
+        history = books.keys.get(kid)
+        if history is None or history.last.agency != gateway.config.agency:
+            raise GatewayError("key-unknown", "this agency has published no such key", "see `gateway keys list`")
+        said = history.last
+        if said.state in {"revoked", state}:
+            raise GatewayError("key-given-up", f"the key is {said.state} already", "nothing is left to do")
+        if state == "revoked" and compromised_from is None:
+            compromised_from = now
+        statement = make_statement(
+            keyring, Chain.after(books, said.agency), use=said.use, jwk=members(said.jwk), now=now,
+            not_before=said.not_before, expires=said.expires, mailbox=said.mailbox, state=state,
+            compromised_from=compromised_from,
+        )  # fmt: skip
+        await gateway.client.publish_key(statement)
+        await gateway.partnership.refresh()
 
 
 async def destroy_keys(gateway: Gateway, drained: Iterable[Moment]) -> int:
@@ -149,11 +177,17 @@ async def destroy_keys(gateway: Gateway, drained: Iterable[Moment]) -> int:
 
     *drained*: for each mailbox when its feed was last found empty in this run, 0 where it was not.  After an outage
     what waits at the hub is collected first.
+
+    Raises:
+        NotYetError: ``keys-busy``.
     """
-    destroyed = gateway.keyring.destroy(min(drained, default=0))
-    if destroyed:
-        save_keyring(gateway.keyring, gateway.home, gateway.passphrase)
-        _log.info("%d sealing keys were destroyed", len(destroyed))
+    before = min(drained, default=0)
+    if all(held.destroy_at > before for held in gateway.keyring.opening_keys.values()):
+        return 0
+    with gateway.keyfile.changing() as keyring:
+        destroyed = keyring.destroy(before)
+        gateway.keyfile.save(keyring)
+    _log.info("%d sealing keys were destroyed", len(destroyed))
     return len(destroyed)
 
 

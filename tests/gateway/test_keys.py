@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
-from adapters.errors import GatewayError
-from adapters.gateway import rotation
-from adapters.gateway.agent import Agent
-from adapters.gateway.client import HubAwayError
-from adapters.gateway.keystore import load_keyring
+from adapters.durable import make_folder
+from adapters.errors import GatewayError, NotYetError
+from adapters.gateway import keystore, rotation
+from adapters.gateway.agent import Agent, open_gateway
+from adapters.gateway.client import Client, HubAwayError
+from adapters.gateway.keystore import load_keyring, save_keyring
 from keys.keyring import Keyring
 from tests.county import CAIT, COUNCIL, DAY, HEALTH, MASH, NURSES, PAEDIATRICS, POLICE
 from tests.gateway.support import PASSPHRASE, Town, draft, drop, minutes_full, read_notices, settle
@@ -47,7 +49,8 @@ async def wait_for_own_key(town: Town, health: Agent) -> str:
 async def test_what_lies_uncollected_is_sealed_again_before_its_key_is_destroyed(town: Town) -> None:
     """From the gateway's own statement through the hub's notice to an opened message, nobody lending a hand."""
     async with town.agent(COUNCIL) as council, town.agent(HEALTH) as health:
-        held = health.gateway.keyring.opening_keys[await wait_for_own_key(town, health)]
+        kid = await wait_for_own_key(town, health)
+        held = health.gateway.keyring.opening_keys[kid]
         await settle(council)
         send_minutes(town.homes[COUNCIL], NURSES)
         await settle(council)
@@ -128,6 +131,110 @@ async def test_no_key_is_destroyed_before_every_feed_was_read(town: Town) -> Non
         assert not health.gateway.keyring.opening_keys
         await settle(health)
         assert len(filed(town.homes[HEALTH])) == 1
+
+
+async def test_a_command_makes_keys_beside_the_running_gateway(town: Town) -> None:
+    """Neither loses what the other made; the gateway takes up the command's keys, and cries no alarm about them."""
+    save_keyring(town.county.keyrings[HEALTH], make_folder(town.tmp / HEALTH), PASSPHRASE)
+    async with town.agent(HEALTH) as health:
+        home = town.homes[HEALTH]
+        async with open_gateway(home, config=health.gateway.config, clock=health.gateway.clock) as beside:
+            assert await rotation.rotate_keys(beside, force=True) == 1
+            fresh = await rotation.rotate_signing(beside)
+            await rotation.rotate_keys(health.gateway, force=True)
+            await rotation.give_up(beside, next(iter(beside.keyring.opening_keys)), "retired")
+            await town.tick()
+            await health.refresh_pass()
+            held = health.gateway.keyring
+            assert list(held.kids()) == list(load_keyring(home, PASSPHRASE).kids())
+            assert len(held.opening_keys) == 3
+            assert held.next_signing is not None
+            await town.tick(2 * DAY)
+            await beside.partnership.refresh()
+            assert rotation.adopt_signing(beside)
+            await health.refresh_pass()
+            assert held.signing.kid == fresh
+            assert not rotation.adopt_signing(health.gateway)
+            await health.file_pass()
+            assert read_notices(home) == []
+            answer = await health.gateway.client.fetch("/v1/obligations?limit=1", signed_in=True)
+            assert answer.status == 200
+
+
+async def test_one_process_at_a_time_changes_the_keys(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the gateway publishes what it made, a command is told to try again, and changes nothing."""
+    save_keyring(town.county.keyrings[HEALTH], make_folder(town.tmp / HEALTH), PASSPHRASE)
+    publishing, go_on = asyncio.Event(), asyncio.Event()
+    publish = Client.publish_key
+
+    async def slow(client: Client, statement: str) -> None:
+        publishing.set()
+        await go_on.wait()
+        await publish(client, statement)
+
+    monkeypatch.setattr(Client, "publish_key", slow)
+    async with town.agent(HEALTH) as health:
+        task = asyncio.create_task(rotation.rotate_keys(health.gateway, force=True))
+        await publishing.wait()
+        saved = (town.homes[HEALTH] / keystore.KEYS_NAME).read_bytes()
+        config, clock = health.gateway.config, health.gateway.clock
+        async with open_gateway(town.homes[HEALTH], config=config, clock=clock) as beside:
+            for change in (
+                rotation.rotate_keys(beside, force=True),
+                rotation.rotate_signing(beside),
+                rotation.give_up(beside, beside.keyring.signing.kid, "retired"),
+            ):
+                with pytest.raises(NotYetError) as caught:
+                    await change
+                assert caught.value.code == "keys-busy"
+            assert (town.homes[HEALTH] / keystore.KEYS_NAME).read_bytes() == saved
+            go_on.set()
+            assert await task == 1
+            assert await rotation.rotate_keys(beside, force=True) == 1
+
+
+async def test_a_key_that_could_not_be_saved_is_never_published(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk: the key that was made is gone, not half alive, and the next pass makes another."""
+    async with town.agent(HEALTH) as health:
+        before = list(health.gateway.keyring.kids())
+
+        def full(*_: object) -> None:
+            raise OSError("no space left on device")
+
+        monkeypatch.setattr(keystore, "write_file", full)
+        for change in (rotation.rotate_keys(health.gateway, force=True), rotation.rotate_signing(health.gateway)):
+            with pytest.raises(OSError, match="no space"):
+                await change
+        assert list(health.gateway.keyring.kids()) == before
+        monkeypatch.undo()
+        assert await rotation.rotate_keys(health.gateway) == 0
+        assert await rotation.rotate_keys(health.gateway, force=True) == 1
+
+
+async def test_a_key_saved_and_not_published_is_published_by_the_next_process(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the two: the same key, of either kind, is published by whoever opens the file next."""
+    save_keyring(town.county.keyrings[HEALTH], make_folder(town.tmp / HEALTH), PASSPHRASE)
+
+    async def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    async with town.agent(HEALTH) as health:
+        monkeypatch.setattr(Client, "publish_key", killed)
+        for change in (rotation.rotate_keys(health.gateway, force=True), rotation.rotate_signing(health.gateway)):
+            with pytest.raises(KeyboardInterrupt):
+                await change
+        monkeypatch.undo()
+        made = set(health.gateway.keyring.kids())
+        config, clock = health.gateway.config, health.gateway.clock
+    async with open_gateway(town.homes[HEALTH], config=config, clock=clock) as after:
+        assert set(after.keyring.kids()) == made
+        assert await rotation.rotate_keys(after) == 1
+        await rotation.rotate_signing(after)
+        assert after.keyring.next_signing is not None
+        assert {after.keyring.next_signing.kid, *after.keyring.opening_keys} <= set(after.partnership.books.keys)
+        assert set(after.keyring.kids()) == made
 
 
 async def test_keys_that_are_due_are_asked_for_where_no_identity_key_is(town: Town) -> None:
