@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
@@ -43,12 +42,21 @@ def _version(node: str) -> tuple[int, ...]:
     return tuple(int(part) for part in shown.strip().removeprefix("v").split(".") if part.isdigit())
 
 
-@cache
 def installed(source: Path, npm: tuple[str, ...], names: tuple[str, ...] = ()) -> Path:
     """Return a folder with the packages that the lists in *source* name, and its files *names*; made on first use.
 
     Skips the test where they can't be had; under ``CI=true`` fails instead.
     """
+    made = _install(source, npm, names)
+    if isinstance(made, str):
+        unavailable(made)
+    return made
+
+
+# What failed once is not tried again by each test: npm takes its time to give up.
+@cache
+def _install(source: Path, npm: tuple[str, ...], names: tuple[str, ...]) -> Path | str:
+    """Return the folder, or why there is none."""
     every = (*LISTS, *names)
     made_from = hashlib.sha256(b"".join((source / name).read_bytes() for name in every)).hexdigest()[:16]
     folder = Path(os.environ.get("HUB_TEST_CACHE", ROOT / ".cache")) / source.name / made_from
@@ -58,16 +66,19 @@ def installed(source: Path, npm: tuple[str, ...], names: tuple[str, ...] = ()) -
         with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as aside:
             for name in every:
                 shutil.copy(source / name, aside)
-            _run_npm([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], aside)
-            with contextlib.suppress(OSError):
-                Path(aside).rename(folder)
+            command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
+            done = subprocess.run(command, cwd=aside, capture_output=True, text=True, check=False)
+            if done.returncode:
+                return f"npm couldn't install its packages: {done.stderr[-300:]}"
+            keep(Path(aside), folder)
     return folder
 
 
-def _run_npm(command: Sequence[str], folder: str) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        unavailable(f"npm couldn't install its packages: {done.stderr[-300:]}")
+def keep(aside: Path, folder: Path) -> None:
+    """Make *aside* *folder*, for every user of this machine, unless somebody was faster."""
+    aside.chmod(0o755)
+    with contextlib.suppress(OSError):
+        aside.rename(folder)
 
 
 def unavailable(reason: str) -> NoReturn:
