@@ -63,7 +63,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """One round of the clock: how many obligations were looked at, and whose feeds grew."""
+    """One round of the clock: how many obligations were opened or looked at, and whose feeds grew."""
 
     count: int
     wake: frozenset[MailboxId]
@@ -138,7 +138,7 @@ def _record_envelope(
     told: set[MailboxId] = set()
     if rules.recurring_threads(header.type):
         # What it meets must be owed first, however long ago the clock looked.
-        told |= obligations.open_recurring(tx, snapshot, at, signer)
+        told |= obligations.open_recurring(tx, snapshot, at, signer).told
     rows = obligations.owed_for(tx, rules, header)
     for row in rows:
         if has_lapsed(row.duty, at):
@@ -287,21 +287,22 @@ def _earlier_receipts(tx: Transaction, receipt: Receipt) -> frozenset[str]:
 
 
 async def enforce_deadlines(store: Store, registry: Registry, now: Moment, signer: jws.SigningKey, limit: int) -> Swept:
-    """Take the steps that are due at *now* of at most *limit* open obligations, the longest due first.
+    """Open what is owed by the calendar alone, then take the steps that are due at *now*, the longest due first.
 
     Each step is a leaf and a notice to whom it names.  Steps that passed while the hub was down are all taken,
-    in order; an objection window that ended is recorded as lapsed.  What is owed by the calendar alone is opened first.
+    in order; an objection window that ended is recorded as lapsed.  Once *limit* obligations were opened or looked at,
+    the rest is for the next round, but for what begins at one moment, which is opened together.
 
     Source: protocol 5 and 6.
     """
 
     def record(tx: Transaction) -> Swept:
         at = ledger.moment(tx, now)
-        told = obligations.open_recurring(tx, registry.snapshot, at, signer)
-        rows = tx.due_obligations(at, limit)
+        opened, told = obligations.open_recurring(tx, registry.snapshot, at, signer, limit)
+        rows = tx.due_obligations(at, limit - opened) if opened < limit else []
         for row in rows:
             told |= _take_steps(tx, registry.snapshot, row, at, signer)
-        return Swept(len(rows), frozenset(told))
+        return Swept(opened + len(rows), frozenset(told))
 
     return await in_transaction(store, registry, record)
 

@@ -5,7 +5,9 @@ Source: protocol 5 and 8.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from hub import ledger, notices
 from hub.core.events import Event
@@ -16,7 +18,6 @@ from keys import digests, jws
 from schemas.envelope import Header, parse_header
 from schemas.identifiers import EnvelopeId, MailboxId, Moment, ThreadId, agency_of
 from schemas.receipt import parse_receipt
-from schemas.rules import recurring
 from schemas.rules.compiled import Rules
 from schemas.rules.duty import BOTH, Duty, State
 from schemas.rules.planning import (
@@ -30,16 +31,25 @@ from schemas.rules.planning import (
     Undone,
     plan_withdrawal,
 )
-from schemas.rules.recurring import next_recurrence
+from schemas.rules.recurring import next_recurrence, open_some
 from schemas.rules.stepping import first_step, next_moment, resolve_targets
 from schemas.rules.versions import Version, lineage_of
 
 
 def owed_for(tx: Transaction, rules: Rules, header: Header) -> list[ObligationRow]:
-    """Return the open obligations that *header* may settle: its thread's, and the recurring ones of its type."""
+    """Return the open obligations that *header* may settle: its thread's, and those of its type whose period it is in."""
+    return [row for row in _obligations_about(tx, rules, header, only_open=True) if row.state == "open"]
+
+
+def _obligations_about(
+    tx: Transaction, rules: Rules, header: Header, *, only_open: bool = False
+) -> list[ObligationRow]:
+    recurring = [row for one in rules.recurring_threads(header.type) for row in tx.period_obligations(one, header.at)]
     # Nothing keeps a sender from naming a recurring rule's own thread.
-    threads = dict.fromkeys((header.thread, *rules.recurring_threads(header.type)))
-    return [row for thread in threads for row in tx.thread_obligations(thread, only_open=True)]
+    return [
+        *tx.thread_obligations(header.thread, only_open),
+        *(row for row in recurring if row.duty.thread != header.thread),
+    ]
 
 
 def header_of(stored: EnvelopeRow) -> Header:
@@ -107,16 +117,25 @@ def _end(
     return told
 
 
-def open_recurring(tx: Transaction, snapshot: Snapshot, at: Moment, signer: jws.SigningKey) -> set[MailboxId]:
-    """Open what is owed by the calendar alone, up to *at*, and return the mailboxes that were told."""
+class Recurred(NamedTuple):
+    """How many duties the calendar opened, and who was told."""
+
+    count: int
+    told: set[MailboxId]
+
+
+def open_recurring(
+    tx: Transaction, snapshot: Snapshot, at: Moment, signer: jws.SigningKey, most: int = sys.maxsize
+) -> Recurred:
+    """Open what is owed by the calendar alone, up to *at*, or after a long time down until *most* duties are opened."""
     after = tx.recurred()
     begins = next_recurrence(snapshot.rules, after)
     if begins is None or begins > at:
-        return set()
-    tx.set_recurred(at)
-    duties = recurring.open_recurring(snapshot.rules, snapshot.directory, after, at)
-    plan = Plan(tuple(Opened(duty, "open", None, None) for duty in duties), ())
-    return record_plan(tx, snapshot, plan, at, signer)
+        return Recurred(0, set())
+    begun = open_some(snapshot.rules, snapshot.directory, after, at, most)
+    tx.set_recurred(begun.until)
+    plan = Plan(tuple(Opened(duty, "open", None, None) for duty in begun.duties), ())
+    return Recurred(len(begun.duties), record_plan(tx, snapshot, plan, at, signer))
 
 
 def settle(tx: Transaction, settled: Iterable[Settled], at: Moment, met_at: Moment | None = None) -> list[int]:
@@ -139,8 +158,7 @@ def take_back(
     """Record what it means for the duties of a thread that *gone* can't have *stored*; return who was told."""
     header = header_of(stored)
     rules = snapshot.rules_at(at)
-    threads = dict.fromkeys((stored.thread, *rules.recurring_threads(stored.type)))
-    rows = [row for thread in threads for row in tx.thread_obligations(thread)]
+    rows = _obligations_about(tx, rules, header)
     ended, again = plan_withdrawal(
         header,
         gone,

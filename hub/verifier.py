@@ -41,7 +41,7 @@ from keys import digests, documents, jws, merkle, notes
 from keys.errors import KeysError
 from schemas.directory import DirectoryIndex, Officers, parse_key_statement
 from schemas.envelope import parse_header
-from schemas.identifiers import MailboxId, Moment
+from schemas.identifiers import MailboxId, Moment, ObligationId
 from schemas.receipt import parse_receipt
 from schemas.rules.compiled import Rules
 from schemas.rules.figures import Figures, tally
@@ -132,7 +132,7 @@ class Verifier:
     def _take(self, leaf: Leaf) -> None:
         if leaf.event in CONCLUSIONS:
             if leaf.event == "obligation-opened" and leaf.envelope is None and not self.replay.expected:
-                self._recur(leaf.at)
+                self._recur(leaf.at, leaf.obligation or "")
             wrong = self.replay.conclude(leaf)
             if wrong:
                 self._object(wrong)
@@ -154,9 +154,9 @@ class Verifier:
     def _misses_period(self, at: Moment) -> bool:
         return self.current is not None and self.replay.misses_period(tuple(self.rules), self.current, at)
 
-    def _recur(self, at: Moment) -> None:
+    def _recur(self, at: Moment, obligation: ObligationId) -> None:
         if self.current is not None:
-            self.replay.recur(tuple(self.rules), self.current, at)
+            self.replay.recur(tuple(self.rules), self.current, at, obligation)
 
     def _rules_at(self, at: Moment) -> Rules:
         return next((one for one in reversed(self.rules) if one.agreement.in_force_from <= at), self.rules[0])
@@ -181,6 +181,8 @@ class Verifier:
     def _take_agreement(self, leaf: Leaf) -> str | None:
         if len(self.rules) >= len(self.agreements) or leaf.version != self.agreements[len(self.rules)].version:
             return "an agreement that the export does not hold"
+        if self.current is not None:
+            self.replay.pass_over(tuple(self.rules), self.current, leaf.at)
         self.rules.append(self.agreements[len(self.rules)])
         document = (self.folder / f"agreement-{leaf.version}.json").read_bytes()
         same = digests.sha256_b64u(documents.parse(document, jws.AGREEMENT)[0].payload) == leaf.digest

@@ -81,7 +81,11 @@ class Alarms:
 
 @dataclass(slots=True)
 class Replay:
-    """Obligations and deliveries as the rules have them.  ``name_of`` digests the parts of a duty."""
+    """Obligations and deliveries as the rules have them.  ``name_of`` digests the parts of a duty.
+
+    Of what the calendar makes owed ``recurred`` is up to when it was opened, ``silent`` up to when what was not opened may
+    be over without a trace, and ``begun`` since when the log shows a hub that was up and has not opened what begins next.
+    """
 
     name_of: Callable[[DutyParts], ObligationId]
     rows: dict[ObligationId, Row] = field(default_factory=dict)
@@ -97,7 +101,9 @@ class Replay:
     received: dict[EnvelopeId, list[Received]] = field(default_factory=lambda: defaultdict(list))
     alarms: Alarms = field(default_factory=Alarms)
     recurred: Moment = 0
+    silent: Moment = 0
     begun: Moment | None = None
+    judged_by: tuple[int, DirectoryIndex] | None = None
 
     def envelope(self, header: Header, rules: Rules, index: DirectoryIndex, at: Moment) -> Refusal | None:
         """Tell that *header* was accepted at *at*; return why what it opens should have been refused, or ``None``."""
@@ -117,11 +123,21 @@ class Replay:
         self.states.update({(header.id, mailbox): "owed" for mailbox in header.to})
         return judge_plan(header, plan)
 
-    def recur(self, versions: tuple[Rules, ...], index: DirectoryIndex, at: Moment) -> None:
-        """Tell that the clock opened what is owed by the calendar alone, up to *at*."""
-        for duty in open_recurring(versions, index, self.recurred, at):
-            self._begin(Opened(duty, "open", None, None))
-        self.recurred, self.begun = at, None
+    def recur(self, versions: tuple[Rules, ...], index: DirectoryIndex, at: Moment, obligation: ObligationId) -> None:
+        """Tell that the clock, at *at*, opened what the calendar makes owed from one moment on, *obligation* among it.
+
+        It is the first moment that is due.  But what may have been over in silence may also be opened late, by a hub that
+        was down as a directory changed: it judges by the one that it finds.
+        """
+        after = self.recurred
+        while (begins := next_recurrence(versions, after)) is not None and begins <= at:
+            duties = open_recurring(versions, index, after, begins)
+            if duties and (begins > self.silent or obligation in (self.name_of(duty.parts) for duty in duties)):
+                for duty in duties:
+                    self._begin(Opened(duty, "open", None, None))
+                self.recurred, self.begun = begins, None
+                return
+            after = begins
 
     def misses_period(self, versions: tuple[Rules, ...], index: DirectoryIndex, at: Moment) -> bool:
         """Answer whether the log went on to *at*, long after a period began, without what that makes owed.
@@ -132,21 +148,27 @@ class Replay:
         if not self.pass_over(versions, index, at) or self.begun is None or self.begun + GRACE >= at:
             return False
         expected, self.expected = self.expected, []
-        self.recur(versions, index, self.begun)
+        for duty in open_recurring(versions, index, max(self.recurred, self.silent), self.begun):
+            self._begin(Opened(duty, "open", None, None))
+        self.recurred, self.begun = self.begun, None
         self.expected = expected
         return True
 
     def pass_over(self, versions: tuple[Rules, ...], index: DirectoryIndex, at: Moment) -> bool:
         """Answer whether something is to be opened at *at* that the calendar makes owed.
 
-        A period in which nobody owes anything, since *index* has nobody with its roles, leaves no trace in the log: it is
-        over as soon as it has begun, and stays so whoever comes into the directory later.
+        A period in which nobody owes anything, since *index* has nobody with its roles, leaves no trace in the log: it may
+        be over as soon as it has begun, whoever comes into the directory later, and whoever was in it when it began.
         """
-        begins = next_recurrence(versions, self.recurred)
+        after = max(self.recurred, self.silent)
+        begins = next_recurrence(versions, after)
         if begins is None or begins > at:
             return False
-        if self.begun is None and not open_recurring(versions, index, self.recurred, at):
-            self.recurred = at
+        if self.begun is not None and self.judged_by == (len(versions), index):
+            return True
+        self.judged_by = (len(versions), index)
+        if not open_recurring(versions, index, after, at):
+            self.silent, self.begun = at, None
             return False
         self.begun = at if self.begun is None else self.begun
         return True

@@ -41,6 +41,12 @@ def thread_obligations(tx: Session, thread: str, only_open: bool = False) -> lis
     return sorted(map(_obligation, rows), key=lambda row: row.id)
 
 
+def period_obligations(tx: Session, thread: str, at: int) -> list[ObligationRow]:
+    """Return the recurring obligations under *thread* whose period *at* lies in, by id."""
+    rows = tx.connection.rows("period_obligations", {"thread": pack(thread), "at": at})
+    return sorted(map(_obligation, rows), key=lambda row: row.id)
+
+
 def receipts_owed(tx: Session, thread: str, debtor: str) -> list[ObligationRow]:
     """Return the open duties of *debtor* to take receipt of something in *thread*, by id."""
     rows = tx.connection.rows("receipts_owed", {"thread": pack(thread), "debtor": debtor})
@@ -78,6 +84,8 @@ def _values(row: ObligationRow) -> dict[str, object]:
         "step": row.step,
         "next_at": row.next_at,
         "duty": _encode(duty),
+        "period_starts": None if duty.period_end is None else duty.moment,
+        "period_ends": duty.period_end,
     }
 
 

@@ -233,6 +233,11 @@ WHERE thread = :thread
 SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation
 WHERE thread = :thread AND state = 'open'
 
+-- The periods that were missed pile up under a recurring rule's thread; few of them are not over at a moment.
+-- name: period_obligations
+SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation
+WHERE thread = :thread AND period_ends > :at AND period_starts <= :at
+
 -- A thread has few rows and a mailbox may owe many, so the expression keeps the planner to the thread's index.
 -- name: receipts_owed
 SELECT id, duty, state, opened_at, settled_at, settled_by, step, next_at FROM obligation
@@ -246,9 +251,9 @@ SELECT thread FROM obligation WHERE id = :id
 
 -- name: add_obligation
 INSERT INTO obligation (id, kind, rule, family, thread, debtor, creditor, due, state, opened_at,
-  settled_at, settled_by, step, next_at, duty)
+  settled_at, settled_by, step, next_at, duty, period_starts, period_ends)
 VALUES (:id, :kind, :rule, :family, :thread, :debtor, :creditor, :due, :state, :opened_at,
-  :settled_at, :settled_by, :step, :next_at, :duty)
+  :settled_at, :settled_by, :step, :next_at, :duty, :period_starts, :period_ends)
 ON CONFLICT (id) DO UPDATE SET due = excluded.due, state = excluded.state, opened_at = excluded.opened_at,
   settled_at = excluded.settled_at, settled_by = excluded.settled_by, step = excluded.step,
   next_at = excluded.next_at, duty = excluded.duty

@@ -221,7 +221,7 @@ class SqliteStore:
                     raw.execute(f"PRAGMA max_page_count = {max(1, max_bytes // page)}")
                 raw.execute("BEGIN IMMEDIATE")
                 connection = SqliteConnection(raw)
-                migrate(connection, raw.execute, SQLITE)
+                migrate(connection, raw.execute, SQLITE, "sqlite")
                 wanted = frozenset(unpack(row[0]) for row in connection.rows("body_files"))
                 raw.execute("COMMIT")
             self._bodies.sweep(wanted)

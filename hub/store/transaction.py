@@ -61,6 +61,7 @@ class Transaction(Session):
     tombstone = feeds.tombstone
 
     thread_obligations = obligations.thread_obligations
+    period_obligations = obligations.period_obligations
     receipts_owed = obligations.receipts_owed
     find_obligation = obligations.find_obligation
     add_obligations = obligations.add_obligations

@@ -149,7 +149,9 @@ def plan_envelope(
             read.append(sent_before())
         return read[0]
 
-    standing = Standing(index, now, frozenset((row.duty.rule, row.duty.creditor) for row in owed))
+    # Periods that it doesn't lie in are none of its business, however many were handed in.
+    owed = [row for row in owed if row.duty.period_end is None or row.duty.moment <= header.at < row.duty.period_end]
+    standing = Standing(index, now, frozenset([(row.duty.rule, row.duty.creditor) for row in owed]))
     replaced = (
         {row.id for row in owed if superseded_by(row.duty, header, standing, before)} if header.supersedes else set()
     )

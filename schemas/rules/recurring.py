@@ -104,6 +104,28 @@ def open_recurring(versions: Sequence[Rules], index: DirectoryIndex, after: Mome
     return tuple(sorted(found, key=lambda duty: duty.moment))
 
 
+class Begun(NamedTuple):
+    """Duties of periods that have begun, oldest first, and ``until``: up to which moment these are all."""
+
+    duties: tuple[Duty, ...]
+    until: Moment
+
+
+def open_some(versions: tuple[Rules, ...], index: DirectoryIndex, after: Moment, until: Moment, most: int) -> Begun:
+    """Return what :func:`open_recurring` does, but no more periods once there are *most* duties.
+
+    What begins at one moment is never torn apart.
+    """
+    duties: list[Duty] = []
+    while len(duties) < most:
+        begins = next_recurrence(versions, after)
+        if begins is None or begins > until:
+            return Begun(tuple(duties), until)
+        duties += open_recurring(versions, index, after, begins)
+        after = begins
+    return Begun(tuple(duties), after)
+
+
 def _reigns(versions: Sequence[Rules]) -> Iterator[tuple[Rules, Moment, Moment]]:
     """Yield each version with the moments from and until which it is in force; before it was issued, none is."""
     end = _FOREVER

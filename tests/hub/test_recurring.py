@@ -9,10 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub import obligations, reports
+from hub import exchange, obligations, reports
 from hub.core.statistics import Period, count
 from hub.registry import Registry
 from hub.store.base import Store, open_store
@@ -223,6 +224,81 @@ async def test_a_role_that_nobody_has_owes_nothing_and_is_no_lie(desk: Desk) -> 
     rows = await desk.store.read(lambda tx: tx.thread_obligations(THREAD))
     assert {row.duty.item for row in rows} == {"2026-07-27"}
     assert {row.duty.debtor.partition("/")[0] for row in rows} == {POLICE}
+
+
+async def taught(desk: Desk, *agencies: str) -> None:
+    """Publish a directory in which *agencies*, and no others, have the role of education."""
+    await desk.next_directory(
+        agencies=tuple(
+            msgspec.structs.replace(
+                one, roles=(*(role for role in one.roles if role != "education"), *["education"] * (one.id in agencies))
+            )
+            for one in parse_agencies(desk)
+        )
+    )
+
+
+@pytest.mark.parametrize("down", [0, 3 * HOUR])
+@pytest.mark.parametrize(("before", "after"), [((POLICE,), ()), ((), (POLICE,)), ((POLICE,), (COUNCIL, POLICE))])
+async def test_a_hub_that_was_down_as_roles_changed_is_not_accused(
+    quick_desk: Desk, before: tuple[str, ...], after: tuple[str, ...], down: int
+) -> None:
+    """It judges by the directory that it finds, whoever had the role as the period began; the log verifies."""
+    desk = quick_desk
+    await desk.next_agreement(text(by="role:education"))
+    await taught(desk, *before)
+    desk.county.now = FIRST + down
+    await taught(desk, *after)
+    await desk.tick(MINUTE)
+    rows = await desk.store.read(lambda tx: tx.thread_obligations(THREAD))
+    assert {row.duty.debtor.partition("/")[0] for row in rows} == {*after}
+    for _ in range(3):
+        await desk.send(desk.county.seal("meeting.held/1", MASH, [CAIT]))
+        await desk.tick(2 * HOUR)
+    await to(desk, FIRST + 8 * DAY)
+
+
+async def test_a_hub_that_was_down_as_the_agreement_changed_is_not_accused(quick_desk: Desk) -> None:
+    """A rule that the agreement no longer has when the hub looks opens nothing, and the log verifies."""
+    desk = quick_desk
+    await desk.next_agreement(text())
+    desk.county.now = FIRST + DAY
+    await desk.next_agreement(text(every="1 month", starting="2026-07-20"))
+    await to(desk, FIRST + 2 * DAY)
+    await desk.send(desk.county.seal("meeting.held/1", MASH, [CAIT]))
+    await to(desk, FIRST + 9 * DAY)
+
+
+async def test_after_a_long_time_down_periods_begin_in_rounds(desk: Desk) -> None:
+    """No transaction opens more than it may; what comes between two rounds meets its period, and the log verifies."""
+    await desk.next_agreement(text())
+    desk.county.now = FIRST + 70 * DAY
+
+    async def sweep(limit: int) -> int:
+        signer = desk.county.hub.signing
+        swept = await exchange.enforce_deadlines(desk.store, desk.registry, desk.county.now, signer, limit)
+        return swept.count
+
+    assert [await sweep(3) for _ in range(2)] == [3, 3]
+    assert len(await periods(desk)) == 6
+    await desk.send(desk.county.seal("meeting.held/1", MASH, [CAIT]))
+    assert len(await periods(desk)) == 6
+    await desk.send(digest(desk))
+    assert list((await periods(desk)).values()) == ["open"] * 10 + ["met"]
+    while await sweep(3) >= 3:
+        pass
+    assert len(await desk.notices(MASH, "overdue")) == 10
+
+
+async def test_only_the_period_in_which_something_happened_is_read(desk: Desk) -> None:
+    """A message is held against its own period, not against years of missed ones."""
+    await desk.next_agreement(text())
+    await to(desk, FIRST + 70 * DAY)
+    rules = desk.registry.snapshot.rules[-1]
+    for at in (FIRST + 69 * DAY, FIRST):
+        header = digest(desk, at=at).header
+        rows = await desk.store.read(lambda tx, header=header: obligations.owed_for(tx, rules, header))  # type: ignore[misc]
+        assert [row.duty.moment <= at < (row.duty.period_end or 0) for row in rows] == [True]
 
 
 def parse_agencies(desk: Desk) -> Sequence[object]:

@@ -7,12 +7,14 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 
 from hub.errors import HubError
 from hub.store.base import Store, StoreDamagedError, StoreLockedError, open_store
 from tests.postgres import Server
+from tests.store.support import NOW, make_duty, new_id, put_obligations
 
 
 def _change(url: str, statement: str) -> None:
@@ -33,6 +35,27 @@ async def test_opening_again_changes_nothing(store_url: str) -> None:
     again = open_store(store_url)
     assert not await again.write(lambda tx: tx.use_jti("one", 5))
     await again.close()
+
+
+async def test_what_was_kept_before_has_its_period_afterwards(store_url: str) -> None:
+    """A recurring obligation of a database without periods is found by its period once that is migrated."""
+    thread, name = new_id(), new_id()
+    plain = make_duty(name, thread)
+    recurring = msgspec.structs.replace(plain, item="2026-07-06", envelope=None, moment=NOW, period_end=NOW + 7)
+    store = open_store(store_url)
+    await store.write(lambda tx: put_obligations(tx, plain, recurring))
+    await store.close()
+    for statement in (
+        "DROP INDEX obligation_period",
+        "ALTER TABLE obligation DROP COLUMN period_starts",
+        "ALTER TABLE obligation DROP COLUMN period_ends",
+        "DELETE FROM migration WHERE number = 3",
+    ):
+        _change(store_url, statement)
+    store = open_store(store_url)
+    found = [await store.read(lambda tx, at=at: tx.period_obligations(thread, at)) for at in (NOW - 1, NOW, NOW + 7)]  # type: ignore[misc]
+    assert [[row.duty for row in rows] for rows in found] == [[], [recurring], []]
+    await store.close()
 
 
 @pytest.mark.parametrize(
