@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -21,9 +21,11 @@ from adapters.gateway.inbox.access import Duty, Relation
 from adapters.gateway.inbox.app import ROUTES
 from adapters.gateway.inbox.forms.answers import list_steps
 from adapters.gateway.inbox.forms.spec import make_form
+from adapters.gateway.inbox.notify.config import NotifyConfig
 from adapters.gateway.inbox.writing.drafts import Saved
 from tests.county import HEALTH, NURSES, PAEDIATRICS
-from tests.gateway.inbox.support import Browser, Office
+from tests.gateway.inbox.support import Browser, Office, open_office
+from tests.gateway.support import Town
 
 DUTIES: tuple[Duty, ...] = get_args(Duty)
 RELATIONS: tuple[Relation, ...] = get_args(Relation)
@@ -58,6 +60,7 @@ MATRIX: dict[str, Decision] = {
     "GET /sign-in/oidc/back": Decision(None),
     "POST /sign-in/passkey": Decision(None),
     "POST /sign-in/passkey/options": Decision(None),
+    "GET /push-worker.js": Decision(None),
     "GET /welcome": Decision(None),
     "POST /welcome": Decision(None),
     "GET /welcome/choose": Decision(None),
@@ -74,6 +77,10 @@ MATRIX: dict[str, Decision] = {
             "POST /account/passkeys/options",
             "POST /account/passkeys/remove",
             "POST /account/sessions/end",
+            "GET /account/notifications",
+            "POST /account/notifications",
+            "POST /account/push",
+            "POST /account/push/remove",
             "GET /account/away",
             "POST /account/away",
             "POST /account/back",
@@ -222,8 +229,13 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(office: Office) -> Stage:
-    """Give a meeting that was told to the nurses, and somebody of each duty signed in."""
+async def stage(town: Town) -> AsyncIterator[Stage]:
+    """Give a meeting that was told to the nurses, and somebody of each duty signed in, with every page configured."""
+    async with open_office(town, notify=NotifyConfig()) as office:
+        yield await _set_stage(office)
+
+
+async def _set_stage(office: Office) -> Stage:
     held = await office.hold_meeting()
     colleague = await office.person("colleague@example.org")
     people = {duty: await office.person(f"{duty}@example.org", name=duty.title(), duties=[duty]) for duty in DUTIES}
