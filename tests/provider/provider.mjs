@@ -32,7 +32,7 @@ const provider = new Provider(issuer, {
   pkce: { required: () => true },
   findAccount: (_, id) => ({
     accountId: id,
-    claims: () => ({ sub: `subject-of-${id}`, email: `${id}@example.org`, email_verified: true }),
+    claims: () => ({ sub: id, email: `${id}@example.org`, email_verified: true }),
   }),
 });
 server.on("request", provider.callback());
