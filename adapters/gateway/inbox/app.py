@@ -139,6 +139,7 @@ def make_inbox(gateway: Gateway, watch: Watch, config: InboxConfig) -> Inbox:
     assets, own = find_assets(), files("adapters.gateway.inbox").joinpath("static")
     found = {"pages.css": (assets.style, "text/css"), "pages.js": (assets.script or b"", "text/javascript")}
     found["inbox.css"] = (own.joinpath("inbox.css").read_bytes(), "text/css")
+    found["icon.svg"] = (own.joinpath("icon.svg").read_bytes(), "image/svg+xml")
     for name in ("inbox.js", "passkeys.js", "push.js", "push-worker.js"):
         found[name] = (own.joinpath(name).read_bytes(), "text/javascript")
     return Inbox(

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.multipart import BodyPartReader
 
 from adapters.base import Document
@@ -62,13 +63,15 @@ async def read_form(request: web.Request) -> Posted:
         if request.content_type == "multipart/form-data":
             async with asyncio.timeout(SECONDS):
                 return await _read_parts(request)
+    except GatewayError:
+        raise
     except LimitError as error:
         raise GatewayError(
             "form-too-large" if error.status == 413 else "form-too-slow", error.message, error.hint
         ) from error
     except TimeoutError as error:
         raise GatewayError("form-too-slow", "The form came too slowly", "Send it again") from error
-    except (ValueError, UnicodeDecodeError, AssertionError) as error:
+    except (ValueError, AssertionError, HttpProcessingError) as error:
         raise GatewayError("form-shape", "The form could not be read", "Go back and send it again") from error
     raise GatewayError("form-shape", "The form could not be read", "Go back and send it again")
 
