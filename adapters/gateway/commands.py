@@ -11,7 +11,6 @@ import json
 from argparse import Namespace
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,11 +21,12 @@ from adapters.gateway import embargo, errands, exclusions, filing, incoming, out
 from adapters.gateway.agent import Agent, open_gateway
 from adapters.gateway.chronology import ANSWER, DECLINED, find_waiting, put_together
 from adapters.gateway.context import Gateway
+from adapters.gateway.moments import read_moment
 from adapters.gateway.receipting import receipt_by_person
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import duty_of
 from keys.digests import keyed_digest
-from schemas.identifiers import family_of
+from schemas.identifiers import Moment, family_of
 from schemas.strict_json import dump
 
 Printed = list[str] | dict[str, Any] | list[dict[str, Any]]
@@ -285,21 +285,18 @@ async def keys_list(options: Namespace) -> Printed:
         ]
 
 
-def _moment(text: str) -> int:
+def _moment(text: str) -> Moment:
     """Return the UTC milliseconds of an RFC 3339 instant such as ``2026-07-06T08:00:00Z``.
 
     Raises:
         GatewayError: ``keys-moment``.
     """
     try:
-        at: datetime | None = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
+        return read_moment(text)
+    except ValueError as error:
         raise GatewayError(
             "keys-moment", "a moment is a date and time with its offset", "write it as 2026-07-06T08:00:00Z"
-        )
-    return int(at.timestamp() * 1000)
+        ) from error
 
 
 async def _levels(gateway: Gateway, row: Row) -> list[str]:

@@ -9,11 +9,11 @@ Source: domain 7.1 (embargo_until), 11 (risk 4); decision embargo.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from adapters.errors import GatewayError
 from adapters.gateway.context import Gateway
+from adapters.gateway.moments import read_moment
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import duty_of
 from schemas.envelope import Header
@@ -21,13 +21,12 @@ from schemas.identifiers import MailboxId, Moment
 
 STATE: Final = "embargoed"
 BATCH: Final = 100
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def moment_of(message: Mapping[str, Any]) -> Moment:
     """Return until when *message* is under embargo; 0: it isn't."""
     until = message.get("embargo_until")
-    return (datetime.fromisoformat(until) - _EPOCH) // timedelta(milliseconds=1) if until else 0
+    return read_moment(until) if until else 0
 
 
 async def hold(tx: Transaction, header: Header, mailbox: MailboxId, until: Moment) -> None:

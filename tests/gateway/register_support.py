@@ -17,12 +17,12 @@ from adapters.gateway.books import Books
 from adapters.gateway.context import Gateway
 from adapters.gateway.outgoing import Kept
 from adapters.gateway.register import watching
-from adapters.gateway.register.effects import instant_of
 from adapters.gateway.register.entries import Entry
 from adapters.gateway.register.judging import find_entries
 from adapters.gateway.register.store import REGISTER_NAME, entry_of
 from adapters.gateway.spool import Transaction
 from schemas.agreement import Clock, Pattern, parse_agreement
+from schemas.derivation import spell_moment
 from schemas.directory import parse_directory
 from schemas.envelope import Header
 from schemas.identifiers import EnvelopeId, Moment
@@ -48,7 +48,7 @@ def day(number: float) -> Moment:
 
 def on(number: float) -> str:
     """Return that moment as messages spell it."""
-    return instant_of(day(number))
+    return spell_moment(day(number))
 
 
 def date(number: float) -> str:

@@ -12,8 +12,8 @@ import pytest
 from adapters.base import parse_draft
 from adapters.errors import GatewayError
 from adapters.gateway.register.agenda import make_agenda, open_work
-from adapters.gateway.register.effects import instant_of
 from adapters.gateway.register.entries import Entry
+from schemas.derivation import spell_moment
 from schemas.strict_json import MalformedError
 from tests.county import COUNCIL, MASH, NURSES
 from tests.gateway.register_support import CHILD, DAY, FIRST, date, day, on, open_desk, reference
@@ -57,7 +57,7 @@ def test_open_actions_come_first_each_by_its_due_moment() -> None:
     assert [item["kind"] for item in items] == ["open_action", "open_action", "child"]
     assert items[0] == {
         "kind": "open_action", "title": "Do sooner. At once.", "action_id": samples.an_id("sooner"), "owner_role": NURSES,
-        "due_at": instant_of(day(5)), "state": "accepted", "carried_over": False,
+        "due_at": spell_moment(day(5)), "state": "accepted", "carried_over": False,
     }  # fmt: skip
 
 
@@ -177,4 +177,4 @@ async def test_the_commands_are_on_the_command_line(town: Town) -> None:
 
 def test_dates_are_spelled_as_dates() -> None:
     """The helpers of these tests mean what they say."""
-    assert (date(0), on(0), day(1)) == ("2026-01-06", "2026-01-06T00:00:00.000Z", FIRST + DAY)
+    assert (date(0), on(0), day(1)) == ("2026-01-06", "2026-01-06T00:00:00Z", FIRST + DAY)

@@ -13,9 +13,7 @@ from adapters.gateway.register.effects import (
     Family,
     concerns,
     find_child,
-    instant_of,
     load_table,
-    moment_of,
     read_happenings,
 )
 from schemas.catalogue import _code, _codes
@@ -117,14 +115,6 @@ def test_an_answer_to_a_check_leaves_no_trace_of_what_it_said() -> None:
     """That somebody is not known is not kept; nor that they are."""
     for family in ("check.adult.response", "check.child.response", "check.service.response"):
         assert all(not effect.facts and not effect.details for effect in TABLE.types[family].effects)
-
-
-def test_moments_are_read_and_spelled() -> None:
-    """An instant is itself; a date begins at its midnight in UTC and is due at its end."""
-    assert moment_of("2026-04-14T09:30:00Z") == samples.NOW
-    assert moment_of("2026-04-14") == 1_776_124_800_000
-    assert moment_of("2026-04-14", ends=True) == 1_776_124_800_000 + samples.DAY - 1
-    assert instant_of(samples.NOW) == "2026-04-14T09:30:00.000Z"
 
 
 def test_the_table_is_packaged() -> None:

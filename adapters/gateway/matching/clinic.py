@@ -28,13 +28,13 @@ from adapters.gateway.matching.room import (
     Query,
     Room,
     Waiting,
-    instant,
-    moment,
 )
+from adapters.gateway.moments import read_moment
 from adapters.gateway.spool import Row, Transaction
 from keys import matching
 from keys.digests import new_id
 from keys.errors import KeysError
+from schemas.derivation import spell_moment
 from schemas.envelope import DAY
 from schemas.identifiers import MailboxId
 
@@ -52,7 +52,7 @@ async def collect(room: Room) -> AsyncIterator[Outgoing]:
     await _make_query(room)
     for row in await room.spool.all("unacked_lists"):
         message = {
-            "list_id": row["list"], "version": row["version"], "loaded_at": instant(row["loaded_at"]),
+            "list_id": row["list"], "version": row["version"], "loaded_at": spell_moment(row["loaded_at"]),
             "loaded_by": "gateway",
         }  # fmt: skip
         draft = _draft(room, ACK, row, message, re=row["envelope"])
@@ -171,7 +171,7 @@ async def _add_query(
         Blind(place=points.index(blinded.point), ref=ref, by=by, secret=blinded.secret) for blinded, ref, by in made
     )
     at = slot.at if slot else room.clock()
-    message = {"list_id": source["list"], "version": source["version"], "asked_at": instant(at), "points": points}
+    message = {"list_id": source["list"], "version": source["version"], "asked_at": spell_moment(at), "points": points}
     content = room.lock(Query(message=message, blinds=blinds), f"query {name}")
     await tx.run("add_query", id=name, list=source["list"], version=source["version"], at=at, content=content)
     for ref in chosen:
@@ -194,7 +194,7 @@ async def _load(room: Room, message: Incoming) -> Outcome:
     ]
     content = room.lock(entries, f"list {said['list_id']} {said['version']}")
     # A sender can make a list end sooner than the clinic's own limit, never later.
-    expires = min(moment(said["expires_at"]), moment(said["issued_at"]) + room.config.max_days * DAY)
+    expires = min(read_moment(said["expires_at"]), read_moment(said["issued_at"]) + room.config.max_days * DAY)
 
     async def work(tx: Transaction) -> Outcome:
         known = await tx.one("find_list", list=said["list_id"], version=said["version"])

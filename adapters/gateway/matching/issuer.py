@@ -26,11 +26,12 @@ from adapters.base import (
 )
 from adapters.errors import GatewayError
 from adapters.gateway.matching.identifiers import Listed, find_keys
-from adapters.gateway.matching.room import EVALUATED, MACHINE, PUBLISH, WITHDRAW, Issued, Room, instant
+from adapters.gateway.matching.room import EVALUATED, MACHINE, PUBLISH, WITHDRAW, Issued, Room
 from adapters.gateway.spool import Row, Transaction
 from keys import matching
 from keys.digests import new_id
 from keys.errors import KeysError
+from schemas.derivation import spell_moment
 from schemas.envelope import DAY
 from schemas.identifiers import Code, Moment
 from schemas.strict_json import dump
@@ -64,7 +65,7 @@ async def draft_version(room: Room, listed: Sequence[Listed], author: DraftAutho
     expires = now + room.config.max_days * DAY
     list_id = last["list"] if last else new_id(now)
     issued = _make_version(room, listed, last, author, {
-        "list_id": list_id, "version": version, "issued_at": instant(now), "expires_at": instant(expires),
+        "list_id": list_id, "version": version, "issued_at": spell_moment(now), "expires_at": spell_moment(expires),
     })  # fmt: skip
     content = room.lock(issued, f"issued {version}")
 
@@ -198,7 +199,7 @@ async def file(room: Room, message: Incoming) -> Outcome:
         used = await tx.one("evaluated_points", version=asked["version"], clinic=message.sender)
         outcome = _judge(room, current or row, (used or {"points": 0})["points"] + len(points), now)
         answer: dict[str, Any] = {
-            "list_id": asked["list_id"], "version": asked["version"], "evaluated_at": instant(now), "outcome": outcome,
+            "list_id": asked["list_id"], "version": asked["version"], "evaluated_at": spell_moment(now), "outcome": outcome,
         }  # fmt: skip
         if outcome == "evaluated" and current is not None:
             key = room.unlock(bytes(current["content"]), f"issued {asked['version']}", Issued).key
@@ -240,7 +241,7 @@ async def withdraw(room: Room, reason: Code, author: DraftAuthor) -> Draft:
         raise GatewayError("list-missing", "no at-risk list is published", "there is nothing to withdraw")
     now = room.clock()
     message = {
-        "list_id": row["list"], "version": row["version"], "withdrawn_at": instant(now), "reason": reason,
+        "list_id": row["list"], "version": row["version"], "withdrawn_at": spell_moment(now), "reason": reason,
         "urgent": True,
     }  # fmt: skip
     await room.spool.run("withdraw_issued", version=row["version"])

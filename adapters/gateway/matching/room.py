@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -14,7 +13,7 @@ from adapters.gateway.config import Clock
 from adapters.gateway.matching.policy import AtRiskConfig
 from adapters.gateway.spool import Spool, Transaction
 from keys.digests import keyed_digest, new_id
-from schemas.identifiers import MailboxId, Moment
+from schemas.identifiers import MailboxId
 from schemas.strict_json import dump
 
 T = TypeVar("T")
@@ -111,13 +110,3 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     message: Mapping[str, Any]
     blinds: tuple[Blind, ...]
-
-
-def instant(at: Moment) -> str:
-    """Return *at* as messages write it: to the second, UTC."""
-    return f"{datetime.fromtimestamp(at // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def moment(text: str) -> Moment:
-    """Return the UTC milliseconds of an instant in a message."""
-    return int(datetime.fromisoformat(text).timestamp() * 1000)

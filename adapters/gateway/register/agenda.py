@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from adapters.gateway.register.effects import instant_of
 from adapters.gateway.register.entries import Entry
+from schemas.derivation import spell_moment
 from schemas.identifiers import Moment
 
 MAX_TITLE: Final = 200
@@ -62,8 +62,8 @@ def make_agenda(
     return {
         "meeting_id": meeting,
         "meeting_kind": kind,
-        "generated_at": instant_of(now),
-        "starts_at": instant_of(starts),
+        "generated_at": spell_moment(now),
+        "starts_at": spell_moment(starts),
         "items": [*items, *({"kind": "standing", "title": title} for title in standing)],
     }
 
@@ -98,7 +98,7 @@ def _action(entry: Entry, said: Mapping[str, str], held: list[Moment]) -> dict[s
 
 
 def _due(entry: Entry) -> dict[str, str]:
-    return {} if entry.due is None else {"due_at": instant_of(entry.due)}
+    return {} if entry.due is None else {"due_at": spell_moment(entry.due)}
 
 
 def _owner(entry: Entry, details: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

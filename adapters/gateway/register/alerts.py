@@ -19,13 +19,12 @@ from adapters.base import Draft, DraftAuthor, Incoming, Outgoing, Spooled
 from adapters.gateway import outgoing
 from adapters.gateway.context import Gateway
 from adapters.gateway.filing import read_content
-from adapters.gateway.register.effects import instant_of
 from adapters.gateway.register.patterns import Occurrence, Source, Trigger
 from adapters.gateway.register.store import Register
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import header_of
 from keys.digests import new_id
-from schemas.derivation import Derivations
+from schemas.derivation import Derivations, spell_moment
 from schemas.envelope import Header, Struct
 from schemas.identifiers import EnvelopeId, MailboxId, MessageType, Moment, ThreadId, family_of
 from schemas.rules import clocks
@@ -178,7 +177,7 @@ def _derive(
     known |= pattern.values if pattern else {}
     values = {pointer: value for pointer, value in known.items() if pointer in {*rule.needs, *rule.constants}}
     return derivations.derive(
-        header.type, target, message, new_id=lambda: new_id(now), now=instant_of(now), values=values
+        header.type, target, message, new_id=lambda: new_id(now), now=spell_moment(now), values=values
     )
 
 
@@ -189,7 +188,7 @@ def _moments(gateway: Gateway, target: MessageType, rules: Rules, now: Moment) -
     for duty in rules.agreement.types[family_of(target)].opens:
         code, limit = duty.within.code, duty.otherwise
         if code is not None and code in pointers and limit is not None:
-            found[pointers[code]] = instant_of(clocks.due(limit, rules.timetable.find(limit), now).at)
+            found[pointers[code]] = spell_moment(clocks.due(limit, rules.timetable.find(limit), now).at)
     return found
 
 

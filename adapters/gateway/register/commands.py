@@ -17,15 +17,16 @@ from adapters.errors import GatewayError
 from adapters.gateway import exclusions
 from adapters.gateway.agent import open_gateway
 from adapters.gateway.context import Gateway
+from adapters.gateway.moments import read_moment
 from adapters.gateway.register import children, watching
 from adapters.gateway.register.agenda import make_agenda, open_work
-from adapters.gateway.register.effects import instant_of, moment_of
 from adapters.gateway.register.entering import conclude, details_of, refold
 from adapters.gateway.register.entries import Entry
 from adapters.gateway.register.judging import Judge, find_entries
 from adapters.gateway.register.store import entry_of
 from adapters.gateway.spool import Transaction
 from keys.digests import keyed_digest, new_id
+from schemas.derivation import spell_moment
 from schemas.identifiers import Moment
 from schemas.strict_json import dump
 
@@ -85,8 +86,8 @@ async def list_pattern(gateway: Gateway, options: Namespace) -> Printed:
 
 def describe(entry: Entry) -> dict[str, Any]:
     """Return an entry by reference: kind, thread and dates."""
-    due = {} if entry.due is None else {"due": instant_of(entry.due)}
-    return {"kind": entry.kind, "thread": entry.thread, "since": instant_of(entry.at)} | due
+    due = {} if entry.due is None else {"due": spell_moment(entry.due)}
+    return {"kind": entry.kind, "thread": entry.thread, "since": spell_moment(entry.at)} | due
 
 
 async def list_candidates(gateway: Gateway, options: Namespace) -> Printed:
@@ -216,8 +217,8 @@ async def rebuild(gateway: Gateway, options: Namespace) -> Printed:
 
 def _moment(text: str) -> Moment:
     try:
-        return moment_of(text)
-    except (ValueError, TypeError) as error:
+        return read_moment(text)
+    except ValueError as error:
         raise GatewayError(
             "register-moment", "a moment is a date and time with its offset", "write it as 2026-07-06T08:00:00Z"
         ) from error

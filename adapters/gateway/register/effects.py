@@ -24,11 +24,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal
 
+from adapters.gateway.moments import read_moment
 from schemas.catalogue import select
 from schemas.envelope import Header, Struct
 from schemas.identifiers import Code, MailboxId, Moment, agency_of, family_of
@@ -36,7 +36,6 @@ from schemas.strict_json import parse_as
 
 MAX_FILE: Final = 256 * 1024
 CHILD: Final = "@child"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Verb = Literal["open", "set", "close", "note"]
 # The sector of a mailbox's agency, or ``None``.
 FindSector = Callable[[MailboxId], Code | None]
@@ -161,23 +160,11 @@ def _read(effect: Effect, header: Header, message: Any, element: Any, find_secto
         part=tuple(map(str, part)) or None,
         match=match,
         state=effect.state or _STATES[effect.do],
-        at=header.at if at is None else moment_of(at),
-        due=None if due is None else moment_of(due, ends=True),
+        at=header.at if at is None else read_moment(at),
+        due=None if due is None else read_moment(due, ends=True),
         facts=facts,
         details={code: value for code, pointer in effect.details.items() if (value := find(pointer)) is not None},
     )
-
-
-def moment_of(text: str, *, ends: bool = False) -> Moment:
-    """Return the UTC milliseconds of an instant, or of a date: its beginning in UTC, or with *ends* its last millisecond."""
-    wall = "T23:59:59.999Z" if ends else "T00:00:00Z"
-    return (datetime.fromisoformat(text if "T" in text else text + wall) - _EPOCH) // timedelta(milliseconds=1)
-
-
-def instant_of(moment: Moment) -> str:
-    """Return *moment* as messages spell it."""
-    at = _EPOCH + timedelta(milliseconds=moment)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _code(value: bool | int | str) -> Code:
