@@ -11,22 +11,28 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
 import aiosmtplib
-from standardwebhooks.webhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from adapters.errors import GatewayError, place_of
 from adapters.gateway.inbox.notify.config import HookConfig, MailConfig, NotifyConfig
 from adapters.gateway.inbox.notify.words import Told, make_hook, make_mail
 from keys.token_key import TokenKey
 from keys.tokens import push_authorization
+from schemas.identifiers import Moment
 
 _log = logging.getLogger("gateway.inbox.notify")
 Outcome = Literal["sent", "later", "never"]
 SECONDS: Final = 20.0
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=SECONDS)
+# What the library would say of itself and of this machine.
+_SAID_BY_NOBODY: Final = ("User-Agent", "Content-Type")
+# One for all: what a browser missed is one waking (RFC 8030, 5.4).
+TOPIC: Final = "inbox"
 # How long a push service keeps it for a browser that is not there; a day: then the inbox itself shows it.
 TTL: Final = 86_400
 
@@ -38,28 +44,38 @@ class Channels:
         """Take the configuration, the gateway's *home* and the key that push services know it by.
 
         Raises:
-            GatewayError: ``notify-secret``; a file can't be read.
+            GatewayError: ``notify-secret``; a file can't be read, or holds no secret.
         """
         self._config, self._push_key = config, push_key
         self._password = _read(home, config.mail.password_file) if config.mail else ""
-        self._hook = Webhook(_read(home, config.webhook.secret_file)) if config.webhook else None
+        self._hook = _read_secret(home, config.webhook.secret_file) if config.webhook else None
+        self._closed: set[str] = set()
+
+    def open_all(self) -> None:
+        """Begin a round: a server that nobody answered at is called again, once, whoever else waits for it."""
+        self._closed.clear()
 
     async def mail(self, told: Told, to: str) -> Outcome:
-        """Send a mail."""
+        """Send a mail, to nobody else."""
         config = self._config.mail
         if config is None:
             return "never"
+        if "mail" in self._closed:
+            return "later"
         try:
             await aiosmtplib.send(
-                make_mail(told, sender=config.sender, to=to), hostname=config.host, port=config.port,
-                username=config.username or None, password=self._password or None, timeout=SECONDS,
-                use_tls=config.security == "tls", start_tls=config.security == "starttls" or False,
+                make_mail(told, sender=config.sender, to=to), sender=config.sender, recipients=[to], hostname=config.host,
+                port=config.port, username=config.username or None, password=self._password or None, timeout=SECONDS,
+                use_tls=config.security == "tls", start_tls=config.security == "starttls",
+                # Not the machine's own name, which may say whose it is.
+                local_hostname=config.sender.rpartition("@")[2],
             )  # fmt: skip
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            return "never" if all(one.code >= 500 for one in error.recipients) else "later"
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-            # Its text may hold an address, so only its kind is logged.
+            # A refusal, too, may be the server's mistake: it is tried for days, and then that is told.
+            # The text may hold an address, so only its kind is logged.
             _log.warning("a mail waits: %s", place_of(error))
+            if isinstance(error, (OSError, TimeoutError, aiosmtplib.SMTPAuthenticationError)):
+                self._closed.add("mail")
             return "later"
         return "sent"
 
@@ -74,47 +90,53 @@ class Channels:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": self._hook.sign(told.reference, now, body.decode()),
         }  # fmt: skip
-        return await _post(config.url, body, headers, gone=frozenset({410}))
+        status = await self._post(config.url, body, headers)
+        return "sent" if 200 <= status < 300 else "later"
 
-    async def push(self, told: Told, subscription: Mapping[str, Any], *, urgent: bool) -> Outcome:
-        """Wake a browser, with nothing in it."""
-        endpoint = str(subscription["endpoint"])
+    async def push(self, endpoint: str, *, urgent: bool, now: Moment) -> Outcome:
+        """Wake the browser at *endpoint* with nothing in it; it replaces a waking that waits there still."""
         if not may_push(endpoint, self._config.push_hosts):
             return "never"
         headers = {
-            "TTL": str(TTL), "Urgency": "high" if urgent else "normal", "Topic": told.reference,
+            "TTL": str(TTL), "Urgency": "high" if urgent else "normal", "Topic": TOPIC,
             "Authorization": push_authorization(
-                self._push_key, endpoint=endpoint, contact=self._config.contact, now=told.at
+                self._push_key, endpoint=endpoint, contact=self._config.contact, now=now
             ),
         }  # fmt: skip
-        return await _post(endpoint, b"", headers, gone=frozenset({404, 410}))
+        status = await self._post(endpoint, b"", headers)
+        if status in {404, 410}:
+            return "never"
+        return "sent" if 200 <= status < 300 else "later"
+
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Return the status of the answer; 0: there was none."""
+        place = urlsplit(url).netloc
+        if place in self._closed:
+            return 0
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=False, skip_auto_headers=_SAID_BY_NOBODY) as session,
+                session.post(url, data=body, headers=headers, allow_redirects=False) as answer,
+            ):
+                status = answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            _log.warning("a notification waits: %s", place_of(error))
+            self._closed.add(place)
+            return 0
+        if not 200 <= status < 300:
+            _log.warning("a notification waits: the other side said %d", status)
+        return status
 
 
 def may_push(endpoint: str, hosts: tuple[str, ...]) -> bool:
     """Answer whether *endpoint* is of a push service that is listed: a browser could name any address inside the agency."""
-    parts = urlsplit(endpoint)
-    name = parts.hostname or ""
-    listed = any(name == one or (one.startswith("*.") and name.endswith(one[1:])) for one in hosts)
-    return listed and (parts.scheme == "https" or name == "localhost")
-
-
-async def _post(url: str, body: bytes, headers: Mapping[str, str], *, gone: frozenset[int]) -> Outcome:
-    timeout = aiohttp.ClientTimeout(total=SECONDS)
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
-            session.post(url, data=body, headers=headers, allow_redirects=False) as answer,
-        ):
-            status = answer.status
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        _log.warning("a notification waits: %s", place_of(error))
-        return "later"
-    if status in gone:
-        return "never"
-    if 200 <= status < 300:
-        return "sent"
-    _log.warning("a notification waits: the other side said %d", status)
-    return "later"
+        parts = urlsplit(endpoint)
+        name, is_plain = parts.hostname or "", parts.username is None and parts.port != 0
+    except ValueError:
+        return False
+    listed = any(name == one or (one.startswith("*.") and name.endswith(one[1:])) for one in hosts)
+    return listed and is_plain and (parts.scheme == "https" or name == "localhost")
 
 
 def _read(home: Path, name: str) -> str:
@@ -125,6 +147,17 @@ def _read(home: Path, name: str) -> str:
     except OSError as error:
         raise GatewayError(
             "notify-secret", f"couldn't read {name}: {error.strerror}", "check the files that [inbox.notify] names"
+        ) from error
+
+
+def _read_secret(home: Path, name: str) -> Webhook:
+    try:
+        return Webhook(_read(home, name))
+    except (EmptyWebhookSecretError, ValueError) as error:
+        if isinstance(error, GatewayError):
+            raise
+        raise GatewayError(
+            "notify-secret", f"{name} holds no webhook secret", "it is `whsec_` and 24 to 64 bytes in base64"
         ) from error
 
 

@@ -21,7 +21,13 @@ class MailConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = "starttls"
     username: Annotated[str, Meta(description="Who signs in there; empty: nobody does.")] = ""
     password_file: Annotated[str, Meta(description="File with the password.")] = ""
-    sender: Annotated[str, Meta(description="The address that notifications come from.")]
+    sender: Annotated[
+        str,
+        Meta(
+            pattern=r"\A[!#-;=?A-~]{1,64}@[A-Za-z0-9.-]{1,190}\Z",
+            description="The address that notifications come from, without a name.",
+        ),
+    ]
 
 
 class HookConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,7 +4,7 @@ Three steps, each a transaction or a try: what is new becomes an item for each p
 become one message a channel when it is time; messages are sent.  Killed between any two, the next round goes on.
 
 A mail whose acceptance was not heard is sent again under the same Message-ID; a webhook under the same id; a push replaces
-the one before it.
+the one before it.  What is declined or rejected is told by the hub's `returned`, which comes with every such receipt.
 
 Source: issue of the inbox (receipt notifications); taste 2 (6: outbox).
 """
@@ -12,7 +12,7 @@ Source: issue of the inbox (receipt notifications); taste 2 (6: outbox).
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Final, Literal
@@ -20,23 +20,24 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from adapters.gateway import exclusions
+from adapters.errors import place_of
 from adapters.gateway.inbox.context import Inbox
+from adapters.gateway.inbox.notify.audience import Audience
 from adapters.gateway.inbox.notify.channels import Channels, Outcome
 from adapters.gateway.inbox.notify.config import NotifyConfig
-from adapters.gateway.inbox.notify.timing import retry_after, told_at
+from adapters.gateway.inbox.notify.timing import is_quiet, next_hour, retry_after, told_at
 from adapters.gateway.inbox.notify.words import Told
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import header_of
 from keys.digests import b64u, derived_key, new_id, random_bytes
 from keys.token_key import TokenKey
-from schemas.identifiers import MailboxId, ThreadId
+from schemas.identifiers import Moment
 
 _log = logging.getLogger("gateway.inbox.notify")
 BATCH: Final = 200
 DAY: Final = 86_400_000
 Severity = Literal["urgent", "at_once", "digest"]
-Source = Literal["arrived", "noticed", "heard"]
+SOURCES: Final = ("arrived", "noticed")
 
 
 class Severities(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,8 +46,6 @@ class Severities(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     owner: str
     arrived: Severity
     arrived_urgent: Severity
-    declined: Severity
-    rejected: Severity
     notices: Mapping[str, Severity]
     silent: frozenset[str]
 
@@ -83,80 +82,82 @@ class Notifier:
 
     async def _look(self, tx: Transaction) -> int:
         """Turn a batch of each source into items; the place in the source moves in the same transaction."""
-        seen = 0
-        for source in ("arrived", "noticed", "heard"):
-            place = await tx.one("tell_place_of", source=source)
+        audience, seen = Audience(self._inbox, tx), 0
+        for source in SOURCES:
+            place, last = await tx.one("tell_place_of", source=source), await tx.one(f"last_of_{source}")
+            end = int(last["at"]) if last else 0
             if place is None:
                 # What was there before the first look is on the page; nobody is told of years of it.
-                last = await tx.one(f"last_of_{source}")
-                await tx.run("set_tell_place", source=source, at=last["at"] if last else 0)
+                await tx.run("set_tell_place", source=source, at=end)
                 continue
-            rows = await tx.all(f"{source}_after", after=place["at"], limit=BATCH)
+            rows = await tx.all(f"{source}_after", after=place["at"], limit=BATCH) if place["at"] < end else []
             for row in rows:
-                await self._take(tx, source, row)
-            if rows:
-                await tx.run("set_tell_place", source=source, at=rows[-1]["at"])
+                await self._take(tx, audience, source, row)
+            # Past what nobody is told of as well: it would be read again at every look.
+            reached = int(rows[-1]["at"]) if len(rows) == BATCH else end
+            if reached > place["at"]:
+                await tx.run("set_tell_place", source=source, at=reached)
             seen += len(rows)
         return seen
 
-    async def _take(self, tx: Transaction, source: str, row: Row) -> None:
-        table = load_severities()
+    async def _take(self, tx: Transaction, audience: Audience, source: str, row: Row) -> None:
+        table, mailbox, severity = load_severities(), row["mailbox"], "digest"
         if source == "arrived":
-            urgent = row["header"] is not None and header_of(row).urgent
-            severity = table.arrived_urgent if urgent else table.arrived
-            await self._add(tx, row["mailbox"], row["thread"], f"arrived {row['envelope']} {row['mailbox']}", severity)
-        elif source == "heard":
-            await self._add(tx, row["mailbox"], row["thread"], f"heard {row['id']}", getattr(table, row["level"]))
-        elif row["code"] not in table.silent:
+            is_urgent = row["header"] is not None and header_of(row).urgent
+            severity = table.arrived_urgent if is_urgent else table.arrived
+            topic, thread = f"arrived {row['envelope']} {mailbox}", str(row["thread"])
+        elif row["code"] in table.silent:
+            return
+        else:
             details = msgspec.json.decode(bytes(row["details"]))
             severity = table.notices.get(row["code"], "digest")
-            topic = f"noticed {row['topic']}"
-            if row["mailbox"] is None:
-                people = [one["id"] for one in await tx.all("reviewers_to_tell")]
-                await self._add_for(tx, people, topic, severity)
-            else:
-                await self._add(tx, row["mailbox"], str(details.get("thread", "")), topic, severity)
-
-    async def _add(self, tx: Transaction, mailbox: MailboxId, thread: ThreadId, topic: str, severity: Severity) -> None:
-        now = self._inbox.now()
-        members = await tx.all("members_to_tell", mailbox=mailbox, thread=thread, now=now)
-        here = [one for one in members if not one["is_away"]]
-        holding = [one["id"] for one in here if one["holds"]]
-        # Who covers for a holder who is away is told in their place; else everybody of the team who is here.
-        covers = [one["cover"] for one in members if one["is_away"] and one["holds"] and one["cover"]]
-        chosen = holding or covers or [one["id"] for one in here] or [one["id"] for one in members]
-        people = [one for one in dict.fromkeys(chosen) if not await self._is_excluded(tx, one, thread)]
-        await self._add_for(tx, people, topic, severity)
-
-    async def _is_excluded(self, tx: Transaction, person: str, thread: ThreadId) -> bool:
-        found = await self._inbox.people.find(tx, person)
-        return found is None or await exclusions.is_excluded(self._inbox.gateway, tx, thread, found.name)
-
-    async def _add_for(self, tx: Transaction, people: Iterable[str], topic: str, severity: Severity) -> None:
-        for person in people:
+            topic, thread = f"noticed {row['topic']}", str(details.get("thread", ""))
+        await tx.run("add_tell_about", topic=topic, mailbox=mailbox, thread=thread)
+        for person in await audience.choose(mailbox, thread):
             await tx.run("add_tell_item", person=person, topic=topic, at=self._inbox.now(), severity=severity)
 
     # ---- when it is time
 
     async def _plan(self, tx: Transaction) -> None:
         """Make one message a channel of what waits for each person for whom it is time."""
-        now, config = self._inbox.now(), self._config
-        for row in await tx.all("tell_waiting"):
-            choice = await tx.one("tell_choice_of", person=row["person"])
-            due = told_at(
-                row["oldest"], now, urgent=bool(row["urgent"]),
-                soon=bool(row["soon"]) and not (choice and choice["digest_only"]),
-                quiet=(config.quiet_from, config.quiet_until), digest=config.digest_hours, zone=self._zone,
-            )  # fmt: skip
-            if due > now:
-                continue
-            bound = new_id(now)
-            await tx.run("bind_tell_items", person=row["person"], message=bound)
-            for channel, target in await self._targets(tx, row["person"], choice):
+        audience, now = Audience(self._inbox, tx), self._inbox.now()
+        for row, _ in await self._list_due(tx, now):
+            await self._hand_on(tx, audience, row["person"])
+        for row, choice in await self._list_due(tx, now):
+            person = row["person"]
+            await tx.run("bind_tell_items", person=person, message=new_id(now))
+            for channel, target in await self._targets(tx, person, choice):
                 await tx.run(
-                    "add_tell_message", id=b64u(random_bytes(18)), person=row["person"], channel=channel, target=target,
+                    "add_tell_message", id=b64u(random_bytes(18)), person=person, channel=channel, target=target,
                     items=row["items"], urgent=row["urgent"], at=now,
                 )  # fmt: skip
+
+    async def _list_due(self, tx: Transaction, now: Moment) -> list[tuple[Row, Row | None]]:
+        """Return what waits for each person for whom it is time, with what they chose."""
+        chosen = [(row, await tx.one("tell_choice_of", person=row["person"])) for row in await tx.all("tell_waiting")]
+        return [(row, choice) for row, choice in chosen if self._due(row, choice, now) <= now]
+
+    def _due(self, waiting: Row, choice: Row | None, now: Moment) -> Moment:
+        config, together = self._config, bool(choice and choice["digest_only"])
+        return told_at(
+            waiting["oldest"], now, urgent=bool(waiting["urgent"]), soon=bool(waiting["soon"]) and not together,
+            quiet=(config.quiet_from, config.quiet_until), digest=config.digest_hours, zone=self._zone,
+        )  # fmt: skip
+
+    async def _hand_on(self, tx: Transaction, audience: Audience, person: str) -> None:
+        """Hand what waits for *person* and is others' by now to them: *person* is away, has left, or is excluded since.
+
+        Who was told of it already isn't told again.
+        """
+        for item in await tx.all("tell_items_of", person=person):
+            chosen = await audience.choose(item["mailbox"], item["thread"])
+            if person in chosen:
+                continue
+            for other in chosen:
+                await tx.run(
+                    "add_tell_item", person=other, topic=item["topic"], at=item["at"], severity=item["severity"]
+                )
+            await tx.run("move_tell_item", number=item["number"])
 
     async def _targets(self, tx: Transaction, person: str, choice: Row | None) -> list[tuple[str, str]]:
         found = await self._inbox.people.find(tx, person)
@@ -173,15 +174,33 @@ class Notifier:
 
     async def _send(self) -> int:
         sent = 0
+        self._channels.open_all()
         while True:
             rows = await self._inbox.gateway.spool.all("due_tell_messages", now=self._inbox.now(), limit=BATCH)
             for row in rows:
-                outcome = await self._try(row)
-                # Killed before this line, it is sent again under the same reference.
-                await self._inbox.gateway.spool.write(lambda tx, row=row, outcome=outcome: self._note(tx, row, outcome))  # type: ignore[misc]
-                sent += outcome == "sent"
+                sent += await self._send_one(row)
             if len(rows) < BATCH:
                 return sent
+
+    async def _send_one(self, row: Row) -> bool:
+        spool, now = self._inbox.gateway.spool, self._inbox.now()
+        quiet_until = self._quiet_until(now)
+        if not row["urgent"] and quiet_until > now:
+            await spool.run("postpone_tell_message", id=row["id"], next_at=quiet_until)
+            return False
+        try:
+            outcome = await self._try(row)
+        except Exception as error:  # noqa: BLE001
+            # Whatever is wrong with one must not keep the others back; the text may hold an address.
+            _log.error("a notification failed: %s", place_of(error))
+            outcome = "later"
+        # Killed before this line, it is sent again under the same reference.
+        await spool.write(lambda tx: self._note(tx, row, outcome))
+        return outcome == "sent"
+
+    def _quiet_until(self, now: Moment) -> Moment:
+        start, end = self._config.quiet_from, self._config.quiet_until
+        return next_hour(now, (end,), self._zone) if is_quiet(now, start, end, self._zone) else now
 
     async def _try(self, row: Row) -> Outcome:
         told = Told(items=row["items"], reference=row["id"], address=self._inbox.config.origin, at=row["at"])
@@ -194,7 +213,9 @@ class Notifier:
             subscription = msgspec.json.decode(
                 self._inbox.gateway.spool.unlock(bytes(held["content"]), f"push {held['id']}")
             )
-            return await self._channels.push(told, subscription, urgent=bool(row["urgent"]))
+            return await self._channels.push(
+                str(subscription["endpoint"]), urgent=bool(row["urgent"]), now=self._inbox.now()
+            )
         person = await self._inbox.gateway.spool.write(lambda tx: self._inbox.people.find(tx, row["person"]))
         if person is None or person.state != "active" or not person.email:
             return "never"
@@ -205,7 +226,7 @@ class Notifier:
         state: str = {"sent": "sent", "never": "gone"}.get(outcome, "waiting")
         next_at = now
         if outcome == "later":
-            over = now - row["at"] > self._config.give_up_days * DAY
+            over = now - row["at"] >= self._config.give_up_days * DAY
             state, next_at = ("given-up", now) if over else (state, now + retry_after(tries))
         if row["channel"] == "push" and outcome == "never":
             await tx.run("drop_tell_push", id=row["target"])

@@ -27,9 +27,14 @@ def is_quiet(at: Moment, start: int, end: int, zone: ZoneInfo) -> bool:
 
 def next_hour(at: Moment, hours: Sequence[int], zone: ZoneInfo) -> Moment:
     """Return the first moment from *at* on at which it is one of *hours* o'clock locally; *at* itself if it is within one."""
-    local = _local(at, zone)
-    if not hours or local.hour in hours:
+    return at if not hours or _local(at, zone).hour in hours else next_stroke(at, hours, zone)
+
+
+def next_stroke(at: Moment, hours: Sequence[int], zone: ZoneInfo) -> Moment:
+    """Return the first moment after *at* at which a clock strikes one of *hours*; *at* itself where there are none."""
+    if not hours:
         return at
+    local = _local(at, zone)
     for days in (0, 1, 2):
         day = (local + timedelta(days=days)).date()
         for hour in sorted(hours):
@@ -54,7 +59,7 @@ def told_at(
         return now
     if soon:
         return now if not is_quiet(now, *quiet, zone) else next_hour(now, (quiet[1],), zone)
-    due = next_hour(oldest, digest, zone)
+    due = next_stroke(oldest, digest, zone)
     return max(due, now) if not is_quiet(max(due, now), *quiet, zone) else next_hour(now, (quiet[1],), zone)
 
 
