@@ -105,12 +105,18 @@ def push_authorization(key: TokenKey, *, endpoint: str, contact: str, now: int) 
 
     Source: RFC 8292, 2 and 3 (vapid).
     """
-    parts = urlsplit(endpoint)
-    claims: dict[str, Any] = {"aud": f"{parts.scheme}://{parts.netloc}", "exp": now // 1000 + PUSH_LIFE}
+    claims: dict[str, Any] = {"aud": _origin_of(endpoint), "exp": now // 1000 + PUSH_LIFE}
     if contact:
         claims["sub"] = contact
     token = jws.sign(claims, CryptographyECKey(key.private, ALGORITHM), headers={"typ": "JWT"}, algorithm=ALGORITHM)
     return f"vapid t={token}, k={push_public_key(key)}"
+
+
+def _origin_of(address: str) -> str:
+    """Return the origin of *address* as a browser writes it (RFC 6454, 6.1)."""
+    parts = urlsplit(address)
+    is_usual = parts.port in {None, {"https": 443, "http": 80}.get(parts.scheme)}
+    return f"{parts.scheme}://{parts.hostname}" + ("" if is_usual else f":{parts.port}")
 
 
 def push_public_key(key: TokenKey) -> str:
