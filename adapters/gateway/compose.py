@@ -58,6 +58,7 @@ def compose(
     catalogue: Catalogue,
     keyring: Keyring | Signer,
     now: Moment,
+    clear: Clear | None = None,
 ) -> Composed:
     """Return *draft* checked, sealed to each recipient and signed, as envelope *envelope* of *thread*.
 
@@ -65,14 +66,18 @@ def compose(
     recipient that has ended is replaced by who answers for it; parties stay as the message names them, so that the
     recipient derives the same.
 
+    Args:
+        clear: what the catalogue derives of the message, where the caller has held it to its schema just now.
+
     Raises:
         MalformedError: ``message-schema``, ``type-unknown``, ``json-*``, ``manifest-*``, ``header-*``, ``document-name``.
         GatewayError: ``draft-recipients``, ``draft-attachments``, ``recipient-*``, ``type-not-allowed``, …
         NotYetError: ``recipient-key-missing``, ``agreement-missing``, ``directory-expired`` (unless it is urgent); it
             may succeed later; ``schema-differs``, likewise.
     """
-    catalogue.validate(draft.type, draft.message)
-    clear = catalogue.clear(draft.type, draft.message)
+    if clear is None:
+        catalogue.validate(draft.type, draft.message)
+        clear = catalogue.clear(draft.type, draft.message)
     if books.is_expired(now) and not clear.urgent:
         raise NotYetError(
             "directory-expired",

@@ -22,7 +22,8 @@ from adapters.gateway.exports.shapes import labels, words_for
 from adapters.gateway.handling_policy import Carrier, HandlingPolicy, load_policy
 from adapters.gateway.sanitising import find_named
 from adapters.gateway.spool import Transaction
-from keys.digests import keyed_digest
+from keys.digests import keyed_digest, sha256_b64u
+from schemas.catalogue import Clear
 from schemas.directory import DirectoryIndex
 from schemas.identifiers import EnvelopeId, MailboxId, MessageType, agency_of, family_of
 
@@ -35,9 +36,13 @@ class HandlingError(GatewayError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """A draft that may go, with safe defaults where it needed them, and what its mailbox is to be told of it."""
+    """A draft that may go, with safe defaults where it needed them, and what its mailbox is to be told of it.
+
+    ``clear``: what its message, which has passed its schema, gives the header.
+    """
 
     draft: Draft
+    clear: Clear
     warnings: tuple[HandlingError, ...]
 
 
@@ -50,21 +55,24 @@ async def admit(gateway: Gateway, draft: Draft) -> Admitted:
             ``handling-forbids``, ``source-named`` or ``distribution-overlaps``; never where the message is urgent.
     """
     gateway.catalogue.validate(draft.type, draft.message)
-    urgent = gateway.catalogue.clear(draft.type, draft.message).urgent
+    clear = gateway.catalogue.clear(draft.type, draft.message)
     fixed, problems = check_codes(draft, load_policy())
-    problems += await check_onward(gateway, fixed)
-    if problems and not urgent:
+    problems += await check_onward(gateway, fixed, clear)
+    if problems and not clear.urgent:
         raise problems[0]
-    return Admitted(draft=fixed, warnings=tuple(problems))
+    return Admitted(draft=fixed, clear=clear, warnings=tuple(problems))
 
 
 async def tell(gateway: Gateway, tx: Transaction, envelope: EnvelopeId, thread: str, admitted: Admitted) -> None:
-    """Tell the draft's mailbox, in the transaction that keeps it, what went although it should not have, or is still to do."""
+    """Tell the draft's mailbox, in the transaction that keeps or seals it, what goes although it should not, or is still to do.
+
+    Each thing once, however often the draft is looked at.
+    """
     draft = admitted.draft
     about: dict[str, object] = {"envelope": envelope, "thread": thread, "type": draft.type}
-    for number, problem in enumerate(admitted.warnings):
+    for problem in admitted.warnings:
         details = about | {"reason": problem.code, "message": problem.message, "hint": problem.hint}
-        topic = f"handling:{envelope}:{number}"
+        topic = f"handling:{envelope}:{problem.code}:{sha256_b64u(problem.message.encode())}"
         await gateway.tell(tx, "handling-warning", topic, mailbox=draft.from_, details=details)
     if draft.consent in load_policy().consents_to_remind:
         await gateway.tell(tx, "consent-reminder", f"consent:{envelope}", mailbox=draft.from_, details=about)
@@ -131,11 +139,10 @@ def _item(gateway: Gateway, ref: str) -> str:
     return keyed_digest(gateway.keyring.record_key, f"item {ref}")
 
 
-async def check_onward(gateway: Gateway, draft: Draft) -> list[HandlingError]:
-    """Return what *draft*, whose message is valid, may not hand on, to whom it goes, or whom it names."""
+async def check_onward(gateway: Gateway, draft: Draft, clear: Clear) -> list[HandlingError]:
+    """Return what *draft*, whose message is valid and gives *clear*, may not hand on, to whom it goes, or whom it names."""
     policy = load_policy()
     schema = gateway.catalogue.schema(draft.type)
-    clear = gateway.catalogue.clear(draft.type, draft.message)
     parties = clear.parties
     to = tuple(box for box in draft.to or parties if box != draft.from_)
     try:

@@ -76,7 +76,7 @@ async def take(gateway: Gateway, adapter: str, outgoing: Outgoing) -> bool:
     try:
         admitted = await handling.admit(gateway, outgoing.draft)
         outgoing = replace(outgoing, draft=admitted.draft)
-        composed = _compose_now(gateway, outgoing.draft, outgoing.documents, envelope, thread)
+        composed = _compose_now(gateway, admitted, outgoing.documents, envelope, thread)
     except (MalformedError, GatewayError, KeysError) as error:
         if isinstance(error, GatewayError):
             await tell_refused(gateway, outgoing.draft, f"{adapter}:{outgoing.key}", error)
@@ -141,14 +141,19 @@ async def keep_draft(
 
 
 def _compose_now(
-    gateway: Gateway, draft: Draft, documents: Sequence[Document], envelope: EnvelopeId, thread: ThreadId
+    gateway: Gateway,
+    admitted: handling.Admitted,
+    documents: Sequence[Document],
+    envelope: EnvelopeId,
+    thread: ThreadId,
 ) -> Composed | None:
+    draft = admitted.draft
     if gateway.config.find_mailbox(draft.from_) is None:
         raise GatewayError("draft-sender", "the sender is no mailbox of this gateway", "correct `from`")
     try:
         return compose(
             draft, documents, envelope=envelope, thread=thread, books=gateway.partnership.books,
-            catalogue=gateway.catalogue, keyring=gateway.keyring, now=gateway.clock(),
+            catalogue=gateway.catalogue, keyring=gateway.keyring, now=gateway.clock(), clear=admitted.clear,
         )  # fmt: skip
     except NotYetError:
         return None
@@ -178,8 +183,8 @@ async def seal_drafts(gateway: Gateway) -> None:
             continue
         kept = _open_draft(gateway, row)
         try:
-            await handling.admit(gateway, kept.draft)
-            composed = _compose_now(gateway, kept.draft, kept.documents, row["envelope"], row["thread"])
+            admitted = await handling.admit(gateway, kept.draft)
+            composed = _compose_now(gateway, admitted, kept.documents, row["envelope"], row["thread"])
         except (MalformedError, GatewayError, KeysError) as error:
             await refuse(gateway, row, {"code": error.code, "message": error.message, "hint": error.hint})
             continue
@@ -187,7 +192,15 @@ async def seal_drafts(gateway: Gateway) -> None:
             gateway.pacer.failed(key)
             continue
         gateway.pacer.worked(key)
-        await gateway.spool.write(partial(_set_sealed, gateway, envelope=row["envelope"], composed=composed))
+        await gateway.spool.write(partial(_seal_now, gateway, row, composed, admitted))
+
+
+async def _seal_now(
+    gateway: Gateway, row: Row, composed: Composed, admitted: handling.Admitted, tx: Transaction
+) -> None:
+    await _set_sealed(gateway, tx, envelope=row["envelope"], composed=composed)
+    # Recipients may be known only now, or what it draws on have come since it was kept.
+    await handling.tell(gateway, tx, row["envelope"], row["thread"], admitted)
 
 
 async def send_sealed(gateway: Gateway, watch: Watch) -> int:

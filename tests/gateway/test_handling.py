@@ -279,7 +279,8 @@ async def hold(agent: Agent, message: Incoming) -> None:
 
 async def check(agent: Agent, sent: Draft) -> list[str]:
     """Return code and words of what may not go on."""
-    return [f"{one.code}: {one.message}" for one in await handling.check_onward(agent.gateway, sent)]
+    clear = agent.gateway.catalogue.clear(sent.type, sent.message)
+    return [f"{one.code}: {one.message}" for one in await handling.check_onward(agent.gateway, sent, clear)]
 
 
 async def test_a_digest_names_nobody_who_is_known_here(town: Town) -> None:
@@ -385,6 +386,46 @@ async def test_an_urgent_message_goes_on_although_it_may_not(town: Town) -> None
         assert (told["reason"], told["mailbox"]) == ("handling-forbids", MASH)
         assert "only police set" in told["message"]
         assert "handling-warning" not in {one["notice"] for one in read_notices(town.homes[POLICE])}
+
+
+async def test_what_is_found_only_when_it_is_sealed_is_told_too(town: Town) -> None:
+    """Taken before anybody's roles were known: the first word stands, the new one comes, and each is said once."""
+    async with town.agent(COUNCIL) as council:
+        message = samples.message("intel.item/1", urgent=True)
+        wanted = draft("intel.item/1", MASH, message=message, to=[EXPLOITATION])
+        drop(town.homes[COUNCIL], "graded", wanted | {"basis": []})
+        await council.collect_pass()
+        await council.file_pass()
+
+        def told() -> list[str]:
+            notices = read_notices(town.homes[COUNCIL])
+            return sorted(one["reason"] for one in notices if one["notice"] == "handling-warning")
+
+        assert told() == ["draft-basis"]
+        assert [row["state"] for row in await council.gateway.spool.all("list_sent")] == ["drafted"]
+        await settle(council)
+        assert told() == ["draft-basis", "handling-forbids"]
+        (row,) = await council.gateway.spool.all("list_sent")
+        assert row["state"] == "accepted"
+
+
+async def test_a_draft_is_read_once_when_it_is_taken(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its message gives the header is derived, and its schema held to, one time: admitted, it is not asked again."""
+    asked = []
+    for name in ("clear", "validate"):
+        real = getattr(Catalogue, name)
+
+        def counted(catalogue: Catalogue, *given: Any, name: str = name, real: Any = real) -> Any:
+            asked.append(name)
+            return real(catalogue, *given)
+
+        monkeypatch.setattr(Catalogue, name, counted)
+    async with town.agent(COUNCIL) as council:
+        await settle(council)
+        drop(town.homes[COUNCIL], "plain", draft("minutes.full/1", MASH, message=minutes_full([MASH, NURSES])))
+        asked.clear()
+        await council.collect_pass()
+        assert sorted(asked) == ["clear", "validate"]
 
 
 async def test_refused_consent_still_sends_and_consent_to_be_sought_is_recalled(town: Town) -> None:
