@@ -11,9 +11,10 @@ from aiohttp import web
 
 from adapters.base import Incoming
 from adapters.gateway import filing
+from adapters.gateway.inbox.access import may
 from adapters.gateway.inbox.context import Inbox, visit_of
 from adapters.gateway.inbox.posted import Posted
-from adapters.gateway.inbox.relations import find_delivery
+from adapters.gateway.inbox.relations import find_delivery, relation_of
 from adapters.gateway.inbox.taking import receipts_by, take
 from adapters.gateway.spool import Transaction
 from hub.kit.pages import see
@@ -30,13 +31,14 @@ async def show_message(inbox: Inbox, request: web.Request) -> web.Response:
         said = await receipts_by(inbox, tx, row, person)
         levels = {one.level for one in said}
         content: Incoming | None = None
-        if "opened" in levels and row["content"] is not None:
-            await find_delivery(inbox, tx, person, envelope, "open")
+        relation = await relation_of(inbox, tx, person, row["thread"], row["mailbox"])
+        may_open = may(person.duties, relation, "open")
+        if may_open and "opened" in levels and row["content"] is not None:
             content = filing.read_content(inbox.gateway, row)
             await inbox.people.note(
                 tx, person.id, "read", inbox.now(), thread=row["thread"], envelope=envelope, mailbox=row["mailbox"]
             )
-        return {"row": row, "levels": levels, "said": said, "content": content}
+        return {"row": row, "levels": levels, "said": said, "content": content, "may_open": may_open}
 
     return inbox.show(request, "message.html", await inbox.gateway.spool.write(work))
 

@@ -141,3 +141,23 @@ async def test_who_is_excluded_finds_nothing_of_the_thread(office: Office) -> No
     page = await nurse.get(f"/threads/{held.thread}")
     assert (page.status, page.text) == (404, unknown.text)
     assert (await nurse.post(f"/threads/{held.thread}/take", {"mailbox": NURSES, "seen": ""})).status == 404
+
+
+async def test_who_had_opened_it_and_holds_it_no_longer_sees_its_cover_alone(office: Office) -> None:
+    """Given to a colleague, it is the colleague's to open; that it is there stays known to the team."""
+    held = await office.hold_meeting()
+    nurse = await office.signed_in("robin@example.org")
+    alex = await office.person("alex@example.org")
+    manager = await office.signed_in("kim@example.org", duties=("manager",))
+    await nurse.get("/")
+    page = await nurse.post(f"/messages/{held.envelope}/open")
+    assert "Take receipt" in page.words
+    await manager.get("/team")
+    seen = await _seen(office, held.thread)
+    fields = [("mailbox", NURSES), ("thread", held.thread), (f"seen {held.thread}", seen), ("to", alex)]
+    assert (await manager.post("/team/assign", fields)).status == 200
+    page = await nurse.get(f"/messages/{held.envelope}")
+    assert page.status == 200
+    assert "A colleague holds it" in page.words
+    assert "Take receipt" not in page.words
+    assert "Open it " not in page.words
