@@ -120,7 +120,7 @@ def _end(
 class Recurred(NamedTuple):
     """How many duties the calendar opened, and who was told."""
 
-    count: int
+    opened: int
     told: set[MailboxId]
 
 

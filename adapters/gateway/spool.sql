@@ -33,12 +33,14 @@ CREATE INDEX IF NOT EXISTS obligation_owed_by ON obligation (debtor, due) WHERE 
 CREATE INDEX IF NOT EXISTS obligation_owed_to ON obligation (creditor, due) WHERE state = 'open';
 CREATE INDEX IF NOT EXISTS obligation_of_thread ON obligation (thread, state);
 CREATE INDEX IF NOT EXISTS obligation_settled ON obligation (settled_by);
+CREATE INDEX IF NOT EXISTS obligation_of_envelope ON obligation (envelope);
 CREATE INDEX IF NOT EXISTS obligation_due ON obligation (next_at) WHERE state = 'open';
 CREATE TABLE IF NOT EXISTS notice (
   id TEXT PRIMARY KEY, topic TEXT NOT NULL UNIQUE, code TEXT NOT NULL, mailbox TEXT, source TEXT NOT NULL,
   at INTEGER NOT NULL, details BLOB NOT NULL, told INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS notice_untold ON notice (at) WHERE told = 0;
 CREATE INDEX IF NOT EXISTS inbox_type ON inbox (type) WHERE content IS NOT NULL;
+CREATE INDEX IF NOT EXISTS inbox_every_type ON inbox (type, accepted_at);
 CREATE TABLE IF NOT EXISTS embargo (
   envelope TEXT NOT NULL, mailbox TEXT NOT NULL, supersedes TEXT, until INTEGER NOT NULL,
   PRIMARY KEY (envelope, mailbox)) WITHOUT ROWID;
@@ -134,8 +136,20 @@ WHERE inbox.state = 'rejected'
 SELECT * FROM inbox WHERE envelope = :envelope AND mailbox = :mailbox
 -- name: find_for_any
 SELECT * FROM inbox WHERE envelope = :envelope ORDER BY mailbox
+-- name: replacing_in_thread
+SELECT envelope, header FROM inbox
+WHERE thread = :thread AND mailbox = :mailbox AND header IS NOT NULL AND state NOT IN ('rejected', 'destroyed')
+ORDER BY accepted_at DESC
 -- name: list_incoming
 SELECT envelope, mailbox, seq, thread, type, sender, at, accepted_at, state, code, record FROM inbox ORDER BY accepted_at, mailbox
+-- name: received_in_thread
+SELECT * FROM inbox
+WHERE thread = :thread AND type >= :first AND type < :last AND state NOT IN ('rejected', 'destroyed')
+ORDER BY accepted_at, mailbox
+-- name: headers_of_family
+SELECT envelope, mailbox, header FROM inbox
+WHERE type >= :first AND type < :last AND state NOT IN ('rejected', 'destroyed', 'embargoed') AND header IS NOT NULL
+ORDER BY accepted_at, mailbox
 -- name: newest_filed
 SELECT envelope, content FROM inbox WHERE state = 'filed' AND content IS NOT NULL
 ORDER BY accepted_at DESC, envelope DESC LIMIT 1

@@ -134,13 +134,14 @@ async def find_message(gateway: Gateway, envelope: EnvelopeId, mailbox: MailboxI
     sent = await gateway.spool.one("find_sent", envelope=envelope)
     if sent is not None and sent["mailbox"] == mailbox and sent["draft"] is not None:
         content = gateway.spool.unlock(bytes(sent["draft"]), envelope)
-        return _as_incoming(msgspec.msgpack.decode(content, type=Kept), sent)
+        return as_incoming(msgspec.msgpack.decode(content, type=Kept), sent)
     if row is None and (sent is None or sent["mailbox"] != mailbox):
         raise GatewayError("export-unknown", "that mailbox has no such message here", "see `gateway inbox list`")
     raise GatewayError("export-empty", "its content is no longer here", "look in the record system")
 
 
-def _as_incoming(kept: Kept, sent: Any) -> Incoming:
+def as_incoming(kept: Kept, sent: Any) -> Incoming:
+    """Return what was written here, as its recipients read it; *sent* is its row in the outbox."""
     draft = kept.draft
     return Incoming(
         envelope=sent["envelope"], mailbox=draft.from_, seq=0, type=draft.type, sender=draft.from_, recipients=draft.to,

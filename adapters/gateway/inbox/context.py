@@ -16,6 +16,7 @@ from adapters.gateway.context import Gateway
 from adapters.gateway.inbox.access import Page, may_visit
 from adapters.gateway.inbox.config import InboxConfig
 from adapters.gateway.inbox.people import People, Person
+from adapters.gateway.inbox.reading.documents import Drawer
 from adapters.gateway.inbox.words import Words
 from adapters.gateway.watch import Watch
 from hub.kit import pages
@@ -60,6 +61,7 @@ class Inbox:
     has_script: bool
     provider: Provider | None = None
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    drawer: Drawer = field(default_factory=Drawer)
     listening: Counter[str] = field(default_factory=Counter)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
