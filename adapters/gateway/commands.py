@@ -23,10 +23,10 @@ from adapters.gateway.chronology import ANSWER, DECLINED, find_waiting, put_toge
 from adapters.gateway.context import Gateway
 from adapters.gateway.moments import read_moment
 from adapters.gateway.receipting import receipt_by_person
-from adapters.gateway.spool import Row, Transaction
+from adapters.gateway.spool import Row, Transaction, family_range
 from adapters.gateway.watch import duty_of
 from keys.digests import keyed_digest
-from schemas.identifiers import Moment, family_of
+from schemas.identifiers import Moment
 from schemas.strict_json import dump
 
 Printed = list[str] | dict[str, Any] | list[dict[str, Any]]
@@ -143,11 +143,9 @@ async def chronology(options: Namespace) -> Printed:
 async def _find_answers(gateway: Gateway, thread: str, mailbox: str | None) -> list[Row]:
     """Return each answer of *thread* once, as the inbox has it."""
     found: dict[str, Row] = {}
-    for listed in await gateway.spool.all("list_incoming"):
-        is_answer = listed["thread"] == thread and family_of(listed["type"]) in {ANSWER, DECLINED}
-        if is_answer and listed["state"] not in {"rejected", "destroyed"} and embargo.is_shown(listed, mailbox):
-            row = await gateway.spool.one("find_incoming", envelope=listed["envelope"], mailbox=listed["mailbox"])
-            if row is not None:
+    for family in (ANSWER, DECLINED):
+        for row in await gateway.spool.all("received_in_thread", thread=thread, **family_range(family)):
+            if embargo.is_shown(row, mailbox):
                 found[row["envelope"]] = row
     return list(found.values())
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from adapters.errors import GatewayError
-from adapters.gateway import embargo
 from adapters.gateway.agent import open_gateway
 from adapters.gateway.context import Gateway
 from adapters.gateway.filing import read_content
+from adapters.gateway.spool import family_range
 from adapters.gateway.watch import header_of
 from schemas.envelope import Header
 from schemas.identifiers import Moment, agency_of, family_of
@@ -32,7 +32,6 @@ from schemas.rules.suppression import TOTAL, Line, Table, one_way, suppress
 GROUPS: Final = ("month", "stage", "theme", "agency")
 NOT_NAMED: Final = "not_named"
 NOT_HERE: Final = "content_not_here_any_more"
-_UNSEEN: Final = frozenset({"rejected", "destroyed", embargo.STATE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,22 +122,13 @@ async def find_items(gateway: Gateway, family: str, start: Moment, end: Moment, 
     What is under embargo isn't counted until it ends: nobody may learn that it is there.
     """
     kind, found = KINDS[family], dict[str, Item]()
-    rows = [
-        row
-        for row in await gateway.spool.all("list_incoming")
-        if family_of(row["type"]) == family and row["state"] not in _UNSEEN
-    ]
-    held = [
-        row
-        for name in rows
-        if (row := await gateway.spool.one("find_incoming", envelope=name["envelope"], mailbox=name["mailbox"]))
-    ]
-    replaced = {header_of(row).supersedes for row in held}
-    for row in held:
-        header = header_of(row)
+    rows = [(header_of(row), row) for row in await gateway.spool.all("headers_of_family", **family_range(family))]
+    replaced = {header.supersedes for header, _ in rows}
+    for header, listed in rows:
         if header.id in replaced or not start <= header.at < end:
             continue
-        message = read_content(gateway, row).message if row["content"] is not None else {}
+        row = await gateway.spool.one("find_incoming", envelope=header.id, mailbox=listed["mailbox"])
+        message = read_content(gateway, row).message if row is not None and row["content"] is not None else {}
         found[message.get(kind.named_by, header.id)] = Item(
             month=month_of(days, header.at),
             stage=_stage(header, kind, await _headers(gateway, header.thread)),

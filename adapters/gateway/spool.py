@@ -210,6 +210,12 @@ def _explain(error: Exception) -> Exception:
     return error
 
 
+def family_range(family: str) -> dict[str, str]:
+    """Return between which values of ``type`` the versions of *family* are: ``first``, and before ``last``."""
+    # The next character after the slash; a range is found by an index, a pattern would not be.
+    return {"first": f"{family}/", "last": f"{family}0"}
+
+
 async def each(tx: Transaction, query: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Run the statement named *query* once for each of *rows*."""
     for row in rows:

@@ -10,9 +10,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.gateway import picture as pictures
 from adapters.gateway.agent import Agent
 from adapters.gateway.cli import main
 from adapters.gateway.picture import GROUPS, NOT_NAMED, Item, draw
@@ -105,7 +107,7 @@ async def send_items(town: Town, council: Agent, police: Agent, *items: dict[str
     ]
 
 
-async def test_police_count_what_they_hold(town: Town) -> None:
+async def test_police_count_what_they_hold(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where each item has come is known by what was sent about it; whose agency may not be named is not."""
     home: Path = write_home(town, POLICE)
     async with town.agent(COUNCIL) as council, town.agent(POLICE) as police:
@@ -131,7 +133,11 @@ async def test_police_count_what_they_hold(town: Town) -> None:
         "by_agency": {NOT_NAMED: 5, COUNCIL: 6},
         "suppressed_below": 5,
     }
+    # What is of another time, or of another type, is not even opened.
+    opened: list[object] = []
+    monkeypatch.setattr(pictures, "read_content", lambda _, row: opened.append(row))
     assert (await command(home, "picture", "--from", "2026-08-01", "--to", "2026-09-01"))["total"] == 0
+    assert opened == []
     reports = await command(home, "picture", *PERIOD, "--type", "info.report")
     assert list(reports["by_stage"]) == ["received", "acknowledged", "queried", "interim_outcome", "outcome"]
 

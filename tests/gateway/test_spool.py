@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from adapters.errors import GatewayError, NotYetError
-from adapters.gateway.spool import Spool, Transaction
+from adapters.gateway.spool import Spool, Transaction, _load_queries, family_range
 from keys.errors import KeysError
+from tests.gateway.plans import read_whole
 
 KEY = b"k" * 32
 ROOT = Path(__file__).parent.parent.parent
@@ -171,26 +172,43 @@ async def test_a_spool_of_another_version_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_every_query_is_found_by_an_index_or_is_small() -> None:
-    """The statements that loops run again and again read no table from end to end."""
-    from adapters.gateway.spool import _load_queries
-
-    queries = _load_queries()
-    database = sqlite3.connect(":memory:")
-    database.executescript(queries["schema"])
+    """What loops run again and again, and what commands ask, reads no table and no whole index from end to end."""
     often = (
         "drafted sealed to_file waiting_receipts due_obligations open_in_thread untold_notices find_draft find_sent "
-        "find_incoming last_receipt last_taken receipts_of heard_of headers_sent headers_received met_by openings_of"
+        "find_incoming last_receipt last_taken receipts_of heard_of headers_sent headers_received met_by openings_of "
+        "received_in_thread headers_of_family content_of_type sweep_inbox due_embargoes due_deletions exports_of"
     )
-    for name in often.split():
-        values = dict.fromkeys(_parameters(queries[name]), 0)
-        plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {queries[name]}", values)]
-        assert not any(step.startswith("SCAN") and "USING INDEX" not in step for step in plan), (name, plan)
+    queries = _load_queries()
+    assert {name: found for name in often.split() if (found := read_whole(queries, name))} == {}
 
 
-def _parameters(statement: str) -> set[str]:
-    import re
+def test_a_table_that_is_read_whole_is_noticed() -> None:
+    """With an index over all of it or without one; an index over what waits is not all of it."""
+    queries = _load_queries()
+    assert read_whole(queries, "list_incoming") == ["SCAN inbox"]
+    assert read_whole(queries, "register_again") == ["SCAN inbox USING INDEX sqlite_autoindex_inbox_1"]
+    assert read_whole(queries, "waiting_receipts") == []
 
-    return set(re.findall(r":(\w+)", statement))
+
+async def test_a_spool_of_before_gets_the_indexes_of_now(tmp_path: Path) -> None:
+    """Opening it is enough; no row changes."""
+    async with Spool(tmp_path / "spool.db", KEY) as spool:
+        await spool.run("set_fact", **fact(0))
+    with sqlite3.connect(tmp_path / "spool.db") as database:
+        for name in ("inbox_every_type", "obligation_of_envelope"):
+            database.execute(f"DROP INDEX {name}")
+    async with Spool(tmp_path / "spool.db", KEY) as spool:
+        assert await count(spool) == 1
+    with sqlite3.connect(tmp_path / "spool.db") as database:
+        found = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    assert {"inbox_every_type", "obligation_of_envelope"} <= found
+
+
+def test_a_family_is_all_of_its_versions_and_nothing_else() -> None:
+    """By a range of types, which an index finds."""
+    of = family_range("intel.item")
+    assert all(of["first"] <= name < of["last"] for name in ("intel.item/1", "intel.item/2", "intel.item/12"))
+    assert not any(of["first"] <= name < of["last"] for name in ("intel.item", "intel.item.more/1", "intel.items/1"))
 
 
 WRITER = """

@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS event (
   child TEXT, told INTEGER NOT NULL, state TEXT, at INTEGER NOT NULL, due INTEGER, facts BLOB NOT NULL, details BLOB,
   PRIMARY KEY (envelope, number)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS event_key ON event (key);
+CREATE INDEX IF NOT EXISTS event_child ON event (child) WHERE child IS NOT NULL;
 CREATE INDEX IF NOT EXISTS event_part ON event (part) WHERE part IS NOT NULL;
 CREATE TABLE IF NOT EXISTS entry (
   key TEXT PRIMARY KEY, kind TEXT NOT NULL, child TEXT, own TEXT, state TEXT NOT NULL, ended INTEGER NOT NULL,
