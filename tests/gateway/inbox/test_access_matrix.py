@@ -6,6 +6,7 @@ What is refused is refused with the one page that is also there for what does no
 from __future__ import annotations
 
 import asyncio
+import io
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
@@ -15,7 +16,9 @@ from typing import Any, get_args
 import msgspec
 import pytest
 import yarl
+from PIL import Image
 
+from adapters.base import Document, Outgoing, Spooled, parse_draft
 from adapters.gateway import exclusions
 from adapters.gateway.inbox.access import Duty, Relation
 from adapters.gateway.inbox.app import ROUTES
@@ -23,9 +26,11 @@ from adapters.gateway.inbox.forms.answers import list_steps
 from adapters.gateway.inbox.forms.spec import make_form
 from adapters.gateway.inbox.notify.config import NotifyConfig
 from adapters.gateway.inbox.writing.drafts import Saved
-from tests.county import HEALTH, NURSES, PAEDIATRICS
+from adapters.gateway.outgoing import take_now
+from schemas.strict_json import dump
+from tests.county import HEALTH, MASH, NURSES, PAEDIATRICS
 from tests.gateway.inbox.support import Browser, Office, open_office
-from tests.gateway.support import Town
+from tests.gateway.support import Town, draft, meeting_held, settle
 
 DUTIES: tuple[Duty, ...] = get_args(Duty)
 RELATIONS: tuple[Relation, ...] = get_args(Relation)
@@ -108,6 +113,9 @@ MATRIX: dict[str, Decision] = {
     "POST /messages/{envelope}/acknowledge": Decision(OPENS),
     "GET /messages/{envelope}/decline": Decision(OPENS),
     "POST /messages/{envelope}/decline": Decision(OPENS, {"code": "conflict"}),
+    "GET /messages/{envelope}/documents/{number}": Decision(OPENS),
+    "GET /messages/{envelope}/documents/{number}/pages/{page}": Decision(OPENS),
+    "GET /messages/{envelope}/documents/{number}/file": Decision({"practitioner": "holder unheld", "manager": IN_TEAM}),
     "GET /messages/{envelope}/copy": Decision({"practitioner": "holder unheld", "manager": IN_TEAM}),
     "POST /messages/{envelope}/copy": Decision({"practitioner": "holder unheld", "manager": IN_TEAM}),
     "GET /write": Decision(_each(WORKS, ANY)),
@@ -220,7 +228,7 @@ class Stage:
         """Return *text* with what it names in its place."""
         values = {
             "{envelope}": self.envelope, "{thread}": self.thread, "{person}": self.colleague, "{glass}": "glass-of-another",
-            "{seen}": seen, "{draft}": DRAFT, "{step}": self.step,
+            "{seen}": seen, "{draft}": DRAFT, "{step}": self.step, "{number}": "1", "{page}": "1",
         }  # fmt: skip
         for name, value in values.items():
             text = text.replace(name, value)
@@ -236,7 +244,7 @@ async def stage(town: Town) -> AsyncIterator[Stage]:
 
 
 async def _set_stage(office: Office) -> Stage:
-    held = await office.hold_meeting()
+    held = await _send_picture(office)
     colleague = await office.person("colleague@example.org")
     people = {duty: await office.person(f"{duty}@example.org", name=duty.title(), duties=[duty]) for duty in DUTIES}
     browsers = {duty: office.browser() for duty in DUTIES}
@@ -245,18 +253,34 @@ async def _set_stage(office: Office) -> Stage:
     stage = Stage(office, held.envelope, held.thread, colleague, people, browsers, step)
     for duty in DUTIES:
         await stage.sign_in(duty)
+        # Its documents are for who has opened the message, so whoever may has.
+        await stage.put(duty, "unheld")
+        await stage.browsers[duty].post(f"/messages/{held.envelope}/open")
     return stage
 
 
+async def _send_picture(office: Office) -> Spooled:
+    """Have the council tell of a meeting, with a picture."""
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "PNG")
+    document = Document(name="plan.png", type="image/png", content=picture.getvalue())
+    told = draft("meeting.held/1", MASH, message=meeting_held([MASH, NURSES]), attachments=[document.name])
+    drafted = Outgoing(key="picture", draft=parse_draft(dump(told)), documents=(document,))
+    sent = await take_now(office.council.gateway, "test", drafted)
+    await settle(office.council, office.health)
+    return sent
+
+
 async def _ask(browser: Browser, key: str, path: str, fields: Sequence[tuple[str, str]]) -> tuple[int, str, str]:
-    """Return status, text and final path of what *key* answers; of a stream, its beginning alone."""
+    """Return status, text and final path of what *key* answers; of a stream, a picture or a file, the status alone."""
     if key.startswith("POST"):
         shown = await browser.post(path, fields)
         return shown.status, shown.text, shown.path
     headers = {"Cookie": browser.cookie} if browser.cookie else {}
-    if key == "GET /events" and browser.cookie:
+    if browser.cookie:
         async with browser.http.get(yarl.URL(browser.base + path, encoded=True), headers=headers) as answer:
-            return answer.status, "", path
+            if answer.content_type != "text/html":
+                return answer.status, "", path
     shown = await browser.get(path)
     return shown.status, shown.text, shown.path
 
