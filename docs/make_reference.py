@@ -43,6 +43,7 @@ REJECTED: Final = {
 }
 # What a code means where its text is made up at run time.
 COMPOSED: Final = {
+    "assets": "The design system of the inbox's pages can't be fetched",
     "log-inconsistent": "The hub shows a log that isn't the one that it showed before",
     "taken-otherwise": "This person has acknowledged it before, or declined it",
 }

@@ -139,7 +139,7 @@ async def test_new_keys_are_asked_for_once_a_minute_at_most(issuer: Issuer, monk
         {"token_endpoint": "http://id.example.org/token"},
         {"token_endpoint": "file:///etc/passwd"},
         {"authorization_endpoint": None},
-        {"authorization_endpoint": "https://user@id.example.org/"},
+        {"authorization_endpoint": "https://user@provider.test/"},
         {"jwks_uri": 5},
     ],
     ids=repr,
