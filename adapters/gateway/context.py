@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.base import Adapter
+from adapters.gateway import notices
 from adapters.gateway.client import Client
 from adapters.gateway.config import Clock, Config, MailboxConfig
 from adapters.gateway.keystore import KeyFile
@@ -16,11 +17,9 @@ from adapters.gateway.partnership import Partnership
 from adapters.gateway.register.store import Register
 from adapters.gateway.spool import Spool, Transaction
 from adapters.gateway.witness import Witness
-from keys.digests import new_id
 from keys.keyring import Keyring
 from schemas.catalogue import Catalogue
 from schemas.identifiers import MailboxId, MessageType
-from schemas.strict_json import dump
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +76,5 @@ class Gateway:
         mailbox: MailboxId | None = None,
         details: Mapping[str, object] | None = None,
     ) -> bool:
-        """Put a notice of the gateway's own into the spool; answer whether it is new.
-
-        *topic* is what repeats are recognised by: one notice a topic, ever.
-        """
-        now = self.clock()
-        added = await tx.run(
-            "add_notice", id=new_id(now), topic=topic, code=code, mailbox=mailbox, source="gateway", at=now,
-            details=dump(details or {}),
-        )  # fmt: skip
-        return added > 0
+        """Put a notice of the gateway's own into the spool, as :func:`notices.tell` says; answer whether it is new."""
+        return await notices.tell(tx, self.clock(), code, topic, mailbox=mailbox, details=details)

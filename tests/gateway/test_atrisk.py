@@ -16,6 +16,7 @@ from adapters.errors import GatewayError
 from adapters.gateway import outgoing
 from adapters.gateway.matching import attending, issuer
 from keys import matching
+from keys.digests import keyed_digest
 from schemas.catalogue import Catalogue
 from schemas.strict_json import dump
 from tests.county import EXPLOITATION, HOUR, MINUTE
@@ -426,7 +427,7 @@ async def test_identifiers_are_forgotten_with_the_answer_and_matches_after_their
         await pair.publish(listed(ALEX))
         await pair.attend(came("A-1", ALEX), came("A-2", CASEY))
         match = (await pair.tell("A-1"))["match"]
-        row = await pair.asking.spool.one("find_attendance", ref=pair.asking.pseudonym("A-2"))
+        row = await pair.asking.spool.one("find_attendance", ref=pair.asking.name_attendance("A-2"))
         assert row is not None
         assert row["content"] is None
         await pair.pass_slot(6 * DAY)
@@ -434,6 +435,15 @@ async def test_identifiers_are_forgotten_with_the_answer_and_matches_after_their
             await attending.read_match(pair.asking, match)
         assert await pair.answers("A-1") == ["known risk"]
         assert (await attending.count(pair.asking))[0]["checked"] == 2
+
+
+async def test_what_stands_for_an_attendance_stands_for_nothing_else(town: Town) -> None:
+    """A person called like an attendance, an item or a record has another pseudonym under the same key."""
+    async with open_pair(town) as pair:
+        room = pair.asking
+        assert room.name_attendance("A-1") == room.name_attendance("A-1")
+        others = {keyed_digest(room.record_key, text) for text in ("A-1", "item A-1", "excluded A-1")}
+        assert room.name_attendance("A-1") not in others
 
 
 async def test_what_waits_too_long_is_given_up_and_says_so(town: Town) -> None:

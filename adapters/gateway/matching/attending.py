@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from adapters.base import Draft, DraftAuthor
 from adapters.errors import GatewayError
-from adapters.gateway.matching.clinic import is_answering, mailbox_of
+from adapters.gateway.matching.clinic import is_answering
 from adapters.gateway.matching.identifiers import Attendance, find_keys
 from adapters.gateway.matching.policy import is_under_18, month_of
 from adapters.gateway.matching.room import Known, Room, Waiting
@@ -50,7 +50,7 @@ async def attend(room: Room, attendances: Sequence[Attendance]) -> None:
 
 
 async def _add(room: Room, tx: Transaction, one: Attendance, at: Moment, *, can_ask: bool) -> None:
-    ref, keys = room.pseudonym(one.attendance), find_keys(one.nhs_number, one.name, one.born)
+    ref, keys = room.name_attendance(one.attendance), find_keys(one.nhs_number, one.name, one.born)
     waits = can_ask and bool(keys)
     content = room.lock(Waiting(attendance=one.attendance, keys=keys), f"attendance {ref}") if waits else None
     await tx.run(
@@ -81,7 +81,7 @@ async def tell(room: Room, attendance: str) -> Said:
     Raises:
         GatewayError: ``attendance-unknown``.
     """
-    row = await room.spool.one("find_attendance", ref=room.pseudonym(attendance))
+    row = await room.spool.one("find_attendance", ref=room.name_attendance(attendance))
     if row is None:
         raise GatewayError("attendance-unknown", "no such attendance was given here", "see `gateway atrisk attend`")
     return {"attendance": attendance} | _describe(room, row)
@@ -89,7 +89,7 @@ async def tell(room: Room, attendance: str) -> Said:
 
 async def is_waiting(room: Room, attendance: str) -> bool:
     """Answer whether the answer about *attendance* is still to come."""
-    row = await room.spool.one("find_attendance", ref=room.pseudonym(attendance))
+    row = await room.spool.one("find_attendance", ref=room.name_attendance(attendance))
     return row is not None and row["state"] == "waiting"
 
 
@@ -152,7 +152,7 @@ async def draft_contact(
     known = room.unlock(bytes(row["content"]), f"match {match}", Known)
     to = tuple(sorted({entry.contact_inbox for entry in known.entries}))
     return Draft(
-        type=kind, from_=mailbox_of(room), to=to, purpose="exploitation", basis=basis, basis_class="care", author=author,
+        type=kind, from_=room.mailbox, to=to, purpose="exploitation", basis=basis, basis_class="care", author=author,
         message=message,
     )  # fmt: skip
 

@@ -36,7 +36,6 @@ from keys.digests import new_id
 from keys.errors import KeysError
 from schemas.derivation import spell_moment
 from schemas.envelope import DAY
-from schemas.identifiers import MailboxId
 
 IN_USE: Final = frozenset({"current", "spent"})
 
@@ -67,14 +66,9 @@ async def collect(room: Room) -> AsyncIterator[Outgoing]:
 
 def _draft(room: Room, kind: str, source: Row, message: Mapping[str, Any], re: str | None = None) -> Draft:
     return Draft(
-        type=kind, from_=mailbox_of(room), to=(source["sender"],), thread=source["thread"], re=re, purpose="exploitation",
+        type=kind, from_=room.mailbox, to=(source["sender"],), thread=source["thread"], re=re, purpose="exploitation",
         basis=room.config.basis, basis_class="care", author=MACHINE, message=dict(message),
     )  # fmt: skip
-
-
-def mailbox_of(room: Room) -> MailboxId:
-    """Return the clinic's mailbox."""
-    return room.config.clinic or ""
 
 
 async def _acked(room: Room, source: Row, result: DraftResult) -> None:
@@ -98,7 +92,7 @@ async def _sent(room: Room, query: str, result: DraftResult) -> None:
 
 
 async def _tell_refused(room: Room, tx: Transaction, result: DraftRefused) -> None:
-    await room.tell(tx, "atrisk-refused", f"atrisk-refused:{result.code}", mailbox_of(room), code=result.code)
+    await room.tell(tx, "atrisk-refused", f"atrisk-refused:{result.code}", code=result.code)
 
 
 async def _end(tx: Transaction, query: str) -> None:
@@ -109,7 +103,7 @@ async def _end(tx: Transaction, query: str) -> None:
 
 async def _look_after(room: Room) -> None:
     """Say once what has gone stale or waits too long, and forget what is old."""
-    now, mailbox = room.clock(), mailbox_of(room)
+    now = room.clock()
 
     async def work(tx: Transaction) -> None:
         before = now - room.keep_days * DAY
@@ -119,11 +113,11 @@ async def _look_after(room: Room) -> None:
         row = await tx.one("newest_list")
         if row is not None and row["state"] in IN_USE and now >= row["expires_at"]:
             topic = f"atrisk-stale:{row['list']}:{row['version']}"
-            await room.tell(tx, "atrisk-stale", topic, mailbox, version=row["version"], expired_at=row["expires_at"])
+            await room.tell(tx, "atrisk-stale", topic, version=row["version"], expired_at=row["expires_at"])
             # An expired list answers nothing, so there is no reason to have it.
             await tx.run("drop_list_content", list=row["list"], version=row["version"])
         if await tx.one("waiting_since", before=now - room.config.late_seconds * 1000) is not None:
-            await room.tell(tx, "atrisk-unanswered", f"atrisk-unanswered:{day_of(room.config, now)}", mailbox)
+            await room.tell(tx, "atrisk-unanswered", f"atrisk-unanswered:{day_of(room.config, now)}")
 
     await room.spool.write(work)
 
@@ -238,9 +232,7 @@ async def _take_back(room: Room, tx: Transaction, gone: frozenset[str] | None, v
         if known.gone is None and (gone is None or gone.issuperset(entry.match_key for entry in known.entries)):
             content = room.lock(msgspec.structs.replace(known, gone=version), f"match {row['match']}")
             await tx.run("set_attendance_content", ref=row["ref"], content=content)
-            await room.tell(
-                tx, "atrisk-withdrawn", f"atrisk-withdrawn:{row['match']}", mailbox_of(room), match=row["match"]
-            )
+            await room.tell(tx, "atrisk-withdrawn", f"atrisk-withdrawn:{row['match']}", match=row["match"])
 
 
 async def _withdraw(room: Room, message: Incoming) -> Outcome:
@@ -276,7 +268,7 @@ async def _take_answer(room: Room, message: Incoming) -> Outcome:
                 # Asking again would be answered the same: only the next version helps.
                 await tx.run("set_list_state", list=row["list"], version=row["version"], state="spent")
                 topic = f"atrisk-spent:{row['list']}:{row['version']}"
-                await room.tell(tx, "atrisk-spent", topic, mailbox_of(room), outcome=said["outcome"])
+                await room.tell(tx, "atrisk-spent", topic, outcome=said["outcome"])
             await _end(tx, row["id"])
             return Filed(record=message.envelope)
         if not is_answering(source, now):
@@ -320,4 +312,4 @@ async def _answer(room: Room, tx: Transaction, ref: str, hits: tuple[Entry, ...]
     match = new_id(now)
     content = room.lock(Known(attendance=waiting.attendance, entries=hits), f"match {match}")
     await tx.run("answer_attendance", ref=ref, state="known", late=late, match=match, content=content)
-    await room.tell(tx, "atrisk-match", f"atrisk-match:{match}", mailbox_of(room), match=match)
+    await room.tell(tx, "atrisk-match", f"atrisk-match:{match}", match=match)

@@ -134,7 +134,7 @@ async def collect(room: Room) -> AsyncIterator[Outgoing]:
     for row in await room.spool.all("unsent_answers"):
         message = room.unlock(bytes(row["content"]), f"answer {row['envelope']}", dict)
         draft = Draft(
-            type=EVALUATED, from_=_issuer(room), to=(row["clinic"],), thread=row["thread"], re=row["envelope"],
+            type=EVALUATED, from_=room.mailbox, to=(row["clinic"],), thread=row["thread"], re=row["envelope"],
             purpose="exploitation", basis=room.config.basis, basis_class="law_enforcement", author=MACHINE, message=message,
         )  # fmt: skip
         yield Outgoing(key=f"answer {row['envelope']}", draft=draft, done=partial(_answered, room, row["envelope"]))
@@ -148,7 +148,7 @@ async def find_publication(room: Room, version: int) -> Outgoing:
         raise GatewayError("list-version", "that version is not here any more", "publish the list again")
     issued = room.unlock(bytes(row["content"]), f"issued {version}", Issued)
     draft = Draft(
-        type=PUBLISH, from_=_issuer(room), to=room.config.clinics, purpose="exploitation", author=issued.author,
+        type=PUBLISH, from_=room.mailbox, to=room.config.clinics, purpose="exploitation", author=issued.author,
         thread=before["thread"] if before else None, supersedes=before["envelope"] if before else None,
         basis=room.config.basis, basis_class="law_enforcement", message=dict(issued.message),
     )  # fmt: skip
@@ -161,7 +161,7 @@ async def _published(room: Room, version: int, result: DraftResult) -> None:
         if isinstance(result, DraftRefused):
             await tx.run("drop_issued", version=version)
             topic = f"atrisk-refused:{version}:{result.code}"
-            await room.tell(tx, "atrisk-refused", topic, _issuer(room), code=result.code)
+            await room.tell(tx, "atrisk-refused", topic, code=result.code)
         elif isinstance(result, Spooled) and await tx.run(
             "set_issued", version=version, envelope=result.envelope, thread=result.thread
         ):
@@ -175,9 +175,7 @@ async def _published(room: Room, version: int, result: DraftResult) -> None:
 async def _answered(room: Room, envelope: str, result: DraftResult) -> None:
     async def work(tx: Transaction) -> None:
         if isinstance(result, DraftRefused):
-            await room.tell(
-                tx, "atrisk-refused", f"atrisk-refused:answer:{result.code}", _issuer(room), code=result.code
-            )
+            await room.tell(tx, "atrisk-refused", f"atrisk-refused:answer:{result.code}", code=result.code)
         await tx.run("set_answer_sent", envelope=envelope)
 
     await room.spool.write(work)
@@ -206,7 +204,7 @@ async def file(room: Room, message: Incoming) -> Outcome:
             answer["points"] = matching.evaluate(key, points)
         if outcome == "quota_reached":
             topic = f"atrisk-quota:{asked['version']}:{message.sender}"
-            await room.tell(tx, "atrisk-quota", topic, _issuer(room), clinic=message.sender, version=asked["version"])
+            await room.tell(tx, "atrisk-quota", topic, clinic=message.sender, version=asked["version"])
         await tx.run(
             "add_answer", envelope=message.envelope, clinic=message.sender, thread=message.thread,
             version=asked["version"], points=len(answer.get("points", ())), at=now,
@@ -246,12 +244,6 @@ async def withdraw(room: Room, reason: Code, author: DraftAuthor) -> Draft:
     }  # fmt: skip
     await room.spool.run("withdraw_issued", version=row["version"])
     return Draft(
-        type=WITHDRAW, from_=_issuer(room), to=room.config.clinics, thread=row["thread"], re=row["envelope"],
+        type=WITHDRAW, from_=room.mailbox, to=room.config.clinics, thread=row["thread"], re=row["envelope"],
         purpose="exploitation", basis=room.config.basis, basis_class="law_enforcement", author=author, message=message,
     )  # fmt: skip
-
-
-def _issuer(room: Room) -> str:
-    if room.config.issuer is None:
-        raise GatewayError("atrisk-side", "this gateway issues no at-risk list", "set `atrisk.issuer` in gateway.toml")
-    return room.config.issuer

@@ -9,12 +9,12 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from adapters.base import DraftAuthor
+from adapters.gateway import notices
 from adapters.gateway.config import Clock
 from adapters.gateway.matching.policy import AtRiskConfig
 from adapters.gateway.spool import Spool, Transaction
-from keys.digests import keyed_digest, new_id
+from keys.digests import derived_key, keyed_digest
 from schemas.identifiers import MailboxId
-from schemas.strict_json import dump
 
 T = TypeVar("T")
 NAME: Final = "at-risk"
@@ -49,17 +49,18 @@ class Room:
         """
         return msgspec.msgpack.decode(self.spool.unlock(locked, f"{NAME} {label}"), type=kind)
 
-    def pseudonym(self, text: str) -> str:
-        """Return what stands for *text* in the spool."""
-        return keyed_digest(self.record_key, text)
+    @property
+    def mailbox(self) -> MailboxId:
+        """Return the mailbox that is served: the issuer's or the clinic's."""
+        return self.config.issuer or self.config.clinic or ""
 
-    async def tell(self, tx: Transaction, code: str, topic: str, mailbox: MailboxId, /, **details: object) -> None:
-        """Put a notice into the spool: references only, one for each *topic* ever."""
-        now = self.clock()
-        await tx.run(
-            "add_notice", id=new_id(now), topic=topic, code=code, mailbox=mailbox, source="gateway", at=now,
-            details=dump(details),
-        )  # fmt: skip
+    def name_attendance(self, attendance: str) -> str:
+        """Return what stands in the spool for the clinic's reference *attendance*, and for nothing else."""
+        return keyed_digest(derived_key(self.record_key, "at-risk attendances"), attendance)
+
+    async def tell(self, tx: Transaction, code: str, topic: str, /, **details: object) -> bool:
+        """Put a notice for the mailbox that it serves into the spool, as :func:`notices.tell` says."""
+        return await notices.tell(tx, self.clock(), code, topic, mailbox=self.mailbox, details=details)
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):

@@ -81,8 +81,7 @@ async def match_child(
     await _remember(tx, register, name, agency, child, at, is_new=not known)
     for mark in marks:
         await tx.run("add_mark", digest=mark.digest, child=name, sort=mark.sort, at=at)
-    row = await tx.one("find_child", id=name)
-    root = row["same_as"] if row else name
+    root = await get_root(tx, name)
     for sort, rows in found.items():
         for other in rows:
             if other["same_as"] != root and (sort not in {UNBORN, BORN} or other["sort"] != sort):
@@ -161,7 +160,7 @@ async def confirm_same(tx: Transaction, one: str, other: str, person: Person, at
         GatewayError: ``register-child-unknown``, ``register-one-child`` or ``register-second-person``.
     """
     a, b = sorted((one, other))
-    roots = [await _root_of(tx, name) for name in (a, b)]
+    roots = [await get_root(tx, name) for name in (a, b)]
     if roots[0] == roots[1]:
         raise GatewayError("register-one-child", "the two are one child already", "see `gateway register show`")
     await tx.run("add_pair", a=a, b=b, why="person", at=at)
@@ -185,7 +184,7 @@ async def part(tx: Transaction, one: str, other: str, person: Person) -> None:
         GatewayError: ``register-child-unknown`` or ``register-not-merged``.
     """
     a, b = sorted((one, other))
-    roots = [await _root_of(tx, name) for name in (a, b)]
+    roots = [await get_root(tx, name) for name in (a, b)]
     pair = await tx.one("find_pair", a=a, b=b)
     if pair is None or pair["state"] == "parted":
         raise GatewayError(
@@ -212,11 +211,22 @@ async def _set_pair(
     await tx.run("set_pair", a=a, b=b, state=state, **values)
 
 
-async def _root_of(tx: Transaction, child: str) -> str:
+async def find_root(tx: Transaction, child: str) -> str | None:
+    """Return the name under which *child*, and whoever is the same child, is looked at; ``None``: there is none such."""
     row = await tx.one("find_child", id=child)
-    if row is None:
+    return str(row["same_as"]) if row else None
+
+
+async def get_root(tx: Transaction, child: str) -> str:
+    """Return the same of a child whom somebody names.
+
+    Raises:
+        GatewayError: ``register-child-unknown``.
+    """
+    root = await find_root(tx, child)
+    if root is None:
         raise GatewayError("register-child-unknown", "the register has no such child", "see `gateway register list`")
-    return str(row["same_as"])
+    return root
 
 
 async def _regroup(tx: Transaction, one: str, other: str) -> None:

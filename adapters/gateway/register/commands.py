@@ -45,22 +45,17 @@ async def show(gateway: Gateway, options: Namespace) -> Printed:
     """Show who a child is, as each agency says, and every entry."""
 
     async def work(tx: Transaction) -> dict[str, Any]:
-        row = await tx.one("find_child", id=options.child)
-        if row is None:
-            raise GatewayError(
-                "register-child-unknown", "the register has no such child", "see `gateway register list`"
-            )
-        same = await tx.all("same_as", child=row["same_as"])
-        named = {}
-        for one in same:
-            found = await tx.one("find_child", id=one["id"])
-            named[one["id"]] = gateway.register.unlock_value(found["identity"], one["id"]) if found else {}
+        root = await children.get_root(tx, options.child)
+        named = {
+            row["id"]: gateway.register.unlock_value(row["identity"], row["id"])
+            for row in await tx.all("same_as", child=root)
+        }
         entries = [
             describe(entry) | {"state": entry.state, "facts": dict(entry.facts)}
             | await details_of(tx, gateway.register, entry.key)
-            for entry in await find_entries(tx, row["same_as"])
+            for entry in await find_entries(tx, root)
         ]  # fmt: skip
-        return {"child": row["same_as"], "named": named, "entries": entries}
+        return {"child": root, "named": named, "entries": entries}
 
     return await gateway.register.write(work)
 
@@ -135,7 +130,7 @@ def _person(gateway: Gateway, options: Namespace) -> children.Person:
 
 async def _conclude_again(gateway: Gateway, tx: Transaction, one: str, other: str, now: Moment) -> None:
     """Say anew of whom those messages are that name nobody, and look at both children again."""
-    roots = {str(row["same_as"]) for name in (one, other) if (row := await tx.one("find_child", id=name))}
+    roots = {await children.get_root(tx, name) for name in (one, other)}
     keys: list[str] = []
     for row in await tx.all("threads_of", one=min(roots), other=max(roots)):
         keys += await conclude(tx, gateway.register, row["thread"], row["envelope"])
@@ -186,12 +181,7 @@ async def _chosen(tx: Transaction, options: Namespace) -> dict[str, Entry]:
         raise GatewayError("register-agenda", "an agenda of nobody", "name children or threads by --child and --thread")
     found = []
     for child in options.child:
-        row = await tx.one("find_child", id=child)
-        if row is None:
-            raise GatewayError(
-                "register-child-unknown", "the register has no such child", "see `gateway register list`"
-            )
-        found += await find_entries(tx, row["same_as"])
+        found += await find_entries(tx, await children.get_root(tx, child))
     for thread in options.thread:
         found += map(entry_of, await tx.all("entries_in_thread", thread=thread))
     return {entry.key: entry for entry in found}

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from adapters.gateway.context import Gateway
 from adapters.gateway.register import alerts
+from adapters.gateway.register.children import find_root
 from adapters.gateway.register.entries import Entry, merged
 from adapters.gateway.register.patterns import Trigger, count, find_occurrences, next_looks, watched
 from adapters.gateway.register.store import entry_of
@@ -35,9 +36,9 @@ class Judge:
         """Look at each child of whom one of the entries *changed*."""
         since: dict[str, Moment] = {}
         for entry in changed:
-            row = await tx.one("find_child", id=entry.child) if entry.child else None
-            if row is not None:
-                since[row["same_as"]] = min(entry.at, since.get(row["same_as"], entry.at))
+            root = await find_root(tx, entry.child) if entry.child else None
+            if root is not None:
+                since[root] = min(entry.at, since.get(root, entry.at))
         for child, moment in since.items():
             await self.look(tx, child, trigger, moment)
 

@@ -124,7 +124,7 @@ UPDATE child SET identity = :identity WHERE id = :id
 -- name: set_same_as
 UPDATE child SET same_as = :same_as WHERE id = :id
 -- name: same_as
-SELECT id FROM child WHERE same_as = :child ORDER BY id
+SELECT id, identity FROM child WHERE same_as = :child ORDER BY id
 -- name: add_mark
 INSERT INTO mark (digest, child, sort, at) VALUES (:digest, :child, :sort, :at)
 ON CONFLICT DO UPDATE SET at = max(at, excluded.at)
