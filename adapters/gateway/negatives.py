@@ -58,6 +58,7 @@ async def _forget(gateway: Gateway, row: Row) -> None:
         if sent is not None and sent["mailbox"] == row["mailbox"]:
             # Nobody can have it wrapped anew.
             await tx.run("forget_content_key", envelope=row["envelope"])
+            await tx.run("drop_written", envelope=row["envelope"])
         known = held or sent
         if known is not None:
             details = {"envelope": row["envelope"], "thread": known["thread"], "type": known["type"]}

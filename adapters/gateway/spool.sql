@@ -188,6 +188,8 @@ UPDATE outbox SET draft = NULL
 WHERE adapter = 'inbox' AND state = 'accepted' AND draft IS NOT NULL AND at < :before
   AND NOT EXISTS (SELECT 1 FROM obligation WHERE obligation.thread = outbox.thread
                   AND (obligation.state = 'open' OR obligation.settled_at >= :before))
+-- name: drop_written
+UPDATE outbox SET draft = NULL WHERE envelope = :envelope AND state = 'accepted'
 -- name: drop_content
 UPDATE inbox SET content = NULL WHERE envelope = :envelope AND mailbox = :mailbox
 

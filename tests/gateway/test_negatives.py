@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from adapters.base import Filed, Incoming, Notice, Outcome, Outgoing
-from adapters.gateway import negatives
+from adapters.base import Filed, Incoming, Notice, Outcome, Outgoing, parse_draft
+from adapters.gateway import negatives, outgoing
 from adapters.gateway.agent import Agent
+from adapters.gateway.inbox.config import InboxConfig
+from adapters.gateway.inbox.indexing import Digests
 from keys.digests import new_id
 from schemas.derivation import Derivations
+from schemas.strict_json import dump
 from tests.county import COUNCIL, MASH, OFFICERS, PROBATION
 from tests.gateway.support import HELD_AT, Town, draft, drop, read_notices, settle
 from tests.schemas import samples
@@ -94,6 +97,28 @@ async def test_a_negative_is_gone_on_the_first_pass_after_its_day(town: Town) ->
         assert sent is not None
         assert (row["content"], row["state"]) == (None, "filed")
         assert (sent["draft"], sent["body"], sent["content_key"]) == (None, None, None)
+
+
+async def test_what_a_person_wrote_on_the_pages_goes_too(town: Town) -> None:
+    """Its text is kept for its writer, until the answer's day is over; nor is it found by its words any more."""
+    inbox = InboxConfig(port=0, origin="http://localhost")
+    async with town.agent(COUNCIL) as council, town.agent(PROBATION, inbox=inbox) as probation:
+        await settle(probation, council)
+        written = Outgoing(key="written", draft=parse_draft(dump(not_known())))
+        sent = await outgoing.take_now(probation.gateway, "inbox", written)
+        await settle(probation, council)
+        spool = probation.gateway.spool
+        row = await spool.one("find_sent", envelope=sent.envelope)
+        assert row is not None
+        assert row["draft"] is not None
+        digest = Digests(probation.gateway).to_find(OFFICERS, "known")[0]
+        assert await spool.one("count_word", digest=digest, limit=9) == {"n": 1}
+        town.county.now = END
+        await probation.file_pass()
+        row = await spool.one("find_sent", envelope=sent.envelope)
+        assert row is not None
+        assert row["draft"] is None
+        assert await spool.one("count_word", digest=digest, limit=9) == {"n": 0}
 
 
 async def test_a_positive_answer_stays(town: Town) -> None:

@@ -27,6 +27,7 @@ INSERT INTO word (digest, item) SELECT value, :item FROM json_each(:words) WHERE
 DELETE FROM indexed WHERE envelope = :envelope AND mailbox = :mailbox
 -- name: sweep_sent_words
 DELETE FROM indexed WHERE sent = 1 AND at < :before
+  AND NOT EXISTS (SELECT 1 FROM outbox AS o WHERE o.envelope = indexed.envelope AND o.draft IS NOT NULL)
 -- name: count_word
 SELECT count(*) AS n FROM (SELECT 1 FROM word WHERE digest = :digest LIMIT :limit)
 -- name: find_words

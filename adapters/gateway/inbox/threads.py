@@ -136,7 +136,10 @@ async def _items(
         )
         for row in received
     ]
-    found += [_item(row, may_open=False, reached=reached.get(row["envelope"], ())) for row in sent]
+    found += [
+        _item(row, may(person.duties, teams[row["mailbox"]], "open"), reached=reached.get(row["envelope"], ()))
+        for row in sent
+    ]
     replaced = {one.supersedes: one.envelope for one in found if one.supersedes and one.state != "refused"}
     marked = [_mark(one, replaced) for one in found]
     return sorted(marked, key=lambda one: (one.at, one.envelope), reverse=True)

@@ -158,6 +158,6 @@ async def test_who_had_opened_it_and_holds_it_no_longer_sees_its_cover_alone(off
     assert (await manager.post("/team/assign", fields)).status == 200
     page = await nurse.get(f"/messages/{held.envelope}")
     assert page.status == 200
-    assert "A colleague holds it" in page.words
+    assert "A colleague holds it now" in page.words
     assert "Take receipt" not in page.words
     assert "Open it " not in page.words
