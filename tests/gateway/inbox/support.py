@@ -173,10 +173,10 @@ def find_free_port() -> int:
 
 
 @asynccontextmanager
-async def open_office(town: Town, *, served: bool = False, **settings: Any) -> AsyncIterator[Office]:
+async def open_office(town: Town, *, served: bool = False, hub: str = "", **settings: Any) -> AsyncIterator[Office]:
     """Give the council's and the trust's gateways with inboxes, which people file from by hand.
 
-    *served*: under the address at which it listens, as a real browser needs it.
+    *served*: under the address at which it listens, as a real browser needs it.  *hub*: reached there instead.
     """
     async with AsyncExitStack() as stack:
         agents: dict[str, Agent] = {}
@@ -184,7 +184,7 @@ async def open_office(town: Town, *, served: bool = False, **settings: Any) -> A
             port = find_free_port() if served else 0
             origin = f"http://localhost:{port}" if served else ORIGIN
             config = InboxConfig(port=port, origin=origin, **settings)
-            agents[agency] = await stack.enter_async_context(town.agent(agency, inbox=config))
+            agents[agency] = await stack.enter_async_context(town.agent(agency, inbox=config, hub=hub or town.base))
         inboxes = {
             agency: make_inbox(agent.gateway, agent.watch, agent.gateway.config.inbox)
             for agency, agent in agents.items()
