@@ -28,6 +28,7 @@ from adapters.gateway.inbox.reading.documents import (
     Drawer,
     download_headers,
     kind_of,
+    list_documents,
     safe_name,
     text_of,
 )
@@ -439,3 +440,12 @@ def test_any_name_makes_headers_that_are_safe(name: str) -> None:
     assert not set(told) & set('/\\"\r\n\x00')
     assert not told.startswith(".")
     assert 0 < len(told) <= MAX_NAME + 11
+
+
+def test_each_document_is_said_with_its_number_and_kind() -> None:
+    """From 1, in their order, with the name as it came."""
+    rows = list_documents((a_document(b"A note.", "note.txt"), a_document(PAGE, "../plan.png")))
+    assert [(one.number, one.name, one.size, one.kind) for one in rows] == [
+        (1, "note.txt", 7, "text"),
+        (2, "../plan.png", len(PAGE), "other"),
+    ]

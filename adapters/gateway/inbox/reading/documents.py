@@ -13,6 +13,7 @@ import re
 import sys
 import unicodedata
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -45,6 +46,24 @@ SHOWN_HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """One document of a message: its number from 1, and as what it can be looked at."""
+
+    number: int
+    name: str
+    size: int
+    kind: Kind
+
+
+def list_documents(documents: tuple[Document, ...]) -> tuple[Attached, ...]:
+    """Return what is said of each of *documents*."""
+    return tuple(
+        Attached(number=number, name=one.name, size=len(one.content), kind=kind_of(one))
+        for number, one in enumerate(documents, 1)
+    )
 
 
 def kind_of(document: Document) -> Kind:
