@@ -26,6 +26,7 @@ from keys.digests import keyed_digest, new_id, sha256_b64u
 from keys.errors import KeysError
 from schemas.envelope import DAY, Wrap, parse_wraps
 from schemas.identifiers import Code, Moment
+from schemas.rules.duty import Duty
 from schemas.statements import Person, Waiver, Withdrawal, parse_waiver
 from schemas.strict_json import MalformedError, dump
 
@@ -177,10 +178,16 @@ async def _waive(gateway: Gateway, watch: Watch, chore: Row) -> None:
 
 
 async def _learn(gateway: Gateway, watch: Watch, chore: Row) -> None:
-    """Ask the hub what is open in a thread of which this agency has not seen every message."""
-    duties = await gateway.client.open_duties(chore["ref"])
-    index = gateway.partnership.books.index
-    await gateway.spool.write(lambda tx: watch.learn(tx, duties, index, gateway.clock()))
+    """Ask the hub what is open in a thread of which this agency has not seen every message.
+
+    The chore is of a thread; or of an envelope, with the threads in which it seems to have met what may be open still.
+    """
+    threads = msgspec.json.decode(bytes(chore["details"])).get("threads")
+    duties: dict[str, Duty] = {}
+    for thread in threads or [chore["ref"]]:
+        duties |= await gateway.client.open_duties(thread)
+    index, doubted = gateway.partnership.books.index, chore["ref"] if threads else None
+    await gateway.spool.write(lambda tx: watch.learn(tx, duties, index, gateway.clock(), doubted))
 
 
 _CHORES: Final = {"reseal": _reseal, "withdraw": _withdraw, "waive": _waive, "learn": _learn}

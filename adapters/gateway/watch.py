@@ -19,7 +19,7 @@ from keys import jws
 from keys.digests import new_id, obligation_id
 from schemas.directory import DirectoryIndex
 from schemas.envelope import Header, parse_header
-from schemas.identifiers import AgencyId, MailboxId, Moment, ObligationId, ThreadId, agency_of
+from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, ObligationId, ThreadId, agency_of
 from schemas.receipt import Receipt
 from schemas.rules.duty import Duty, State
 from schemas.rules.planning import Owed, Sent, plan_envelope, plan_receipt, plan_withdrawal
@@ -29,6 +29,7 @@ from schemas.statements import Notice, Waiver, parse_acceptance
 from schemas.strict_json import dump
 
 LIMIT: Final = 200
+MET: Final[frozenset[State]] = frozenset({"met", "met_late"})
 
 
 class Watch:
@@ -59,6 +60,11 @@ class Watch:
             added = await self._open(tx, opened.duty, books.index, accepted_at, opened.step)
             if added and opened.settled_at is not None:
                 await _settle(tx, name, opened.state, opened.settled_at, opened.settled_by or "")
+        met = [end.duty for end in plan.settled if end.state in MET]
+        met += [one.duty for one in plan.opened if one.state in MET]
+        doubted = sorted({duty.thread for duty in met if _is_doubtful(duty, books.index, accepted_at)})
+        if doubted:
+            await tx.run("add_chore", kind="learn", ref=header.id, details=dump({"threads": doubted}))
 
     async def _open(self, tx: Transaction, duty: Duty, index: DirectoryIndex, at: Moment, step: int = 0) -> bool:
         """Keep *duty* if it is this agency's business, or one's that it took over from; answer whether it begins."""
@@ -84,16 +90,25 @@ class Watch:
             await _settle(tx, name, "superseded", at, "")
 
     async def learn(
-        self, tx: Transaction, duties: Mapping[ObligationId, Duty], index: DirectoryIndex, now: Moment
+        self,
+        tx: Transaction,
+        duties: Mapping[ObligationId, Duty],
+        index: DirectoryIndex,
+        now: Moment,
+        doubted: EnvelopeId | None = None,
     ) -> None:
-        """Keep what the hub says is open: each is named by the digest of its parts; steps that are past are not taken."""
+        """Keep what the hub says is open: each is named by the digest of its parts; steps that are past are not taken.
+
+        *doubted*: an envelope that the hub accepted before it said so; what only this gateway thinks met then is open.
+        """
         for name, duty in duties.items():
             if name != obligation_id(duty.parts):
                 continue
             known = await tx.one("find_obligation", id=name)
             if known is None:
                 await self._open(tx, duty, index, now)
-            if known is None or known["state"] == "superseded":
+            was_met = known is not None and known["state"] in MET and known["settled_by"] == doubted
+            if known is None or known["state"] == "superseded" or was_met:
                 await _reopen(tx, name, duty, now)
 
     async def recur(self, tx: Transaction, books: Books, now: Moment) -> None:
@@ -187,6 +202,16 @@ async def _add_alarm(tx: Transaction, name: str, duty: Duty, number: int, mailbo
 
 async def _settle(tx: Transaction, name: str, state: State, at: Moment, by: str) -> None:
     await tx.run("settle_obligation", id=name, state=state, settled_at=at, settled_by=by)
+
+
+def _is_doubtful(duty: Duty, index: DirectoryIndex, at: Moment) -> bool:
+    """Answer whether what is owed between others, of which the hub alone knows, may keep *duty* open at the hub.
+
+    It is owed to a mailbox that ended and from which several took over, of whom one may be owed the same itself.
+    """
+    return any(
+        not index.is_open(box, at) and len(index.open_heirs(box, at)) > 1 for box in (duty.debtor, duty.creditor)
+    )
 
 
 async def _reopen(tx: Transaction, name: str, duty: Duty, now: Moment) -> None:

@@ -15,6 +15,7 @@ from tests.county import (
     CAIT,
     COUNCIL,
     DAY,
+    EXPLOITATION,
     HEALTH,
     MASH,
     NURSES,
@@ -25,8 +26,9 @@ from tests.county import (
     UNIT,
 )
 from tests.directories.endings import SPLIT, change_agency, end_agency, end_team
-from tests.gateway.support import Town, draft, drop, meeting_held, minutes_full, read_notices, settle
+from tests.gateway.support import HELD_AT, Town, draft, drop, meeting_held, minutes_full, read_notices, settle
 from tests.gateway.test_cli import command, write_home
+from tests.schemas import samples
 
 
 def send_minutes(town: Town, *parties: str, name: str = "minutes", **changes: Any) -> None:
@@ -274,6 +276,46 @@ async def test_an_heirs_own_watch_knows_what_is_owed_to_whom_it_followed(town: T
         await settle(council, probation)
         known = [json.loads(bytes(row["duty"])) for row in await probation.gateway.spool.all("list_obligations")]
         assert {(one["debtor"], one["creditor"]) for one in known if one["kind"] == "send"} >= {(MASH, NURSES)}
+
+
+@pytest.mark.parametrize("owed_itself", [True, False])
+async def test_what_one_of_several_heirs_has_for_itself_leaves_the_others_owed(town: Town, owed_itself: bool) -> None:
+    """Probation is owed minutes by the police, of which the council knows nothing: the hub says what is open still."""
+    async with town.agent(COUNCIL) as council, town.agent(PROBATION) as probation:
+        await settle(council, probation)
+        drop(town.homes[COUNCIL], "held", draft("meeting.held/1", MASH, message=meeting_held([MASH, NURSES])))
+        await settle(council)
+        thread = (await header_of(council)).thread
+        if owed_itself:
+            claim = samples.meeting_claimed(convened_by=EXPLOITATION, held_at=HELD_AT)
+            drop(town.homes[PROBATION], "claim", draft("meeting.claimed/1", OFFICERS, message=claim, thread=thread))
+            await settle(probation)
+        await end_agency(town.site.desk, HEALTH, *SPLIT)
+        await town.tick()
+        await settle(council)
+        send_minutes(town, NURSES, thread=thread, split="north")
+        await settle(council)
+        duties = await town.site.desk.duties(thread)
+        state = "open" if owed_itself else "met"
+        assert duties["full-minutes", MASH, NURSES] == state
+        assert (("full-minutes", EXPLOITATION, OFFICERS) in duties) == owed_itself
+        rows = await council.gateway.spool.all("list_obligations")
+        mine = {
+            (duty["rule"], duty["debtor"], duty["creditor"]): row["state"]
+            for row in rows
+            if (duty := json.loads(bytes(row["duty"])))["kind"] == "send"
+        }
+        assert mine["full-minutes", MASH, NURSES] == state
+        assert ("full-minutes", EXPLOITATION, OFFICERS) not in mine
+        assert await council.gateway.spool.all("chores", limit=9) == []
+        # Nobody reminds of what is met; and of what is not, the agency's own watch does.
+        town.county.now += 30 * DAY
+        await council.watch_pass()
+        await council.file_pass()
+        rung = [
+            one for one in notices(town, COUNCIL, "overdue") if (one["type"], one["debtor"]) == ("minutes.full", MASH)
+        ]
+        assert {one["creditor"] for one in rung} == ({NURSES} if owed_itself else set())
 
 
 async def test_a_key_is_kept_until_what_was_inherited_has_been_read(town: Town) -> None:
