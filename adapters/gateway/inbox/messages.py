@@ -21,9 +21,16 @@ from adapters.gateway.inbox.context import Inbox, NotHereError, visit_of
 from adapters.gateway.inbox.people import Person
 from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.inbox.reached import find_reached
-from adapters.gateway.inbox.reading.comparing import Change, compare
-from adapters.gateway.inbox.reading.documents import SHOWN_HEADERS, download_headers, kind_of, text_of
-from adapters.gateway.inbox.reading.showing import Shown, is_section, show
+from adapters.gateway.inbox.reading.changes import Change, compare
+from adapters.gateway.inbox.reading.documents import (
+    SHOWN_HEADERS,
+    download_headers,
+    kind_of,
+    list_documents,
+    text_of,
+)
+from adapters.gateway.inbox.reading.saying import Manner
+from adapters.gateway.inbox.reading.sheet import make_sheet
 from adapters.gateway.inbox.relations import find_delivery, relation_of
 from adapters.gateway.inbox.taking import receipts_by, take
 from adapters.gateway.outgoing import Kept
@@ -44,7 +51,7 @@ async def show_message(inbox: Inbox, request: web.Request) -> web.Response:
             return await _look_sent(inbox, tx, person, sent)
         return await _look_received(inbox, tx, person, envelope)
 
-    return inbox.show(request, "message.html", {"is_section": is_section} | await inbox.gateway.spool.write(work))
+    return inbox.show(request, "message.html", await inbox.gateway.spool.write(work))
 
 
 async def _look_received(inbox: Inbox, tx: Transaction, person: Person, envelope: str) -> dict[str, Any]:
@@ -62,7 +69,7 @@ async def _look_received(inbox: Inbox, tx: Transaction, person: Person, envelope
     return {
         "row": row, "sender": row["sender"], "recipients": inbox.words().party(row["mailbox"]), "at": row["accepted_at"],
         "is_own": False, "is_embargoed": row["state"] == embargo.STATE, "levels": levels, "said": said,
-        "may_open": may_open, "who": (), "shown": _show(inbox, content),
+        "may_open": may_open, "who": (), **_show(inbox, content),
         "newer": await _find_newer(tx, row) if may_open else None,
         "changes": await _compare(inbox, tx, row, content) if content is not None else None,
     }  # fmt: skip
@@ -90,12 +97,20 @@ async def _look_sent(inbox: Inbox, tx: Transaction, person: Person, sent: Row) -
     return {
         "row": sent, "sender": sent["mailbox"], "recipients": "; ".join(inbox.words().party(box) for box in to),
         "at": sent["at"], "is_own": True, "is_embargoed": False, "levels": set(), "said": [], "may_open": True,
-        "who": reached, "shown": _show(inbox, content), "newer": None, "changes": None,
+        "who": reached, **_show(inbox, content), "newer": None, "changes": None,
     }  # fmt: skip
 
 
-def _show(inbox: Inbox, content: Incoming | None) -> Shown | None:
-    return show(content, inbox.gateway.catalogue, ZoneInfo(inbox.config.time_zone)) if content is not None else None
+def _show(inbox: Inbox, content: Incoming | None) -> dict[str, Any]:
+    if content is None:
+        return {"shown": None, "attached": ()}
+    sheet = make_sheet(content, inbox.gateway.catalogue.schema(content.type), _manner(inbox))
+    return {"shown": sheet, "attached": list_documents(content.documents)}
+
+
+def _manner(inbox: Inbox) -> Manner:
+    """Return how messages are told on the pages: agencies and teams by name, moments in local time."""
+    return Manner(name_of=inbox.words().party, zone=ZoneInfo(inbox.config.time_zone))
 
 
 async def _find_newer(tx: Transaction, row: Row) -> str | None:
@@ -106,7 +121,7 @@ async def _find_newer(tx: Transaction, row: Row) -> str | None:
     return None
 
 
-async def _compare(inbox: Inbox, tx: Transaction, row: Row, content: Incoming) -> list[Change] | None:
+async def _compare(inbox: Inbox, tx: Transaction, row: Row, content: Incoming) -> tuple[Change, ...] | None:
     """Return what changed since the version that *content* replaces, if that is still here and of the same type."""
     if content.supersedes is None:
         return None
@@ -114,8 +129,7 @@ async def _compare(inbox: Inbox, tx: Transaction, row: Row, content: Incoming) -
     if before is None or before["content"] is None or before["type"] != row["type"]:
         return None
     earlier = filing.read_content(inbox.gateway, before)
-    schema = inbox.gateway.catalogue.schema(content.type)
-    return compare(schema, earlier.message, content.message, ZoneInfo(inbox.config.time_zone))
+    return compare(earlier, content, inbox.gateway.catalogue.schema(content.type), _manner(inbox))
 
 
 async def open_message(inbox: Inbox, request: web.Request, posted: Posted) -> web.StreamResponse:

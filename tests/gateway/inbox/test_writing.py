@@ -222,3 +222,25 @@ async def test_a_document_goes_along_sealed(office: Office) -> None:
     assert row is not None
     (document,) = filing.read_content(office.health.gateway, row).documents
     assert (document.name, document.content) == ("plan.pdf", b"%PDF-1.7 Zebulon")
+
+
+async def test_an_action_is_disputed_from_the_minutes_that_name_it(office: Office) -> None:
+    """Who has opened the minutes answers them with a dispute; it knows the record already, and goes back to their sender."""
+    held = await office.hold_meeting()
+    minutes = await office.send_minutes(held.thread)
+    nurse = await office.signed_in("robin@example.org")
+    await nurse.get(f"/messages/{minutes.envelope}")
+    await nurse.post(f"/messages/{minutes.envelope}/open")
+    assert "Answer it, dispute it" in (await nurse.get(f"/messages/{minutes.envelope}")).words
+    await begin(nurse, "minutes.dispute/1", NURSES, re=minutes.envelope)
+    await answer(nurse, "minutes.dispute/1", samples.message("minutes.dispute/1") | {"addressed_to": MASH})
+    sent = await send(nurse)
+    assert "on its way" in sent.words
+    (row,) = await office.health.gateway.spool.all("list_sent")
+    assert header_of(row).to == (MASH,)
+    assert header_of(row).re == minutes.envelope
+    await office.levels(row["envelope"])
+    received = await office.council.gateway.spool.one("find_incoming", envelope=row["envelope"], mailbox=MASH)
+    assert received is not None
+    dispute = filing.read_content(office.council.gateway, received).message
+    assert dispute["record_id"] == minutes_full([MASH, NURSES])["record_id"]
