@@ -140,7 +140,9 @@ async def test_bombs_are_refused_and_the_pages_go_on(office: Office) -> None:
     path, same = f"/write/{draft}/documents", {"Origin": ORIGIN}
     form = aiohttp.FormData()
     form.add_field("csrf", page.csrf)
-    form.add_field("document", io.BytesIO(b"x" * (MAX_UPLOAD + 1)), filename="a.bin", content_type="application/octet-stream")
+    form.add_field(
+        "document", io.BytesIO(b"x" * (MAX_UPLOAD + 1)), filename="a.bin", content_type="application/octet-stream"
+    )
     status, text, _ = await raw(nurse, "POST", path, headers=same, data=form)
     assert status == 413, text
     fields = "&".join(f"a{number}=1" for number in range(MAX_FIELDS + 1))
