@@ -83,6 +83,7 @@ CODES: Final[Mapping[str, Known]] = MappingProxyType(
             ("token-signature", 401, "The access token's signature isn't right"),
             ("token-claims", 401, "The access token's claims aren't ours"),
             ("token-expired", 401, "The access token has expired"),
+            ("token-key-unknown", 401, "The token names a key that its issuer does not publish"),
             ("token-scope", 403, "The access token doesn't allow this"),
             ("assertion-invalid", 401, "The assertion isn't valid"),
             ("assertion-used", 401, "The assertion was used before"),
