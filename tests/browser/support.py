@@ -17,7 +17,7 @@ from weakref import WeakSet
 from xml.sax.saxutils import escape
 
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import BrowserContext, Page, Route, async_playwright
+from playwright.async_api import BrowserContext, Locator, Page, Route, async_playwright
 
 from hub.kit.assets import AssetsError, install_assets
 from tests.node import ROOT, find_nodes, installed, keep, unavailable
@@ -207,3 +207,9 @@ async def focus_order(page: Page, most: int = 60) -> list[str]:
             return reached
         reached.append(what)
     raise AssertionError(f"after {most} times Tab the focus has not left the page: {reached}")
+
+
+async def go(page: Page, control: Locator) -> None:
+    """Press *control* and wait for the page that follows."""
+    async with page.expect_navigation():
+        await control.click()

@@ -8,7 +8,7 @@ from playwright.async_api import Page
 
 from adapters.gateway.inbox.forms.spec import make_form
 from adapters.gateway.inbox.forms.values import write_step
-from tests.browser.support import check_page, open_context
+from tests.browser.support import check_page, go, open_context
 from tests.county import HEALTH
 from tests.gateway.inbox.support import PASSWORD, Office
 from tests.gateway.support import CATALOGUE
@@ -47,12 +47,12 @@ async def test_minutes_are_opened_and_receipt_is_taken(
         await check_page(page, f"today-{kind}")
         minutes = await office.send_minutes(held.thread)
         await page.reload()
-        await page.get_by_role("link", name="Strategy-discussion record").first.click()
+        await go(page, page.get_by_role("link", name="Strategy-discussion record").first)
         await check_page(page, f"cover-{kind}")
-        await page.get_by_role("button", name="Open it").click()
+        await go(page, page.get_by_role("button", name="Open it"))
         await page.get_by_text("Zebulon").first.wait_for()
         await check_page(page, f"message-{kind}")
-        await page.get_by_role("button", name="Take receipt").click()
+        await go(page, page.get_by_role("button", name="Take receipt"))
         await page.get_by_text("acknowledged").first.wait_for()
         await check_page(page, f"receipt-{kind}")
         levels = await office.levels(minutes.envelope)
@@ -85,7 +85,7 @@ async def test_every_page_is_one_that_everybody_can_use(office: Office, chromium
             await sign_in(office, page, login)
             if login.startswith("robin"):
                 await page.goto(f"http://localhost:{office.ports[HEALTH]}/messages/{minutes.envelope}")
-                await page.get_by_role("button", name="Open it").click()
+                await go(page, page.get_by_role("button", name="Open it"))
                 await page.goto(f"http://localhost:{office.ports[HEALTH]}/messages/{minutes.envelope}/decline")
                 await check_page(page, f"decline-{kind}")
                 await page.goto(f"http://localhost:{office.ports[HEALTH]}/messages/{minutes.envelope}/copy")
@@ -110,7 +110,7 @@ async def test_a_report_is_written_in_steps_with_the_keyboard_alone(
         await sign_in(office, page, "robin@example.org")
         await page.goto(f"http://localhost:{office.ports[HEALTH]}/write")
         await page.get_by_label("Information sharing report").check()
-        await page.get_by_role("button", name="Begin").first.click()
+        await go(page, page.get_by_role("button", name="Begin").first)
         await check_page(page, f"write-gate-{kind}")
         await page.get_by_label("No", exact=True).check()
         await press(page, "Continue")

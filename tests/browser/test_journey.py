@@ -16,7 +16,7 @@ from adapters.gateway.inbox.notify.config import MailConfig, NotifyConfig
 from adapters.gateway.inbox.notify.notifier import Notifier
 from hub.store.base import Store
 from schemas.derivation import spell_moment
-from tests.browser.support import check_page, open_context
+from tests.browser.support import check_page, go, open_context
 from tests.browser.test_inbox import EVERY, fill, sign_in
 from tests.county import COUNCIL, HEALTH, MASH, NURSES
 from tests.gateway.inbox.support import Office, open_office
@@ -47,7 +47,7 @@ async def write(page: Page, base: str, kind: str, title: str, message: dict[str,
     """Write and send a message of *kind* as *message* has it, whatever the pages offer, with a mouse."""
     await page.goto(f"{base}/write")
     await page.get_by_label(title, exact=True).check()
-    await page.get_by_role("button", name="Begin").first.click()
+    await go(page, page.get_by_role("button", name="Begin").first)
     form = make_form(CATALOGUE, kind)
     for _ in range(40):
         name = page.url.rpartition("/")[2].partition("#")[0]
@@ -57,11 +57,11 @@ async def write(page: Page, base: str, kind: str, title: str, message: dict[str,
         pairs = write_step(step, message).pairs if step else ()
         for box, pointer in pairs:
             if box == "entries" and not await page.locator(f'[name="entries"][value="{pointer}"]').count():
-                await page.locator(f'button[name="add"][value="{pointer.rpartition("/")[0]}"]').click()
+                await go(page, page.locator(f'button[name="add"][value="{pointer.rpartition("/")[0]}"]'))
         for box, text in pairs:
             if box != "entries":
                 await fill(page, box, text)
-        await page.get_by_role("button", name="Continue", exact=True).last.click()
+        await go(page, page.get_by_role("button", name="Continue", exact=True).last)
     await page.get_by_role("button", name="Seal and send").click()
     await page.get_by_text("on its way").wait_for()
 
@@ -94,7 +94,7 @@ async def test_from_the_one_who_writes_to_the_one_who_acts(
         page = await context.new_page()
         await sign_in(office, page, "robin@example.org")
         await page.get_by_role("heading", name="Owed to you and not here").wait_for()
-        await page.get_by_role("link", name="Meeting held").first.click()
+        await go(page, page.get_by_role("link", name="Meeting held").first)
         envelope = page.url.rpartition("/")[2]
         await page.get_by_role("button", name="Open it").click()
         await page.get_by_role("button", name="Take receipt").click()
@@ -121,7 +121,7 @@ async def test_from_the_one_who_writes_to_the_one_who_acts(
             await desk.goto(f"{health}/people")
             await desk.get_by_role("link", name="Robin Sample").click()
             await desk.get_by_role("link", name="End this account").click()
-            await desk.get_by_role("button", name="End the account").click()
+            await go(desk, desk.get_by_role("button", name="End the account"))
         await page.goto(f"{health}/messages/{second.envelope}")
         await page.get_by_role("heading", name="Sign in").wait_for()
 
