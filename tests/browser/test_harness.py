@@ -108,7 +108,7 @@ async def test_pictures_are_taken_only_when_they_are_asked_for(
         monkeypatch.delenv("HUB_SCREENSHOTS", raising=False)
         await check_page(page, "parts")
         assert not (tmp_path / "shots").exists()
-        monkeypatch.setenv("HUB_SCREENSHOTS", "1")
+        monkeypatch.setenv("HUB_SCREENSHOTS", "all")
         await check_page(page, "parts")
         assert (tmp_path / "shots" / "parts.png").read_bytes().startswith(b"\x89PNG")
 

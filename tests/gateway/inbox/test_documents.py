@@ -363,7 +363,7 @@ async def test_nothing_of_the_gateway_is_inherited(monkeypatch: pytest.MonkeyPat
 
 def _children() -> list[str]:
     own = Path("/proc/self/task")
-    return [f"/proc/{pid}" for task in own.iterdir() for pid in (task / "children").read_text().split()]
+    return [f"/proc/{pid}" for task in own.iterdir() for pid in _read(task / "children").decode().split()]
 
 
 def _read(path: Path) -> bytes:

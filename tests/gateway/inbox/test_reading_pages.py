@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -229,32 +227,3 @@ def test_texts_keep_lines_moments_their_datetime_and_another_language_is_named()
     assert '<span lang="cy">Robin Sample</span>' in html
     plain = show("message", "message", sheet=make_sheet(a_marked_message(), CATALOGUE.schema("minutes.full/1")))
     assert "lang=" not in plain
-
-
-def best_of(times: int, work: Callable[[], object]) -> float:
-    """Return the least processor time of *work* in seconds."""
-
-    def once() -> Iterator[float]:
-        for _ in range(times):
-            began = time.process_time()
-            work()
-            yield time.process_time() - began
-
-    return min(once())
-
-
-def test_full_minutes_are_ready_in_a_moment() -> None:
-    """From the message to HTML in under 20 ms of processor time."""
-    message, schema = a_marked_message(), CATALOGUE.schema("minutes.full/1")
-    template = ENVIRONMENT.from_string('{% from "reading/message.html" import message %}{{ message(sheet) }}')
-    assert best_of(8, lambda: template.render(sheet=make_sheet(message, schema))) < 0.020
-
-
-def test_many_entries_are_shown_in_reasonable_time() -> None:
-    """A chronology of a thousand events, each with a heading."""
-    content = samples.message("chronology.response/1")
-    content["rows"] = content["rows"][:1] * 1000
-    message = replace(a_marked_message(), type="chronology.response/1", message=content)
-    schema = CATALOGUE.schema(message.type)
-    template = ENVIRONMENT.from_string('{% from "reading/message.html" import message %}{{ message(sheet) }}')
-    assert best_of(1, lambda: template.render(sheet=make_sheet(message, schema))) < 3
