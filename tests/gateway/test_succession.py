@@ -153,6 +153,8 @@ async def test_what_was_sealed_before_the_end_and_sent_after_it_is_made_anew_for
         await end_agency(town.site.desk, HEALTH, PROBATION)
         await town.tick()
         await council.send_pass()
+        for what in ("seal", "send"):
+            council.gateway.pacer.worked(f"{what} {before.id}")  # time passes
         await settle(council, probation)
         after = await header_of(council)
         assert (after.id, after.to) == (before.id, (OFFICERS,))
