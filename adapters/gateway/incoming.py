@@ -215,6 +215,9 @@ async def _keep(gateway: Gateway, watch: Watch, tx: Transaction, opened: Opened)
         return
     if state == embargo.STATE:
         await embargo.hold(tx, header, opened.mailbox, until)
+    if header.supersedes is not None:
+        # Nobody is to act on the version before: it is read from this one's page, or from the thread's.
+        await tx.run("set_attention", envelope=header.supersedes, mailbox=opened.mailbox, attention="replaced")
     await handling.note_items(tx, gateway, header.type, header.id, opened.message)
     await add_receipt(
         tx, gateway.keyring, "collected", envelope=header.id, mailbox=opened.mailbox,
@@ -349,6 +352,9 @@ async def _answer_withdrawal(
 async def destroy(gateway: Gateway, tx: Transaction, row: Mapping[str, Any], **person: Any) -> None:
     """Drop what the spool holds of a delivery and say so by a signed `filed` of mode `destroyed`."""
     await tx.run("drop_content", envelope=row["envelope"], mailbox=row["mailbox"])
+    if row["header"] is not None and (before := header_of(row).supersedes) is not None:
+        # What it replaced counts again, and waits for somebody again.
+        await tx.run("wait_again", envelope=before, mailbox=row["mailbox"])
     await tx.run(
         "set_incoming", envelope=row["envelope"], mailbox=row["mailbox"], state="destroyed", code=None, record=None
     )

@@ -7,7 +7,8 @@ Source: protocol 4.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 from adapters.errors import GatewayError
 from adapters.gateway.spool import Row, Transaction
@@ -17,6 +18,11 @@ from keys.keyring import Keyring
 from schemas.identifiers import EnvelopeId, MailboxId, Moment
 from schemas.receipt import BY_PERSON, DECLINE_CODES, Level, Receipt, Seen, parse_receipt
 from schemas.strict_json import dump
+
+# What a person did with a delivery, and whether it still waits on the list of the inbox.
+ATTENTION: Final[Mapping[Level, str]] = {
+    "opened": "opened", "acknowledged": "done", "declined": "done", "filed": "done",
+}  # fmt: skip
 
 
 async def add_receipt(
@@ -106,6 +112,7 @@ async def receipt_by_person(
         more["code"] = code
     if level == "filed":
         more |= {"mode": "full", "record": keyed_digest(keyring.record_key, record or "")}
+    await tx.run("set_attention", envelope=row["envelope"], mailbox=row["mailbox"], attention=ATTENTION[level])
     if level == "declined":
         await tx.run("add_unregistered", envelope=row["envelope"], why="declined", draft=None)
     return await add_receipt(

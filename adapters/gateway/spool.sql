@@ -160,13 +160,14 @@ SELECT inbox.envelope, inbox.mailbox, inbox.thread, inbox.type, inbox.sender, in
 FROM inbox WHERE inbox.mailbox = :mailbox AND inbox.attention = :attention
   AND inbox.state NOT IN ('rejected', 'destroyed', 'deleted')
   AND (EXISTS (SELECT 1 FROM holder AS h WHERE h.thread = inbox.thread AND h.mailbox = inbox.mailbox AND h.person = :person)
-       OR NOT EXISTS (SELECT 1 FROM holder AS h JOIN person AS p ON p.id = h.person AND p.state = 'active'
-                      LEFT JOIN person_away AS a ON a.person = h.person AND a.since <= :now AND a.until > :now
-                      WHERE h.thread = inbox.thread AND h.mailbox = inbox.mailbox AND a.person IS NULL))
+       OR NOT EXISTS (SELECT 1 FROM holding AS h WHERE h.thread = inbox.thread AND h.mailbox = inbox.mailbox
+                      AND NOT (h.away_since <= :now AND h.away_until > :now)))
   AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.thread = inbox.thread AND e.person = :excluded)
 ORDER BY inbox.accepted_at DESC LIMIT :limit
 -- name: set_attention
 UPDATE inbox SET attention = :attention WHERE envelope = :envelope AND mailbox = :mailbox AND attention <> 'done'
+-- name: wait_again
+UPDATE inbox SET attention = 'new' WHERE envelope = :envelope AND mailbox = :mailbox AND attention = 'replaced'
 -- name: set_incoming
 UPDATE inbox SET state = :state, code = :code, record = coalesce(:record, record)
 WHERE envelope = :envelope AND mailbox = :mailbox
@@ -283,18 +284,16 @@ SELECT id, duty FROM obligation WHERE thread = :thread AND state = 'open'
 SELECT o.id, o.thread, o.envelope, o.duty, o.step, o.due, o.kind, o.debtor, o.creditor FROM obligation AS o
 WHERE o.creditor = :mailbox AND o.state = 'open' AND o.kind = 'send'
   AND (EXISTS (SELECT 1 FROM holder AS h WHERE h.thread = o.thread AND h.mailbox = :mailbox AND h.person = :person)
-       OR NOT EXISTS (SELECT 1 FROM holder AS h JOIN person AS p ON p.id = h.person AND p.state = 'active'
-                      LEFT JOIN person_away AS a ON a.person = h.person AND a.since <= :now AND a.until > :now
-                      WHERE h.thread = o.thread AND h.mailbox = :mailbox AND a.person IS NULL))
+       OR NOT EXISTS (SELECT 1 FROM holding AS h WHERE h.thread = o.thread AND h.mailbox = :mailbox
+                      AND NOT (h.away_since <= :now AND h.away_until > :now)))
   AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.thread = o.thread AND e.person = :excluded)
 ORDER BY o.due LIMIT :limit
 -- name: owed_by
 SELECT o.id, o.thread, o.envelope, o.duty, o.step, o.due, o.kind, o.debtor, o.creditor FROM obligation AS o
 WHERE o.debtor = :mailbox AND o.state = 'open'
   AND (EXISTS (SELECT 1 FROM holder AS h WHERE h.thread = o.thread AND h.mailbox = :mailbox AND h.person = :person)
-       OR NOT EXISTS (SELECT 1 FROM holder AS h JOIN person AS p ON p.id = h.person AND p.state = 'active'
-                      LEFT JOIN person_away AS a ON a.person = h.person AND a.since <= :now AND a.until > :now
-                      WHERE h.thread = o.thread AND h.mailbox = :mailbox AND a.person IS NULL))
+       OR NOT EXISTS (SELECT 1 FROM holding AS h WHERE h.thread = o.thread AND h.mailbox = :mailbox
+                      AND NOT (h.away_since <= :now AND h.away_until > :now)))
   AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.thread = o.thread AND e.person = :excluded)
 ORDER BY o.due LIMIT :limit
 -- name: due_obligations

@@ -59,11 +59,12 @@ async def export(options: Namespace) -> dict[str, Any]:
     breaking = Breaking(reason=options.reason or "", second=options.second or "") if options.break_embargo else None
     async with open_gateway(Path(options.home), passphrase_file=options.passphrase_file) as gateway:
         message = await find_message(gateway, options.envelope, options.mailbox)
-        copy = prepare_copy(
-            gateway, message, audience=options.audience, form=options.form, by=options.by, breaking=breaking
-        )
+        # Who is excluded doesn't even learn that there is an embargo.
         await exclusions.check_person(
             gateway, message.thread, options.by, *([options.second] if options.second else [])
+        )
+        copy = prepare_copy(
+            gateway, message, audience=options.audience, form=options.form, by=options.by, breaking=breaking
         )
         target = _target(Path(options.out), copy.name)
         await gateway.spool.write(

@@ -10,11 +10,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 Schema = Mapping[str, Any]
 _YES_NO: Final = {True: "yes", False: "no"}
@@ -38,22 +36,14 @@ class Shape:
         """Return what each entry of a list is."""
         return shape_of(self.schema["items"])
 
-    def say(self, value: Any, zone: ZoneInfo | None = None) -> str:
-        """Return one plain value as people read it; moments in UTC, or in the local time of *zone*."""
+    def say(self, value: Any) -> str:
+        """Return one plain value as people read it."""
         if isinstance(value, bool):
             return _YES_NO[value]
         if "Instant" in self.kinds:
-            return say_instant(str(value), zone)
+            day, _, time = str(value).partition("T")
+            return f"{day} {time.removesuffix('Z')} UTC"
         return str(self.schema.get("x-labels", {}).get(value, value))
-
-
-def say_instant(text: str, zone: ZoneInfo | None) -> str:
-    """Return an instant as messages spell it as people read it, always with its zone: ``14 April 2026, 10:30 BST``."""
-    if zone is None:
-        day, _, time = text.partition("T")
-        return f"{day} {time.removesuffix('Z')} UTC"
-    local = datetime.fromisoformat(text).astimezone(zone)
-    return f"{local.day} {local:%B %Y, %H:%M %Z}"
 
 
 @cache

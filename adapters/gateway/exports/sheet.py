@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from adapters.base import Incoming
 from adapters.errors import GatewayError
@@ -74,7 +73,6 @@ class _Lens:
     hides_addresses: bool
     restricted: bool
     withheld: frozenset[str] = field(default_factory=frozenset)
-    zone: ZoneInfo | None = None
 
     def marks_of(self, value: Mapping[str, Any]) -> frozenset[str]:
         """Return the marks of one group of fields itself."""
@@ -101,12 +99,9 @@ class _Lens:
 
 
 def make_sheet(
-    message: Incoming, schema: Schema, policy: Policy, name: str, *, agency: str, by: str, now: Moment,
-    zone: ZoneInfo | None = None,
-) -> Sheet:  # fmt: skip
+    message: Incoming, schema: Schema, policy: Policy, name: str, *, agency: str, by: str, now: Moment
+) -> Sheet:
     """Return *message* as the variant *name* shows it; *agency* as in ``agency:CODE``, *by* who exports it.
-
-    Moments are in UTC, or in the local time of *zone*.
 
     Raises:
         GatewayError: ``export-not-for-family``, or ``export-not-for-reader``: the whole message is marked against it.
@@ -123,7 +118,7 @@ def make_sheet(
         policy=policy, variant=variant, message_marks=in_order([*message.marks, *variant.adds]),
         barred=frozenset(variant.bars) | outsider, only=None if only is None else frozenset(only),
         hides_addresses=hides, restricted=restricted,
-        withheld=frozenset(_restricted_parts(content)) if hides else frozenset(), zone=zone,
+        withheld=frozenset(_restricted_parts(content)) if hides else frozenset(),
     )  # fmt: skip
     references = variant.only_references or not set(variant.references_only).isdisjoint(message.marks)
     root = shape_of(schema)
@@ -189,9 +184,7 @@ def _group(
 def _field(shape: Shape, given: Any, lens: _Lens, marks: tuple[str, ...]) -> list[Field]:
     values = given if isinstance(given, list) else [given]
     kind = shape.element if isinstance(given, list) else shape
-    said = [
-        clean(kind.say(one, lens.zone)) for one in values if not (isinstance(one, str) and lens.tells_place(kind, one))
-    ]
+    said = [clean(kind.say(one)) for one in values if not (isinstance(one, str) and lens.tells_place(kind, one))]
     return [Field(title=shape.title, value="; ".join(said) or "none", marks=marks)] if said or not values else []
 
 

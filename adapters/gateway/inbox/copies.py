@@ -11,16 +11,12 @@ from typing import Final
 
 from aiohttp import web
 
-from adapters.base import Incoming
 from adapters.errors import GatewayError
-from adapters.gateway import filing
 from adapters.gateway.exports.commands import Copy, note_copy, prepare_copy
 from adapters.gateway.exports.policy import AGENCY, load_policy
 from adapters.gateway.inbox.context import Inbox, visit_of
-from adapters.gateway.inbox.people import Person
 from adapters.gateway.inbox.posted import Posted
-from adapters.gateway.inbox.relations import find_delivery
-from adapters.gateway.inbox.taking import receipts_by
+from adapters.gateway.inbox.taking import find_opened
 from adapters.gateway.spool import Row, Transaction
 from hub.kit.pages import HEADERS
 
@@ -35,7 +31,7 @@ async def show_copies(inbox: Inbox, request: web.Request) -> web.Response:
     """Answer the page on which one chooses for whom a copy is."""
     person = visit_of(request, "today").person
     envelope = request.match_info["envelope"]
-    row, _ = await inbox.gateway.spool.write(lambda tx: _find(inbox, tx, person, envelope))
+    row, _ = await inbox.gateway.spool.write(lambda tx: find_opened(inbox, tx, person, envelope, "export"))
     return _choose(inbox, request, row)
 
 
@@ -58,7 +54,7 @@ async def make_copy(inbox: Inbox, request: web.Request, posted: Posted) -> web.S
     named = f"{AGENCY}:{posted.get('agency')}" if audience == AGENCY else audience
 
     async def work(tx: Transaction) -> Copy | tuple[Row, str]:
-        row, message = await _find(inbox, tx, person, envelope)
+        row, message = await find_opened(inbox, tx, person, envelope, "export")
         if not audience or form not in FORMS:
             return row, "Choose whom the copy is for, and in which form"
         try:
@@ -80,17 +76,3 @@ async def make_copy(inbox: Inbox, request: web.Request, posted: Posted) -> web.S
     where = "inline" if form == "print" else "attachment"
     headers = PRINTED | {"Content-Disposition": f'{where}; filename="{made.name}"'}
     return web.Response(body=made.content, content_type=made.media, charset="utf-8", headers=headers)
-
-
-async def _find(inbox: Inbox, tx: Transaction, person: Person, envelope: str) -> tuple[Row, Incoming]:
-    """Return a delivery that *person* may copy and has opened.
-
-    Raises:
-        GatewayError: ``inbox-not-opened``, ``inbox-empty``.
-    """
-    row = await find_delivery(inbox, tx, person, envelope, "export")
-    if row["content"] is None:
-        raise GatewayError("inbox-empty", "Its content is no longer here", "Look in the record system")
-    if not any(one.level == "opened" for one in await receipts_by(inbox, tx, row, person)):
-        raise GatewayError("inbox-not-opened", "You have not opened it yet", "Open it first")
-    return row, filing.read_content(inbox.gateway, row)

@@ -19,7 +19,8 @@ from adapters.gateway.inbox.today import look
 from keys.digests import sha256_b64u
 from schemas.strict_json import dump
 
-SECONDS: Final = 3.0
+# Each open page costs a look at the list so often.
+SECONDS: Final = 10.0
 # Pages of one person that listen at once: more tabs than that look for themselves.
 MOST: Final = 6
 

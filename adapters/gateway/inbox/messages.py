@@ -32,7 +32,7 @@ from adapters.gateway.inbox.reading.documents import (
 from adapters.gateway.inbox.reading.saying import Manner
 from adapters.gateway.inbox.reading.sheet import make_sheet
 from adapters.gateway.inbox.relations import find_delivery, relation_of
-from adapters.gateway.inbox.taking import receipts_by, take
+from adapters.gateway.inbox.taking import find_opened, receipts_by, take
 from adapters.gateway.outgoing import Kept
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import header_of
@@ -84,14 +84,8 @@ async def _look_sent(inbox: Inbox, tx: Transaction, person: Person, sent: Row) -
         locked = inbox.gateway.spool.unlock(bytes(sent["draft"]), sent["envelope"])
         content = as_incoming(msgspec.msgpack.decode(locked, type=Kept), sent)
         await inbox.people.note(
-            tx,
-            person.id,
-            "read",
-            inbox.now(),
-            thread=sent["thread"],
-            envelope=sent["envelope"],
-            mailbox=sent["mailbox"],
-        )
+            tx, person.id, "read", inbox.now(), thread=sent["thread"], envelope=sent["envelope"], mailbox=sent["mailbox"]
+        )  # fmt: skip
     to = header_of(sent).to if sent["header"] is not None else ()
     reached = (await find_reached(inbox, tx, [sent])).get(sent["envelope"], ())
     return {
@@ -208,21 +202,19 @@ async def _find_document(inbox: Inbox, request: web.Request, *, saved: bool = Fa
 
     Raises:
         NotHereError: there is none, or not for them.
+        GatewayError: as ``find_opened``.
     """
     person, envelope = visit_of(request, "today").person, request.match_info["envelope"]
     number = _number(request.match_info["number"])
 
     async def work(tx: Transaction) -> Incoming:
-        row = await find_delivery(inbox, tx, person, envelope, "export" if saved else "open")
-        levels = {one.level for one in await receipts_by(inbox, tx, row, person)}
-        if "opened" not in levels or row["content"] is None:
-            raise NotHereError
+        row, message = await find_opened(inbox, tx, person, envelope, "export" if saved else "open")
         if saved:
             await inbox.people.note(
                 tx, person.id, "saved-document", inbox.now(), thread=row["thread"], envelope=envelope,
                 mailbox=row["mailbox"],
             )  # fmt: skip
-        return filing.read_content(inbox.gateway, row)
+        return message
 
     documents = (await inbox.gateway.spool.write(work)).documents
     if not 1 <= number <= len(documents):

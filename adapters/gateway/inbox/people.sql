@@ -27,6 +27,10 @@ CREATE TABLE IF NOT EXISTS holder (
   thread TEXT NOT NULL, mailbox TEXT NOT NULL, person TEXT NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL,
   PRIMARY KEY (thread, mailbox, person)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS held_by ON holder (person);
+CREATE VIEW IF NOT EXISTS holding AS
+  SELECT h.thread, h.mailbox, h.person, coalesce(a.since, 0) AS away_since, coalesce(a.until, 0) AS away_until
+  FROM holder AS h JOIN person AS p ON p.id = h.person AND p.state = 'active'
+  LEFT JOIN person_away AS a ON a.person = h.person;
 CREATE TABLE IF NOT EXISTS glass (
   id TEXT PRIMARY KEY, person TEXT NOT NULL, thread TEXT NOT NULL, mailbox TEXT NOT NULL, at INTEGER NOT NULL,
   until INTEGER NOT NULL, reason TEXT NOT NULL, reviewer TEXT, reviewed_at INTEGER, verdict TEXT) WITHOUT ROWID;

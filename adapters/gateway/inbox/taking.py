@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from adapters.base import Incoming
 from adapters.errors import GatewayError
+from adapters.gateway import filing
+from adapters.gateway.inbox.access import Action
 from adapters.gateway.inbox.context import Inbox
 from adapters.gateway.inbox.people import Person
 from adapters.gateway.inbox.relations import find_delivery
@@ -24,8 +27,6 @@ Said = Literal["opened", "acknowledged", "declined"]
 _ACTIONS: Final[dict[Said, Literal["open", "acknowledge", "decline"]]] = {
     "opened": "open", "acknowledged": "acknowledge", "declined": "decline",
 }  # fmt: skip
-# Whoever opens, acknowledges or declines: has it been dealt with then?
-_ATTENTION: Final[dict[Said, str]] = {"opened": "opened", "acknowledged": "done", "declined": "done"}
 
 
 async def take(inbox: Inbox, person: Person, envelope: str, level: Said, code: str | None = None) -> Row:
@@ -58,7 +59,6 @@ async def take(inbox: Inbox, person: Person, envelope: str, level: Said, code: s
             tx, inbox.gateway.keyring, row, level, actor=person.actor, role=person.role, now=now,
             seen=inbox.gateway.witness.receipt_view(), code=code,
         )  # fmt: skip
-        await tx.run("set_attention", envelope=envelope, mailbox=row["mailbox"], attention=_ATTENTION[level])
         await inbox.people.note(
             tx, person.id, level, now, thread=row["thread"], envelope=envelope, mailbox=row["mailbox"], code=code
         )
@@ -79,3 +79,20 @@ async def receipts_by(inbox: Inbox, tx: Transaction, row: Row, person: Person) -
         for one in await tx.all("signed_receipts_of", envelope=row["envelope"], mailbox=row["mailbox"])
     ]
     return [one for one in found if one.actor == actor]
+
+
+async def find_opened(
+    inbox: Inbox, tx: Transaction, person: Person, envelope: str, action: Action
+) -> tuple[Row, Incoming]:
+    """Return a delivery that *person* has opened and with which they may do *action*, and what it says.
+
+    Raises:
+        NotHereError: it isn't there, or not for them.
+        GatewayError: ``inbox-not-opened``, ``inbox-empty``.
+    """
+    row = await find_delivery(inbox, tx, person, envelope, action)
+    if not any(one.level == "opened" for one in await receipts_by(inbox, tx, row, person)):
+        raise GatewayError("inbox-not-opened", "You have not opened it yet", "Open it first")
+    if row["content"] is None:
+        raise GatewayError("inbox-empty", "Its content is no longer here", "Look in the record system")
+    return row, filing.read_content(inbox.gateway, row)

@@ -12,9 +12,8 @@ SELECT pair.key AS number, CASE
   WHEN EXISTS (SELECT 1 FROM excluded AS e WHERE e.thread = json_extract(pair.value, '$[0]') AND e.person = :excluded) THEN 'excluded'
   WHEN EXISTS (SELECT 1 FROM holder AS h WHERE h.thread = json_extract(pair.value, '$[0]') AND h.mailbox = json_extract(pair.value, '$[1]')
                AND h.person = :person) THEN 'holder'
-  WHEN NOT EXISTS (SELECT 1 FROM holder AS h JOIN person AS p ON p.id = h.person AND p.state = 'active'
-                   LEFT JOIN person_away AS a ON a.person = h.person AND a.since <= :now AND a.until > :now
-                   WHERE h.thread = json_extract(pair.value, '$[0]') AND h.mailbox = json_extract(pair.value, '$[1]') AND a.person IS NULL) THEN 'unheld'
+  WHEN NOT EXISTS (SELECT 1 FROM holding AS h WHERE h.thread = json_extract(pair.value, '$[0]') AND h.mailbox = json_extract(pair.value, '$[1]')
+                   AND NOT (h.away_since <= :now AND h.away_until > :now)) THEN 'unheld'
   WHEN EXISTS (SELECT 1 FROM glass AS g WHERE g.person = :person AND g.thread = json_extract(pair.value, '$[0]')
                AND g.mailbox = json_extract(pair.value, '$[1]') AND g.until > :now) THEN 'glass'
   ELSE 'colleague' END AS relation
@@ -80,17 +79,15 @@ WHERE t.mailbox = :mailbox AND a.since <= :now AND a.until > :now
 -- name: unheld_in_team
 SELECT i.thread, i.type, i.sender, i.accepted_at, i.attention FROM inbox AS i
 WHERE i.mailbox = :mailbox AND i.attention = :attention AND i.state NOT IN ('rejected', 'destroyed', 'deleted')
-  AND NOT EXISTS (SELECT 1 FROM holder AS h JOIN person AS p ON p.id = h.person AND p.state = 'active'
-                  LEFT JOIN person_away AS a ON a.person = h.person AND a.since <= :now AND a.until > :now
-                  WHERE h.thread = i.thread AND h.mailbox = i.mailbox AND a.person IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM holding AS h WHERE h.thread = i.thread AND h.mailbox = i.mailbox
+                  AND NOT (h.away_since <= :now AND h.away_until > :now))
   AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.thread = i.thread AND e.person = :excluded)
 ORDER BY i.accepted_at LIMIT :limit
 -- name: unheld_duties
 SELECT o.thread, o.duty, o.due, o.creditor FROM obligation AS o
 WHERE o.debtor = :mailbox AND o.state = 'open'
-  AND NOT EXISTS (SELECT 1 FROM holder AS h JOIN person AS p ON p.id = h.person AND p.state = 'active'
-                  LEFT JOIN person_away AS a ON a.person = h.person AND a.since <= :now AND a.until > :now
-                  WHERE h.thread = o.thread AND h.mailbox = o.debtor AND a.person IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM holding AS h WHERE h.thread = o.thread AND h.mailbox = o.debtor
+                  AND NOT (h.away_since <= :now AND h.away_until > :now))
   AND NOT EXISTS (SELECT 1 FROM excluded AS e WHERE e.thread = o.thread AND e.person = :excluded)
 ORDER BY o.due LIMIT :limit
 -- name: held_in_team

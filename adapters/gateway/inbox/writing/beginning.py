@@ -12,14 +12,13 @@ from typing import Any, Final
 import msgspec
 
 from adapters.errors import GatewayError
-from adapters.gateway import filing
 from adapters.gateway.inbox.context import Inbox, NotHereError
 from adapters.gateway.inbox.forms.data import DATA
 from adapters.gateway.inbox.forms.filling import carry
 from adapters.gateway.inbox.forms.spec import Form, make_form
 from adapters.gateway.inbox.people import Person
-from adapters.gateway.inbox.relations import check_may, find_delivery
-from adapters.gateway.inbox.taking import receipts_by
+from adapters.gateway.inbox.relations import check_may
+from adapters.gateway.inbox.taking import find_opened
 from adapters.gateway.inbox.writing.drafts import Saved, begin_draft
 from adapters.gateway.inbox.writing.recipients import may_write
 from adapters.gateway.outgoing import Kept
@@ -106,14 +105,10 @@ async def find_earlier(inbox: Inbox, tx: Transaction, person: Person, envelope: 
             envelope=envelope, type=sent["type"], thread=sent["thread"], mailbox=sent["mailbox"],
             sender=sent["mailbox"], is_own=True, message=kept.draft.message,
         )  # fmt: skip
-    row = await find_delivery(inbox, tx, person, envelope, "answer")
-    if not any(one.level == "opened" for one in await receipts_by(inbox, tx, row, person)):
-        raise GatewayError("inbox-not-opened", "You have not opened it yet", "Open it first")
-    if row["content"] is None:
-        raise GatewayError("inbox-empty", "Its content is no longer here", "Look in the record system")
+    row, received = await find_opened(inbox, tx, person, envelope, "answer")
     return Earlier(
         envelope=envelope, type=row["type"], thread=row["thread"], mailbox=row["mailbox"], sender=row["sender"],
-        is_own=False, message=filing.read_content(inbox.gateway, row).message,
+        is_own=False, message=received.message,
     )  # fmt: skip
 
 
