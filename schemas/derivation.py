@@ -14,6 +14,7 @@ escapes, and ``.`` and ``./x`` mean the element where ``each`` is given:
 ``recipient``         pointers of the target to which the mailbox that it is for goes
 ``needs``             pointers of the target that only a person, or a rule of the agreement, can fill in; not the date of
                       a negative, which the label's term gives
+``by``                ``sender``: only who sent the source makes it; absent: whoever has the source
 ``automatic``         a gateway sends it by itself where its own envelope made it owe one
 
 ``negatives`` says of which types an answer may be a negative: deleted after the day that stands at ``date`` where
@@ -29,7 +30,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from schemas.envelope import Struct
 from schemas.identifiers import Code, MailboxId, MessageType, Moment, family_of
@@ -57,6 +58,7 @@ class Derivation(
 
     source: MessageType
     target: MessageType
+    by: Literal["sender", "any"] = "any"
     automatic: bool = False
     each: Pointer | None = None
     where: Mapping[Pointer, tuple[bool | int | str, ...]] = {}

@@ -57,8 +57,9 @@ async def answer(options: Namespace) -> list[dict[str, Any]]:
 def _find_pair(row: Row, wanted: str) -> Derivation:
     derivations = Derivations.load()
     pair = derivations.find(row["type"], wanted)
-    if pair is None:
-        families = ", ".join(family_of(one.target) for one in derivations.made_from(row["type"]))
+    if pair is None or pair.by == "sender":
+        made = (one for one in derivations.made_from(row["type"]) if one.by == "any")
+        families = ", ".join(family_of(one.target) for one in made)
         raise GatewayError(
             "answer-unknown",
             f"no {family_of(wanted)} can be made from a {family_of(row['type'])}",

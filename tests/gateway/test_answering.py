@@ -207,6 +207,9 @@ async def test_what_nothing_can_be_made_of_is_said(town: Town) -> None:
         (called,) = arrived(town.homes[HEALTH], "meeting.convened/1")
         (told,) = arrived(town.homes[HEALTH], "status.notice/1")
         assert "asks for no such answer" in await refused(home, called["envelope"], "--type", "check.adult.request")
+        # Who called the meeting says that it was held; nobody who was invited does by answering.
+        complaint = await refused(home, called["envelope"], "--type", "meeting.held")
+        assert "--type may be: check.adult.request, contribution.none" in complaint
         assert "gateway send" in await refused(home, told["envelope"], "--type", "check.adult.request")
 
 

@@ -21,7 +21,7 @@ DECIDED = ("--by", "Alex Lead", "--second", "Kim Second")
 async def received(town: Town, **changes: Any) -> tuple[Path, dict[str, Any]]:
     """Have the nurses receive full minutes; return their home and the delivery."""
     async with town.agent(COUNCIL) as council:
-        wanted = draft("minutes.full/1", MASH, message=minutes_full([MASH, NURSES]), **changes)
+        wanted = draft("minutes.full/1", MASH, **{"message": minutes_full([MASH, NURSES])} | changes)
         drop(town.homes[COUNCIL], "minutes", wanted)
         await settle(council)
     home = write_home(town, HEALTH)
@@ -134,6 +134,18 @@ async def test_an_excluded_person_opens_and_exports_nothing(town: Town, tmp_path
     spool = (home / "spool.db").read_bytes()
     assert b"Alex Lead" not in spool
     assert b"SAMPLE" not in spool
+
+
+async def test_an_excluded_person_does_not_learn_of_an_embargo(town: Town, tmp_path: Path) -> None:
+    """They are told the same of a message under an embargo as of any other in the thread."""
+    held_back = minutes_full([MASH, NURSES], embargo_until="2026-08-01T09:00:00Z")
+    home, row = await received(town, message=held_back)
+    await command(home, "exclude", row["thread"], "--person", "Robin Sample", *DECIDED)
+    asked = ("export", row["envelope"], NURSES, "--for", "record", "--out", str(tmp_path / "one.txt"), "--by")
+    assert "embargo" in await refused(home, *asked, "Kim Second")
+    complaint = await refused(home, *asked, "Robin Sample")
+    assert "may not open what belongs to the thread" in complaint
+    assert "embargo" not in complaint
 
 
 async def test_nobody_lifts_an_exclusion_alone(town: Town) -> None:

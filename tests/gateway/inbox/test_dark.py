@@ -25,7 +25,7 @@ async def test_days_without_the_hub_lose_nothing_and_still_alarm(town: Town) -> 
         await begin(nurse, "info.report/1", NURSES)
         await answer(nurse, "info.report/1", samples.message("info.report/1"))
         sent = await send(nurse)
-        assert "could not be reached yet" in sent.words
+        assert "as soon as the hub can be reached" in sent.words
         town.county.now += 3 * DAY
         assert await office.health.run_once() > 0
         rung = await office.health.gateway.spool.all("untold_notices", limit=100)

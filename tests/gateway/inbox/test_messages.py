@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.base import Document, Outgoing, parse_draft
-from adapters.gateway import outgoing
+from adapters.gateway import incoming, outgoing
+from adapters.gateway.receipting import receipt_by_person
 from schemas.strict_json import dump
 from tests.county import COUNCIL, MASH, NURSES
 from tests.gateway.inbox.support import Browser, Office
@@ -91,3 +92,39 @@ async def test_its_sender_sees_who_has_it_and_a_recipient_only_their_own(office:
     assert "Who has it" not in (await nurse.get(f"/messages/{held.envelope}")).words
     outsider = await office.signed_in("kim@example.org", agency=COUNCIL, teams=())
     assert (await outsider.get(f"/messages/{held.envelope}")).status == 404
+
+
+async def test_a_version_that_was_replaced_waits_for_nobody_and_waits_again_if_the_later_one_is_taken_back(
+    office: Office,
+) -> None:
+    """Today's list has the second version alone; once that is withdrawn, the first is what is to be acted on."""
+    held = await office.hold_meeting()
+    first = await office.send_minutes(held.thread)
+    changed = minutes_full([MASH, NURSES], version=2)
+    second = await office.send("minutes.full/1", changed, thread=held.thread, supersedes=first.envelope)
+    nurse = await office.signed_in("robin@example.org")
+    page = (await nurse.get("/")).text
+    assert f'href="/messages/{second.envelope}"' in page
+    assert f'href="/messages/{first.envelope}"' not in page
+    rows = await office.health.gateway.spool.all("find_for_any", envelope=second.envelope)
+    await office.health.gateway.spool.write(lambda tx: incoming.destroy(office.health.gateway, tx, rows[0]))
+    page = (await nurse.get("/")).text
+    assert f'href="/messages/{first.envelope}"' in page
+    assert f'href="/messages/{second.envelope}"' not in page
+
+
+async def test_what_was_opened_at_the_command_line_is_no_longer_new_on_the_page(office: Office) -> None:
+    """A receipt is a receipt, wherever a person gave it."""
+    held = await office.hold_meeting()
+    gateway = office.health.gateway
+    (row,) = await gateway.spool.all("find_for_any", envelope=held.envelope)
+    nurse = await office.signed_in("robin@example.org")
+    assert "New for you (1)" in (await nurse.get("/")).words
+    for level in ("opened", "acknowledged"):
+        await gateway.spool.write(
+            lambda tx, level=level: receipt_by_person(  # type: ignore[misc]
+                tx, gateway.keyring, row, level, actor="Kim Placeholder", role="school_nurse", now=gateway.clock(),
+                seen=gateway.witness.receipt_view(),
+            )
+        )  # fmt: skip
+    assert "New for you" not in (await nurse.get("/")).words

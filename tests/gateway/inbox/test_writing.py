@@ -15,7 +15,7 @@ from adapters.gateway.inbox.forms.values import write_step
 from adapters.gateway.inbox.writing.sending import tidy_document
 from adapters.gateway.watch import header_of
 from schemas.derivation import spell_moment
-from tests.county import COUNCIL, EXPLOITATION, MASH, NURSES
+from tests.county import COUNCIL, EXPLOITATION, HEALTH, MASH, NURSES, SOURCES
 from tests.gateway.inbox.support import ORIGIN, Browser, Office, Shown
 from tests.gateway.support import CATALOGUE, minutes_full
 from tests.schemas import samples
@@ -244,3 +244,32 @@ async def test_an_action_is_disputed_from_the_minutes_that_name_it(office: Offic
     assert received is not None
     dispute = filing.read_content(office.council.gateway, received).message
     assert dispute["record_id"] == minutes_full([MASH, NURSES])["record_id"]
+
+
+async def test_who_reported_follows_from_the_report_and_travels_apart(office: Office) -> None:
+    """After a report its sender is offered the message that names who submitted it: its report is known, and it goes to source protection alone."""
+    nurse = await office.signed_in("robin@example.org")
+    await begin(nurse, "info.report/1", NURSES)
+    await answer(nurse, "info.report/1", samples.message("info.report/1"))
+    sent = await send(nurse)
+    assert "What follows from it Who sent a report" in sent.words
+    (report,) = await office.health.gateway.spool.all("list_sent")
+    await begin(nurse, "info.report.identity/1", NURSES, re=report["envelope"])
+    submitter = samples.message("info.report.identity/1")["submitter"] | {"org": HEALTH}
+    await answer(nurse, "info.report.identity/1", {"submitter": submitter})
+    await send(nurse)
+    rows = {row["type"]: row for row in await office.health.gateway.spool.all("list_sent")}
+    assert header_of(rows["info.report.identity/1"]).to == (SOURCES,)
+    assert header_of(rows["info.report/1"]).to == (EXPLOITATION,)
+
+
+async def test_only_its_sender_goes_on_from_a_message(office: Office) -> None:
+    """Who received minutes may dispute them and is offered no correction of them."""
+    held = await office.hold_meeting()
+    minutes = await office.send_minutes(held.thread)
+    nurse = await office.signed_in("robin@example.org")
+    await nurse.get(f"/messages/{minutes.envelope}")
+    await nurse.post(f"/messages/{minutes.envelope}/open")
+    page = (await nurse.get(f"/write?re={minutes.envelope}")).text
+    assert "minutes.dispute/1" in page
+    assert "minutes.correction/1" not in page

@@ -62,7 +62,8 @@ def list_kinds(inbox: Inbox, person: Person, earlier: Earlier | None = None) -> 
     books = inbox.gateway.partnership.books
     rules, catalogue = books.rules_at(inbox.now()), inbox.gateway.catalogue
     newest: dict[str, MessageType] = {family_of(kind): kind for kind in catalogue.types()}
-    following = {family_of(one.target) for one in Derivations.load().made_from(earlier.type)} if earlier else set[str]()
+    pairs = Derivations.load().made_from(earlier.type) if earlier else ()
+    following = {family_of(one.target) for one in pairs if one.by == "any" or (earlier and earlier.is_own)}
     found = []
     for family, boxes in may_write(person.teams, rules, books.index).items():
         kind = newest.get(family)
@@ -142,7 +143,7 @@ async def begin(
 def _take_over(inbox: Inbox, form: Form, earlier: Earlier, mailbox: MailboxId) -> dict[str, Any]:
     found = carry(form, earlier.type, earlier.message)
     pair = Derivations.load().find(earlier.type, form.type)
-    if pair is None:
+    if pair is None or (pair.by == "sender" and not earlier.is_own):
         return found
     now = inbox.now()
     derived = Derivations.load().derive(

@@ -316,8 +316,16 @@ async def show_sent(inbox: Inbox, request: web.Request) -> web.StreamResponse:
     draft, form = await _open(inbox, request)
     if draft.envelope is None:
         return see(f"/write/{draft.id}")
-    sent = await inbox.gateway.spool.one("find_sent", envelope=draft.envelope)
-    return inbox.show(request, "write_sent.html", {"draft": draft, "form": form, "sent": sent})
+    person, envelope = visit_of(request, "write").person, draft.envelope
+    sent = await inbox.gateway.spool.one("find_sent", envelope=envelope)
+    follows: list[beginning.Kind] = []
+    if sent is not None and sent["draft"] is not None:
+        earlier = await inbox.gateway.spool.write(lambda tx: beginning.find_earlier(inbox, tx, person, envelope))
+        # Its own next version follows too, but nobody has to be reminded of that.
+        follows = [
+            one for one in beginning.list_kinds(inbox, person, earlier) if one.follows and one.type != draft.type
+        ]
+    return inbox.show(request, "write_sent.html", {"draft": draft, "form": form, "sent": sent, "follows": follows})
 
 
 async def discard(inbox: Inbox, request: web.Request, posted: Posted) -> web.StreamResponse:
