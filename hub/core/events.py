@@ -30,6 +30,8 @@ from schemas.identifiers import (
 MAX_LEAF: Final = 1024
 # An item's reference, an envelope's id, or the date on which a recurring duty's period begins.
 About = Annotated[str, Meta(pattern=rf"{ID_PATTERN}|\A[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}\Z")]
+# An account at the console: a random id, never a name.
+PersonId = Annotated[str, Meta(pattern=ID_PATTERN)]
 # A message type, or its family, which is what rules name.
 TypeName = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_.]{0,95}(?:/[1-9][0-9]{0,2})?\Z")]
 
@@ -54,6 +56,20 @@ EventName = Literal[
     "key-published",
     "document-refused",
     "key-refused",
+    "account-added",
+    "account-changed",
+    "account-ended",
+    "account-code-given",
+    "signed-in",
+    "log-read",
+    "program-added",
+    "program-ended",
+    "act-proposed",
+    "act-approved",
+    "act-refused",
+    "act-withdrawn",
+    "act-lapsed",
+    "act-done",
 ]
 
 
@@ -63,7 +79,8 @@ class Event(Struct, frozen=True, kw_only=True):
     ``agency`` and ``mailbox`` are whose act it was, for obligations the debtor's.  ``digest`` is the sha256 of the
     signed object that the leaf stands for; ``sealed`` the body's.  ``envelope`` on an opened obligation is what
     opened it (send) or what receipt is owed for (receipt); on a settled one, ``by`` is the envelope, receipt or waiver and
-    ``met_at`` when that was accepted, which may lie before anybody knew that it was owed.
+    ``met_at`` when that was accepted, which may lie before anybody knew that it was owed.  ``person`` is the account at the
+    console whose act it was, ``about`` the account that it was done to; ``by`` of an act is its proposal.
     """
 
     event: EventName
@@ -88,6 +105,8 @@ class Event(Struct, frozen=True, kw_only=True):
     digest: Sha256 | None = None
     sealed: Sha256 | None = None
     outcome: Code | None = None
+    person: PersonId | None = None
+    about: PersonId | None = None
 
 
 class Leaf(Event, frozen=True, kw_only=True):

@@ -334,6 +334,139 @@ SELECT kid, agency, mailbox, purpose, sequence, state, not_before, expires, usab
   statement, at, ix, approval
 FROM key_statement WHERE kid = :kid ORDER BY ix
 
+-- People and programs at the console --------------------------------------------------------------------------------
+
+-- name: add_account
+INSERT INTO account (id, login, name, roles, state, password, otp, otp_used, subject, version, at)
+VALUES (:id, :login, :name, :roles, 'active', NULL, NULL, 0, NULL, 1, :at) ON CONFLICT (login) DO NOTHING
+
+-- name: find_account
+SELECT id, login, name, roles, state, version, at, password, otp, otp_used, subject FROM account WHERE id = :id
+
+-- name: find_account_by_login
+SELECT id, login, name, roles, state, version, at, password, otp, otp_used, subject FROM account WHERE login = :login
+
+-- name: find_account_by_subject
+SELECT id, login, name, roles, state, version, at, password, otp, otp_used, subject FROM account
+WHERE subject = :subject AND subject IS NOT NULL
+
+-- name: accounts
+SELECT id, login, name, roles, state, version, at, password, otp, otp_used, subject FROM account
+WHERE id > :after ORDER BY id LIMIT :limit
+
+-- name: set_account
+UPDATE account SET name = :name, roles = :roles, state = :state, version = version + 1 WHERE id = :id
+
+-- name: set_account_secrets
+UPDATE account SET password = :password, otp = :otp, otp_used = :otp_used, subject = :subject WHERE id = :id
+
+-- name: set_account_code
+INSERT INTO account_code (code, account, until) VALUES (:code, :account, :until)
+ON CONFLICT (account) DO UPDATE SET code = excluded.code, until = excluded.until
+
+-- name: find_account_code
+SELECT account FROM account_code WHERE code = :code AND until > :now
+
+-- name: drop_account_code
+DELETE FROM account_code WHERE account = :account
+
+-- name: add_account_passkey
+INSERT INTO account_passkey (id, account, public, signed, name, at, used)
+VALUES (:id, :account, :public, :signed, :name, :at, NULL) ON CONFLICT (id) DO NOTHING
+
+-- name: find_account_passkey
+SELECT id, account, public, signed, name, at, used FROM account_passkey WHERE id = :id
+
+-- name: account_passkeys
+SELECT id, account, public, signed, name, at, used FROM account_passkey WHERE account = :account
+
+-- name: use_account_passkey
+UPDATE account_passkey SET signed = :signed, used = :at WHERE id = :id
+
+-- name: drop_account_passkey
+DELETE FROM account_passkey WHERE id = :id AND account = :account
+
+-- name: drop_account_passkeys
+DELETE FROM account_passkey WHERE account = :account
+
+-- name: add_account_session
+INSERT INTO account_session (token, account, csrf, at, seen) VALUES (:token, :account, :csrf, :at, :at)
+
+-- name: find_account_session
+SELECT token, account, csrf, at, seen FROM account_session WHERE token = :token
+
+-- name: see_account_session
+UPDATE account_session SET seen = :seen WHERE token = :token
+
+-- name: drop_account_session
+DELETE FROM account_session WHERE token = :token
+
+-- name: drop_account_sessions
+DELETE FROM account_session WHERE account = :account
+
+-- name: expire_account_sessions
+DELETE FROM account_session WHERE seen < :seen
+
+-- name: add_account_step
+INSERT INTO account_step (token, kind, until, content) VALUES (:token, :kind, :until, :content)
+ON CONFLICT (token) DO UPDATE SET kind = excluded.kind, until = excluded.until, content = excluded.content
+
+-- name: find_account_step
+SELECT content FROM account_step WHERE token = :token AND kind = :kind AND until > :now
+
+-- name: drop_account_step
+DELETE FROM account_step WHERE token = :token
+
+-- name: expire_account_steps
+DELETE FROM account_step WHERE until < :now
+
+-- name: sign_in_count
+SELECT failed, locked_until FROM sign_in_count WHERE who = :who
+
+-- name: set_sign_in_count
+INSERT INTO sign_in_count (who, failed, locked_until, at) VALUES (:who, :failed, :locked_until, :at)
+ON CONFLICT (who) DO UPDATE SET failed = excluded.failed, locked_until = excluded.locked_until, at = excluded.at
+
+-- name: drop_sign_in_count
+DELETE FROM sign_in_count WHERE who = :who
+
+-- name: expire_sign_in_counts
+DELETE FROM sign_in_count WHERE at < :before
+
+-- name: add_program
+INSERT INTO program (id, token, account, name, scopes, at, until)
+VALUES (:id, :token, :account, :name, :scopes, :at, :until)
+
+-- name: find_program
+SELECT id, account, name, scopes, at, until FROM program WHERE id = :id
+
+-- name: find_program_by_token
+SELECT id, account, name, scopes, at, until FROM program WHERE token = :token
+
+-- name: programs
+SELECT id, account, name, scopes, at, until FROM program WHERE id > :after ORDER BY id LIMIT :limit
+
+-- name: end_program
+UPDATE program SET until = :at WHERE id = :id AND until > :at
+
+-- name: add_proposal
+INSERT INTO proposal (id, act, about, reason, state, by_account, at, until, decided_by, decided_at)
+VALUES (:id, :act, :about, :reason, 'proposed', :by_account, :at, :until, NULL, NULL)
+
+-- name: find_proposal
+SELECT id, act, about, reason, state, by_account, at, until, decided_by, decided_at FROM proposal WHERE id = :id
+
+-- name: proposals
+SELECT id, act, about, reason, state, by_account, at, until, decided_by, decided_at FROM proposal
+WHERE state = :state AND id > :after ORDER BY id LIMIT :limit
+
+-- name: proposals_lapsed
+SELECT id, act, about, reason, state, by_account, at, until, decided_by, decided_at FROM proposal
+WHERE state = 'proposed' AND until <= :now ORDER BY until LIMIT :limit
+
+-- name: decide_proposal
+UPDATE proposal SET state = :state, decided_by = :decided_by, decided_at = :decided_at WHERE id = :id
+
 -- The rest ----------------------------------------------------------------------------------------------------------
 
 -- name: use_jti

@@ -6,6 +6,7 @@ A verb is a plain function of its topic's module, listed here.  Reading verbs wo
 
 from __future__ import annotations
 
+from hub.store import accounts as people
 from hub.store import envelopes, feeds, log, obligations, registered
 from hub.store.session import Session
 
@@ -86,3 +87,42 @@ class Transaction(Session):
     key_history = registered.key_history
     use_jti = registered.use_jti
     forget_jtis = registered.forget_jtis
+
+    add_account = people.add_account
+    find_account = people.find_account
+    find_account_by_login = people.find_account_by_login
+    find_account_by_subject = people.find_account_by_subject
+    accounts = people.accounts
+    set_account = people.set_account
+    set_account_secrets = people.set_account_secrets
+    set_account_code = people.set_account_code
+    find_account_code = people.find_account_code
+    drop_account_code = people.drop_account_code
+    add_account_passkey = people.add_account_passkey
+    find_account_passkey = people.find_account_passkey
+    account_passkeys = people.account_passkeys
+    use_account_passkey = people.use_account_passkey
+    drop_account_passkey = people.drop_account_passkey
+    drop_account_passkeys = people.drop_account_passkeys
+    add_account_session = people.add_account_session
+    find_account_session = people.find_account_session
+    see_account_session = people.see_account_session
+    drop_account_session = people.drop_account_session
+    drop_account_sessions = people.drop_account_sessions
+    add_account_step = people.add_account_step
+    find_account_step = people.find_account_step
+    drop_account_step = people.drop_account_step
+    sign_in_count = people.sign_in_count
+    set_sign_in_count = people.set_sign_in_count
+    drop_sign_in_count = people.drop_sign_in_count
+    expire_signing_in = people.expire_signing_in
+    add_program = people.add_program
+    find_program = people.find_program
+    find_program_by_token = people.find_program_by_token
+    programs = people.programs
+    end_program = people.end_program
+    add_proposal = people.add_proposal
+    find_proposal = people.find_proposal
+    proposals = people.proposals
+    proposals_lapsed = people.proposals_lapsed
+    decide_proposal = people.decide_proposal
