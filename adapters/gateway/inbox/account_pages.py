@@ -15,11 +15,11 @@ from adapters.errors import GatewayError
 from adapters.gateway.inbox import passkeys, signing_in
 from adapters.gateway.inbox.accounts import Accounts
 from adapters.gateway.inbox.context import Inbox, NotHereError, Visit, visit_of
-from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.inbox.sessions import MINUTE, begin_session, digest_of, hand_over
 from adapters.gateway.inbox.steps import begin_step, take_step
 from adapters.gateway.spool import Transaction
 from hub.kit.browsers import read_token
+from hub.kit.forms import Posted
 from hub.kit.pages import see
 from keys.digests import b64u, from_b64u, random_bytes
 from schemas.identifiers import Moment

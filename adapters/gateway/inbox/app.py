@@ -42,12 +42,12 @@ from adapters.gateway.inbox.config import InboxConfig
 from adapters.gateway.inbox.context import VISIT, Inbox, NotHereError
 from adapters.gateway.inbox.notify import pages as telling
 from adapters.gateway.inbox.people import People
-from adapters.gateway.inbox.posted import Posted, read_form
 from adapters.gateway.inbox.sessions import find_visit
 from adapters.gateway.inbox.writing import pages as writing
 from adapters.gateway.watch import Watch
 from hub.kit.assets import find_assets
 from hub.kit.browsers import is_from, read_token
+from hub.kit.forms import FormError, Posted, read_form
 from hub.kit.headers import add_security_headers
 from hub.kit.limits import SERVER_OPTIONS, limit_connections
 from hub.kit.pages import make_environment
@@ -182,7 +182,10 @@ def _serve_form(inbox: Inbox, route: Route, do: Do) -> Callable[[web.Request], A
             return signing_in.see_sign_in(request)
         if not is_from(request, inbox.config.origin):
             raise GatewayError("form-origin", "The form did not come from a page of this inbox", "Open the page again")
-        posted = await read_form(request)
+        try:
+            posted = await read_form(request)
+        except FormError as error:
+            raise GatewayError(error.code, error.message, error.hint) from error
         if visit is not None and not same(posted.get("csrf").encode(), visit.csrf.encode()):
             raise GatewayError("form-session", "The page is from an earlier session", "Open the page again")
         return await do(inbox, request, posted)

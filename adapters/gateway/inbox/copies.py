@@ -15,9 +15,9 @@ from adapters.errors import GatewayError
 from adapters.gateway.exports.commands import Copy, note_copy, prepare_copy
 from adapters.gateway.exports.policy import AGENCY, load_policy
 from adapters.gateway.inbox.context import Inbox, visit_of
-from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.inbox.taking import find_opened
 from adapters.gateway.spool import Row, Transaction
+from hub.kit.forms import Posted
 from hub.kit.pages import HEADERS
 
 # A copy styles itself and does nothing else: no script, no form, no link out, whatever was written into the message.

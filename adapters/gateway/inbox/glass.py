@@ -19,9 +19,9 @@ from adapters.gateway.inbox.access import load_policy
 from adapters.gateway.inbox.context import Inbox, NotHereError, visit_of
 from adapters.gateway.inbox.holding import find_held
 from adapters.gateway.inbox.people import Person
-from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.inbox.relations import find_teams
 from adapters.gateway.spool import Row, Transaction
+from hub.kit.forms import Posted
 from hub.kit.pages import see
 from keys.digests import new_id
 from schemas.identifiers import MailboxId, Moment, ThreadId

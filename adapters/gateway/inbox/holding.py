@@ -18,9 +18,9 @@ from adapters.errors import GatewayError
 from adapters.gateway.inbox.access import Action, may
 from adapters.gateway.inbox.context import Inbox, NotHereError, visit_of
 from adapters.gateway.inbox.people import Person
-from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.inbox.relations import find_teams
 from adapters.gateway.spool import Transaction
+from hub.kit.forms import Posted
 from hub.kit.pages import see
 from schemas.identifiers import MailboxId, Moment, ThreadId
 

@@ -19,7 +19,6 @@ from adapters.gateway.exports.commands import as_incoming
 from adapters.gateway.inbox.access import may
 from adapters.gateway.inbox.context import Inbox, NotHereError, visit_of
 from adapters.gateway.inbox.people import Person
-from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.inbox.reached import find_reached
 from adapters.gateway.inbox.reading.changes import Change, compare
 from adapters.gateway.inbox.reading.documents import (
@@ -36,6 +35,7 @@ from adapters.gateway.inbox.taking import find_opened, receipts_by, take
 from adapters.gateway.outgoing import Kept
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import header_of
+from hub.kit.forms import Posted
 from hub.kit.pages import see
 from schemas.receipt import DECLINE_CODES
 

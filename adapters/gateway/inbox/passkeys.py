@@ -17,12 +17,12 @@ from aiohttp import web
 from adapters.errors import GatewayError
 from adapters.gateway.inbox.context import Inbox
 from adapters.gateway.inbox.people import Person
-from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.inbox.sessions import begin_session, hand_over
 from adapters.gateway.inbox.signing_in import back_path, show_form
 from adapters.gateway.inbox.steps import begin_step, take_step
 from adapters.gateway.spool import Row, Transaction
 from hub.kit.browsers import read_token
+from hub.kit.forms import Posted
 from hub.kit.pages import HEADERS, see
 from hub.kit.passkeys import Origin, PasskeyError, read_claimed
 from keys.digests import b64u, from_b64u, random_bytes

@@ -11,9 +11,9 @@ from adapters.gateway.inbox.access import Duty
 from adapters.gateway.inbox.accounts import CODE_HOURS, Accounts
 from adapters.gateway.inbox.context import Inbox, NotHereError, visit_of
 from adapters.gateway.inbox.people import Person, check_details
-from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.inbox.steps import begin_step, read_step
 from adapters.gateway.spool import Transaction
+from hub.kit.forms import Posted
 from hub.kit.pages import see
 
 DUTIES: Final[dict[Duty, str]] = {

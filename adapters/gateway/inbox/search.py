@@ -15,9 +15,9 @@ from adapters.gateway.inbox.access import may
 from adapters.gateway.inbox.context import Inbox, visit_of
 from adapters.gateway.inbox.indexing import Digests, terms_of
 from adapters.gateway.inbox.people import Person
-from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.inbox.relations import relations_among
 from adapters.gateway.spool import Transaction
+from hub.kit.forms import Posted
 from schemas.identifiers import EnvelopeId, MailboxId, MessageType, Moment, ThreadId
 
 LIMIT: Final = 50

@@ -20,10 +20,10 @@ from aiohttp import web
 
 from adapters.errors import GatewayError, NotYetError
 from adapters.gateway.inbox.context import VISIT, Inbox
-from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.inbox.sessions import MINUTE, begin_session, end_session, hand_over
 from adapters.gateway.spool import Row, Transaction
 from hub.kit.browsers import drop_token, read_token, set_token
+from hub.kit.forms import Posted
 from hub.kit.pages import see
 from keys.digests import b64u, random_bytes, sha256_b64u
 from keys.passwords import hash_password, is_password

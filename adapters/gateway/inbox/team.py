@@ -19,10 +19,10 @@ from adapters.gateway import exclusions
 from adapters.gateway.inbox.context import Inbox, NotHereError, visit_of
 from adapters.gateway.inbox.holding import changed, find_held, find_seen
 from adapters.gateway.inbox.people import Person
-from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.inbox.relations import check_may
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import duty_of
+from hub.kit.forms import Posted
 from hub.kit.pages import see
 from schemas.identifiers import MailboxId, Moment, ThreadId
 

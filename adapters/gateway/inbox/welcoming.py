@@ -17,12 +17,12 @@ from adapters.gateway.inbox import passkeys
 from adapters.gateway.inbox.accounts import Accounts
 from adapters.gateway.inbox.context import Inbox
 from adapters.gateway.inbox.people import Person
-from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.inbox.sessions import begin_session, hand_over
 from adapters.gateway.inbox.signing_in import make_password
 from adapters.gateway.inbox.steps import Content, begin_step, read_step, set_step, take_step
 from adapters.gateway.spool import Transaction
 from hub.kit.browsers import read_token
+from hub.kit.forms import Posted
 from hub.kit.pages import see
 from keys.digests import b64u, from_b64u, random_bytes
 

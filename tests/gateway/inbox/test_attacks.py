@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from adapters.gateway.inbox.app import ROUTES
-from adapters.gateway.inbox.posted import MAX_FIELDS, MAX_UPLOAD
+from hub.kit.forms import MAX_FIELDS, MAX_UPLOAD
 from tests.county import HEALTH, MASH, NURSES
 from tests.gateway.inbox.support import ORIGIN, Browser, Office
 from tests.gateway.support import minutes_full

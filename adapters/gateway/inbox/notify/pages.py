@@ -15,8 +15,8 @@ from adapters.gateway.inbox.context import Inbox, NotHereError, visit_of
 from adapters.gateway.inbox.notify.channels import may_push
 from adapters.gateway.inbox.notify.config import NotifyConfig
 from adapters.gateway.inbox.notify.notifier import push_key
-from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.spool import Transaction
+from hub.kit.forms import Posted
 from hub.kit.pages import see
 from keys.digests import sha256_b64u
 from keys.tokens import push_public_key

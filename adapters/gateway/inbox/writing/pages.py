@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from aiohttp import web
 
+from adapters.base import Document
 from adapters.errors import GatewayError
 from adapters.gateway.inbox.context import Inbox, NotHereError, visit_of
 from adapters.gateway.inbox.forms.answers import StepState, find_next, list_steps
@@ -23,11 +24,11 @@ from adapters.gateway.inbox.forms.show import show_stop
 from adapters.gateway.inbox.forms.spec import Form, Option
 from adapters.gateway.inbox.forms.values import Choices, Values, write_step
 from adapters.gateway.inbox.people import Person
-from adapters.gateway.inbox.posted import Posted
 from adapters.gateway.inbox.writing import beginning, drafts, sending
 from adapters.gateway.inbox.writing.drafts import Draft, Saved, find_draft, save_draft
 from adapters.gateway.inbox.writing.recipients import may_have
 from adapters.gateway.spool import Transaction
+from hub.kit.forms import Posted
 from hub.kit.pages import see
 from schemas.identifiers import is_id
 from schemas.strict_json import MalformedError
@@ -250,9 +251,14 @@ async def take_documents(inbox: Inbox, request: web.Request, posted: Posted) -> 
     async def work(tx: Transaction) -> None:
         if number.isdigit():
             await tx.run("drop_saved_document", draft=draft.id, number=int(number))
-        for _, document in posted.documents:
+        for _, upload in posted.files:
             taken = [one.name for one in (await drafts.read_documents(inbox, tx, draft)).values()]
-            await drafts.add_document(inbox, tx, draft, sending.tidy_document(document, taken))
+            await drafts.add_document(
+                inbox,
+                tx,
+                draft,
+                sending.tidy_document(Document(name=upload.name, type=upload.type, content=upload.content), taken),
+            )
         await save_draft(inbox, tx, draft, msgspec.structs.replace(draft.saved, answered=_answer(draft, "documents")))
 
     try:
@@ -261,7 +267,7 @@ async def take_documents(inbox: Inbox, request: web.Request, posted: Posted) -> 
         if error.code not in {"documents-many", "documents-large"}:
             raise
         return await _show_documents(inbox, request, draft, f"{error.message}. {error.hint}")
-    if posted.documents or number:
+    if posted.files or number:
         return see(f"/write/{draft.id}/documents")
     return see(_after(draft, posted, f"/write/{draft.id}/check"))
 

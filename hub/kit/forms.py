@@ -1,4 +1,4 @@
-"""What a page's form sent: read once, with limits, and only from a page of this session.
+"""What a page's form sent: read once, with limits.
 
 Source: promises 2 (bombs, floods), 3 (aiohttp has no body timeout).
 """
@@ -8,15 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.multipart import BodyPartReader
 
-from adapters.base import Document
-from adapters.errors import GatewayError
 from hub.kit.limits import BodyLimits, LimitError, read_body
 
 MAX_FORM: Final = 2 * 1024 * 1024
@@ -26,12 +24,28 @@ SECONDS: Final = 120.0
 _LIMITS: Final = BodyLimits(total_seconds=60.0, grace_seconds=10.0, min_bytes_per_second=1024)
 
 
+class FormError(Exception):
+    """A form that can't be taken.  ``code`` permanent: ``form-shape``, ``form-too-large`` or ``form-too-slow``."""
+
+    def __init__(self, code: str, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.code, self.message, self.hint = code, message, hint
+
+
+class Upload(NamedTuple):
+    """A file that came with a form: its name and media type as the browser says them, and its bytes."""
+
+    name: str
+    type: str
+    content: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The fields of a form in their order, and the documents that came with it."""
+    """The fields of a form in their order, and the files that came with it."""
 
     fields: tuple[tuple[str, str], ...]
-    documents: tuple[tuple[str, Document], ...] = ()
+    files: tuple[tuple[str, Upload], ...] = ()
     _first: dict[str, str] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -54,7 +68,7 @@ async def read_form(request: web.Request) -> Posted:
     """Return the form in *request*.
 
     Raises:
-        GatewayError: ``form-shape``, ``form-too-large``, ``form-too-slow``.
+        FormError: it isn't one, or too large or slow.
     """
     try:
         if request.content_type == "application/x-www-form-urlencoded":
@@ -63,31 +77,28 @@ async def read_form(request: web.Request) -> Posted:
         if request.content_type == "multipart/form-data":
             async with asyncio.timeout(SECONDS):
                 return await _read_parts(request)
-    except GatewayError:
-        raise
     except LimitError as error:
-        raise GatewayError(
-            "form-too-large" if error.status == 413 else "form-too-slow", error.message, error.hint
-        ) from error
+        code = "form-too-large" if error.status == 413 else "form-too-slow"
+        raise FormError(code, error.message, error.hint) from error
     except TimeoutError as error:
-        raise GatewayError("form-too-slow", "The form came too slowly", "Send it again") from error
+        raise FormError("form-too-slow", "The form came too slowly", "Send it again") from error
     except (ValueError, AssertionError, HttpProcessingError) as error:
-        raise GatewayError("form-shape", "The form could not be read", "Go back and send it again") from error
-    raise GatewayError("form-shape", "The form could not be read", "Go back and send it again")
+        raise FormError("form-shape", "The form could not be read", "Go back and send it again") from error
+    raise FormError("form-shape", "The form could not be read", "Go back and send it again")
 
 
 async def _read_parts(request: web.Request) -> Posted:
     fields: list[tuple[str, str]] = []
-    documents: list[tuple[str, Document]] = []
+    files: list[tuple[str, Upload]] = []
     size = 0
     async for part in await request.multipart():
-        if not isinstance(part, BodyPartReader) or len(fields) + len(documents) >= MAX_FIELDS:
+        if not isinstance(part, BodyPartReader) or len(fields) + len(files) >= MAX_FIELDS:
             raise ValueError("nested, or too many parts")
         content = bytearray()
         while chunk := await part.read_chunk():
             size += len(chunk)
             if size > MAX_UPLOAD:
-                raise GatewayError(
+                raise FormError(
                     "form-too-large",
                     f"That is more than {MAX_UPLOAD // 1024 // 1024} MB",
                     "Send fewer or smaller files",
@@ -97,5 +108,5 @@ async def _read_parts(request: web.Request) -> Posted:
             fields.append((part.name or "", content.decode()))
         elif content or part.filename:
             kind = part.headers.get(hdrs.CONTENT_TYPE, "application/octet-stream")
-            documents.append((part.name or "", Document(name=part.filename, type=kind, content=bytes(content))))
-    return Posted(tuple(fields), tuple(documents))
+            files.append((part.name or "", Upload(part.filename, kind, bytes(content))))
+    return Posted(tuple(fields), tuple(files))
