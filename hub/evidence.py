@@ -7,7 +7,7 @@ Source: protocol 8.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from keys import digests, documents, jws
@@ -95,15 +95,18 @@ def read_documents(folder: Path, kind: str) -> Iterator[bytes]:
 
 
 def read_directories(
-    folder: Path, officers: Officers, signers: Callable[[Officers], documents.Signers], object_to: Object
+    versions: Iterable[bytes],
+    officers: Officers,
+    signers: Callable[[Officers], documents.Signers],
+    object_to: Object,
 ) -> Iterator[Directory]:
-    """Yield each version of the directory, signed by the officers of the one before, the first by *officers*.
+    """Yield each of the directory's *versions*, signed by the officers of the one before, the first by *officers*.
 
     Raises:
         KeysError, MalformedError: it is not a directory, or not so signed.
     """
     previous = None
-    for document in read_documents(folder, "directory"):
+    for document in versions:
         said = parse_directory(documents.parse(document, jws.DIRECTORY)[0].payload)
         payload = documents.verify(document, jws.DIRECTORY, [signers(officers), signers(said.officers)])
         if said.previous != previous:

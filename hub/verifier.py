@@ -35,7 +35,7 @@ from hub.core.replay import Replay
 from hub.core.sharing import judge_header, judge_superseding
 from hub.enrolment import check_officer, has_shown_possession
 from hub.errors import HubError
-from hub.evidence import Evidence, read_agreements, read_directories
+from hub.evidence import Evidence, read_agreements, read_directories, read_documents
 from hub.registry import public_key, public_members, witness_name
 from keys import digests, documents, jws, merkle, notes
 from keys.errors import KeysError
@@ -83,7 +83,8 @@ class Verifier:
         self.verdict = Verdict()
         self.replay = Replay(digests.obligation_id)
         self.directories = [
-            DirectoryIndex(one) for one in read_directories(folder, roots, _signers, self.verdict.object)
+            DirectoryIndex(one)
+            for one in read_directories(read_documents(folder, "directory"), roots, _signers, self.verdict.object)
         ]
         officers = [one.directory.officers for one in self.directories]
         self.agreements = list(read_agreements(folder, officers, _signers))
