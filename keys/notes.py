@@ -29,12 +29,14 @@ from keys.note_keys import (
 
 __all__ = [
     "Checkpoint",
+    "Cosigned",
     "MlDsaKey",
     "NoteSigner",
     "Opened",
     "TlogProof",
     "check_cosignature",
     "cosign",
+    "cosignatures",
     "open_checkpoint",
     "open_note",
     "parse_tlog_proof",
@@ -84,6 +86,15 @@ class Opened(NamedTuple):
 
     text: str
     names: tuple[str, ...]
+
+
+class Cosigned(NamedTuple):
+    """One cosignature that holds: the *line* by which the key *key_id* (hex) of *name* cosigned, and the moment said, ms."""
+
+    name: str
+    key_id: str
+    at: int
+    line: str
 
 
 class TlogProof(NamedTuple):
@@ -183,6 +194,30 @@ def check_cosignature(note: str, line: str, verifier: str) -> int:
         raise KeysError("note-unsigned", "a cosignature is by another key", "check it with its own verifier key")
     _check_signature(known, text, signature[4:])
     return int.from_bytes(signature[4:12], "big") * 1000
+
+
+def cosignatures(note: str, verifiers: Sequence[str]) -> list[Cosigned]:
+    """Return the lines of *note* by which any of *verifiers* cosigned its checkpoint, in the note's order.
+
+    Lines by other keys are passed over; a line that names a given key and doesn't verify spoils the note.
+
+    Raises:
+        KeysError: ``note-syntax``, ``note-checkpoint`` or ``note-signature``.
+
+    Source: c2sp.org/tlog-cosignature.
+    """
+    text, lines = split_note(note)
+    Checkpoint.parse(text)
+    known = {(one.name, one.key_id): one for one in map(parse_verifier, verifiers) if one.kind != ED25519}
+    found: dict[NoteVerifier, Cosigned] = {}
+    for line in lines:
+        name, signature = _split_line(line)
+        verifier = known.get((name, signature[:4]))
+        if verifier is not None and verifier not in found:
+            _check_signature(verifier, text, signature[4:])
+            seconds = int.from_bytes(signature[4:12], "big")
+            found[verifier] = Cosigned(name, verifier.key_id.hex(), seconds * 1000, line)
+    return list(found.values())
 
 
 def tlog_proof(index: int, proof: Sequence[bytes], note: str, extra: bytes | None = None) -> str:

@@ -16,6 +16,7 @@ from msgspec import Meta
 from schemas.envelope import Struct
 from schemas.identifiers import AgencyId, Code, MailboxId, MessageType, Moment, Sha256, agency_of
 from schemas.strict_json import MalformedError, parse_as
+from schemas.witnessing import parse_policy
 
 MAX_DIRECTORY: Final = 8 * 1024 * 1024
 MAX_KEY_STATEMENT: Final = 8 * 1024
@@ -152,9 +153,12 @@ def parse_directory(payload: bytes) -> Directory:
 
     Raises:
         MalformedError: ``json-*``; ``directory-twice``, ``directory-agency``, ``directory-successor``,
-            ``directory-threshold``: what is named twice, sits under a foreign agency, or points to nobody.
+            ``directory-threshold``: what is named twice, sits under a foreign agency, or points to nobody;
+            ``directory-witnesses``: a witness policy that says nothing that can be judged.
     """
     directory = parse_as(payload, Directory, max_bytes=MAX_DIRECTORY)
+    # Who must have cosigned is part of what the officers sign: text that nobody can judge by is no directory.
+    parse_policy(directory.witnesses)
     agencies = {agency.id for agency in directory.agencies}
     boxes = [box.id for agency in directory.agencies for box in agency.mailboxes]
     known = set(boxes)

@@ -179,6 +179,26 @@ def test_a_cosignature_of_something_else_is_refused() -> None:
     assert code_of(notes.cosign, NOTE, "two words", WITNESS, NOW) == "note-name"
 
 
+def test_the_lines_of_known_cosigners_are_found_among_others() -> None:
+    """Each known key's first line counts once; strangers and the log itself are passed over; a false line spoils all."""
+    quantum = POST_QUANTUM
+    line = notes.cosign(NOTE, WITNESS_NAME, WITNESS, NOW)
+    later = notes.cosign(NOTE, WITNESS_NAME, WITNESS, NOW + 5000)
+    stranger = notes.cosign(NOTE, "stranger", SIGNING, NOW)
+    other_key = notes.cosign(NOTE, WITNESS_NAME, SIGNING, NOW)
+    full = NOTE + stranger + other_key + line + later
+    (found,) = notes.cosignatures(full, [WITNESS_KEY, VERIFIERS[0]])
+    assert (found.name, found.at, found.line + "\n") == (WITNESS_NAME, NOW, line)
+    assert found.key_id == parse_verifier(WITNESS_KEY).key_id.hex()
+    assert notes.cosignatures(full, []) == []
+    outsider = NoteSigner("pq.example", quantum)
+    seconds = notes.sign_checkpoint(HEAD, [outsider], now=NOW)
+    assert [one.at for one in notes.cosignatures(seconds, [outsider.verifier_key])] == [NOW]
+    false = notes.cosign(notes.sign_checkpoint(HEAD._replace(size=1), SIGNERS), WITNESS_NAME, WITNESS, NOW)
+    assert code_of(notes.cosignatures, NOTE + false, [WITNESS_KEY]) == "note-signature"
+    assert code_of(notes.cosignatures, GO_NOTE, [WITNESS_KEY]) == "note-checkpoint"
+
+
 @pytest.mark.parametrize("extra", [None, b"", b"opaque"])
 def test_a_proof_file_is_read_as_it_was_written(extra: bytes | None) -> None:
     """Index, hashes, checkpoint and extra come back."""

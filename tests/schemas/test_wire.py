@@ -40,7 +40,7 @@ def _wraps(raw: bytes) -> Wraps:
     return parse_as(raw, Wraps, max_bytes=MAX_WRAPS)
 
 
-DIRECTORY_RULES = {f"directory-{rule}" for rule in ("twice", "agency", "successor", "mailbox", "threshold")}
+DIRECTORY_RULES = {f"directory-{rule}" for rule in ("twice", "agency", "successor", "mailbox", "threshold", "witnesses")}
 ENDED = samples.agency(
     "ended",
     samples.mailbox(
@@ -98,7 +98,7 @@ WIRES = {
     "key-approval": Wire(statements.parse_key_approval, [samples.key_approval()], set()),
     "directory": Wire(
         parse_directory,
-        [samples.directory(agencies=[ENDED], previous=samples.a_digest(1), witnesses="log x")],
+        [samples.directory(agencies=[ENDED], previous=samples.a_digest(1), witnesses="log x\nquorum agencies\n")],
         DIRECTORY_RULES,
     ),
 }
