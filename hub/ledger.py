@@ -78,10 +78,7 @@ def node_reader(tx: Transaction) -> merkle.NodeReader:
         if (level, tile) not in cache:
             first = tile * TILE_WIDTH
             cache[level, tile] = _hashes(tx, level, first, first + TILE_WIDTH)
-        hashes = cache[level, tile][start - tile * TILE_WIDTH : end - tile * TILE_WIDTH]
-        while len(hashes) > 1:
-            hashes = [merkle.node_hash(a, b) for a, b in zip(hashes[::2], hashes[1::2], strict=True)]
-        return hashes[0]
+        return merkle.subtree_root(cache[level, tile][start - tile * TILE_WIDTH : end - tile * TILE_WIDTH])
 
     return read
 

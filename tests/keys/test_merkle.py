@@ -52,6 +52,20 @@ def test_the_roots_of_certificate_transparency_come_out() -> None:
     assert frontier.root().hex() == "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
 
 
+@given(st.lists(st.integers(min_value=0, max_value=700), max_size=4))
+@settings(max_examples=50, deadline=None)
+def test_many_leaves_at_once_make_the_same_tree(parts: list[int]) -> None:
+    """However leaves are added, in blocks or one by one, the tree is the same, and so is what a restart finds."""
+    hashes = merkle.leaf_hashes(f"leaf {number}".encode() for number in range(sum(parts)))
+    at_once, one_by_one, place = merkle.Frontier(), merkle.Frontier(), 0
+    for part in parts:
+        at_once.extend(hashes[place : place + part])
+        place += part
+    for hashed in hashes:
+        one_by_one.append(hashed)
+    assert at_once.to_bytes() == one_by_one.to_bytes()
+
+
 def test_appending_names_each_complete_node_once() -> None:
     """The nodes that appends report are all complete nodes above the leaves, each once."""
     made = sorted(key for key in NODES if key[0])
