@@ -7,9 +7,20 @@ from hub.store.session import Row, Session, pack, pack_or_none, unpack, unpack_o
 
 
 def _account(row: Row) -> AccountRow:
-    name, login, called, roles, state, version, at, password, otp, otp_used, subject = row
+    name, login, called, roles, state, version, at, password, otp, otp_used, subject, invited_by = row
     return AccountRow(
-        unpack(name), login, called, tuple(roles.split()), state, version, at, password, otp, otp_used, subject
+        id=unpack(name),
+        login=login,
+        name=called,
+        roles=tuple(roles.split()),
+        state=state,
+        version=version,
+        at=at,
+        password=password,
+        otp=otp,
+        otp_used=otp_used,
+        subject=subject,
+        invited_by=unpack_or_none(invited_by),
     )
 
 
@@ -47,13 +58,14 @@ def set_account(tx: Session, row: AccountRow) -> None:
 
 
 def set_account_secrets(tx: Session, row: AccountRow) -> None:
-    """Keep password, second factor and subject of the account as *row* has them."""
+    """Keep password, second factor, subject and inviter of the account as *row* has them."""
     values = {
         "id": pack(row.id),
         "password": row.password,
         "otp": row.otp,
         "otp_used": row.otp_used,
         "subject": row.subject,
+        "invited_by": pack_or_none(row.invited_by),
     }
     tx.connection.run("set_account_secrets", values)
 

@@ -68,6 +68,21 @@ ON CONFLICT (size, witness) DO NOTHING
 -- name: cosignatures
 SELECT witness, line, at FROM cosignature WHERE size = :size ORDER BY witness
 
+-- name: find_cosignature
+SELECT line FROM cosignature WHERE size = :size AND witness = :witness
+
+-- name: checkpoint_moment
+SELECT at FROM checkpoint WHERE size = :size
+
+-- name: find_witness
+SELECT name, key_id, size, said_at, at, asked_at, error FROM witness WHERE name = :name
+
+-- name: put_witness
+INSERT INTO witness (name, key_id, size, said_at, at, asked_at, error)
+VALUES (:name, :key_id, :size, :said_at, :at, :asked_at, :error)
+ON CONFLICT (name) DO UPDATE SET key_id = excluded.key_id, size = excluded.size, said_at = excluded.said_at,
+  at = excluded.at, asked_at = excluded.asked_at, error = excluded.error
+
 -- name: last_cosigned
 SELECT size FROM cosignature ORDER BY size DESC LIMIT 1
 
@@ -164,7 +179,7 @@ SELECT f.mailbox, f.seq, f.kind, f.tombstone, f.ref, f.at, f.payload, f.state,
   e.expire_at, e.expire_stage, b.content
 FROM feed AS f
 LEFT JOIN envelope AS e ON e.ix = f.envelope_ix
-LEFT JOIN body AS b ON b.envelope_ix = f.envelope_ix AND e.length <= 65536
+LEFT JOIN body AS b ON b.envelope_ix = f.envelope_ix AND e.length <= 65536 AND e.state = 'present'
 WHERE f.mailbox = :mailbox AND f.seq > :after ORDER BY f.seq LIMIT :limit
 
 -- name: tombstone
@@ -337,28 +352,29 @@ FROM key_statement WHERE kid = :kid ORDER BY ix
 -- People and programs at the console --------------------------------------------------------------------------------
 
 -- name: add_account
-INSERT INTO account (id, login, name, roles, state, password, otp, otp_used, subject, version, at)
-VALUES (:id, :login, :name, :roles, 'active', NULL, NULL, 0, NULL, 1, :at) ON CONFLICT (login) DO NOTHING
+INSERT INTO account (id, login, name, roles, state, password, otp, otp_used, subject, invited_by, version, at)
+VALUES (:id, :login, :name, :roles, 'active', NULL, NULL, 0, NULL, NULL, 1, :at) ON CONFLICT (login) DO NOTHING
 
 -- name: find_account
-SELECT id, login, name, roles, state, version, at, password, otp, otp_used, subject FROM account WHERE id = :id
+SELECT id, login, name, roles, state, version, at, password, otp, otp_used, subject, invited_by FROM account WHERE id = :id
 
 -- name: find_account_by_login
-SELECT id, login, name, roles, state, version, at, password, otp, otp_used, subject FROM account WHERE login = :login
+SELECT id, login, name, roles, state, version, at, password, otp, otp_used, subject, invited_by FROM account WHERE login = :login
 
 -- name: find_account_by_subject
-SELECT id, login, name, roles, state, version, at, password, otp, otp_used, subject FROM account
+SELECT id, login, name, roles, state, version, at, password, otp, otp_used, subject, invited_by FROM account
 WHERE subject = :subject AND subject IS NOT NULL
 
 -- name: accounts
-SELECT id, login, name, roles, state, version, at, password, otp, otp_used, subject FROM account
+SELECT id, login, name, roles, state, version, at, password, otp, otp_used, subject, invited_by FROM account
 WHERE id > :after ORDER BY id LIMIT :limit
 
 -- name: set_account
 UPDATE account SET name = :name, roles = :roles, state = :state, version = version + 1 WHERE id = :id
 
 -- name: set_account_secrets
-UPDATE account SET password = :password, otp = :otp, otp_used = :otp_used, subject = :subject WHERE id = :id
+UPDATE account SET password = :password, otp = :otp, otp_used = :otp_used, subject = :subject, invited_by = :invited_by
+WHERE id = :id
 
 -- name: set_account_code
 INSERT INTO account_code (code, account, until) VALUES (:code, :account, :until)
@@ -466,6 +482,72 @@ WHERE state = 'proposed' AND until <= :now ORDER BY until LIMIT :limit
 
 -- name: decide_proposal
 UPDATE proposal SET state = :state, decided_by = :decided_by, decided_at = :decided_at WHERE id = :id
+
+-- Governance --------------------------------------------------------------------------------------------------------
+
+-- name: add_hold
+INSERT INTO legal_hold (id, thread, envelope, reason, at, ix, released_at, released_by)
+VALUES (:id, :thread, :envelope, :reason, :at, :ix, NULL, NULL)
+
+-- name: find_hold
+SELECT id, thread, envelope, reason, at, ix, released_at, released_by FROM legal_hold WHERE id = :id
+
+-- name: holds_on
+SELECT id, thread, envelope, reason, at, ix, released_at, released_by FROM legal_hold
+WHERE thread = :thread AND released_at IS NULL
+
+-- name: active_holds
+SELECT id, thread, envelope, reason, at, ix, released_at, released_by FROM legal_hold
+WHERE released_at IS NULL AND ix < :before ORDER BY ix DESC LIMIT :limit
+
+-- name: every_hold
+SELECT id, thread, envelope, reason, at, ix, released_at, released_by FROM legal_hold
+WHERE ix < :before ORDER BY ix DESC LIMIT :limit
+
+-- name: release_hold
+UPDATE legal_hold SET released_at = :at, released_by = :proposal WHERE id = :id
+
+-- name: add_breach
+INSERT INTO breach (envelope, thread, cause, state, at, ix) VALUES (:envelope, :thread, :cause, :state, :at, :ix)
+ON CONFLICT (envelope) DO NOTHING
+
+-- name: find_breach
+SELECT envelope, thread, cause, state, at, ix FROM breach WHERE envelope = :envelope
+
+-- name: every_breach
+SELECT envelope, thread, cause, state, at, ix FROM breach WHERE ix < :before ORDER BY ix DESC LIMIT :limit
+
+-- name: breaches_in_state
+SELECT envelope, thread, cause, state, at, ix FROM breach
+WHERE state = :state AND ix < :before ORDER BY ix DESC LIMIT :limit
+
+-- name: set_breach_state
+UPDATE breach SET state = :state WHERE envelope = :envelope
+
+-- name: add_breach_step
+INSERT INTO breach_step (envelope, ix, at, state, told_at, proposal)
+VALUES (:envelope, :ix, :at, :state, :told_at, :proposal)
+
+-- name: breach_steps
+SELECT state, at, ix, proposal, told_at FROM breach_step WHERE envelope = :envelope ORDER BY ix
+
+-- name: add_suspension
+INSERT INTO suspension (kid, reason, at, ix, proposal) VALUES (:kid, :reason, :at, :ix, :proposal)
+ON CONFLICT (kid) DO NOTHING
+
+-- name: drop_suspension
+DELETE FROM suspension WHERE kid = :kid
+
+-- Read when the registry changes: few keys are ever suspended at once.
+-- name: suspensions
+SELECT kid, reason, at, ix, proposal FROM suspension WHERE kid > :after ORDER BY kid
+
+-- name: add_draft
+INSERT INTO draft (sha256, kind, version, payload, at) VALUES (:sha256, :kind, :version, :payload, :at)
+ON CONFLICT (sha256) DO NOTHING
+
+-- name: find_draft
+SELECT sha256, kind, version, payload, at FROM draft WHERE sha256 = :sha256
 
 -- The rest ----------------------------------------------------------------------------------------------------------
 

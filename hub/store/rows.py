@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from hub.core.breaching import Cause
+from hub.core.breaching import State as BreachState
 from hub.core.delivery import State as DeliveryState
 from schemas.rules.duty import Duty, State
 
@@ -133,6 +135,23 @@ class ObligationRow(Row, frozen=True):
     next_at: int | None = None
 
 
+class WitnessRow(Row, frozen=True):
+    """One witness by the ``name`` of its key.
+
+    ``size``: the largest checkpoint that the key ``key_id`` (hex) cosigned, at the moment ``said_at`` by its own word and
+    ``at`` by ours; 0 where it has cosigned none.  ``asked_at``, ``error``: when it was asked last, and the code of what
+    went wrong then.
+    """
+
+    name: str
+    key_id: str = ""
+    size: int = 0
+    said_at: int = 0
+    at: int = 0
+    asked_at: int = 0
+    error: str | None = None
+
+
 class DocumentRow(Row, frozen=True):
     """One version of the directory or the agreement, as the bytes that were published."""
 
@@ -187,7 +206,7 @@ class AccountRow(Row, frozen=True):
     """Somebody who signs in at the console.
 
     ``password`` as argon2id keeps it; ``otp`` the sealed secret of their second factor and ``otp_used`` the last step of it
-    that was used; ``subject`` what the OpenID provider calls them.
+    that was used; ``subject`` what the OpenID provider calls them; ``invited_by`` who gave them the code that they began with.
     """
 
     id: str
@@ -201,6 +220,7 @@ class AccountRow(Row, frozen=True):
     otp: bytes | None = None
     otp_used: int = 0
     subject: str | None = None
+    invited_by: str | None = None
 
 
 class PasskeyRow(Row, frozen=True):
@@ -249,6 +269,60 @@ class ProposalRow(Row, frozen=True):
     until: int
     decided_by: str | None = None
     decided_at: int | None = None
+
+
+class HoldRow(Row, frozen=True):
+    """One legal hold on a thread, or on one ``envelope`` of it; ``id`` and ``released_by``: what two people agreed on."""
+
+    id: str
+    thread: str
+    envelope: str | None
+    reason: str
+    at: int
+    index: int
+    released_at: int | None = None
+    released_by: str | None = None
+
+
+class BreachRow(Row, frozen=True):
+    """One record of a breach, about one envelope; ``cause`` and ``state`` are of ``hub.core.breaching``."""
+
+    envelope: str
+    thread: str
+    cause: Cause
+    state: BreachState
+    at: int
+    index: int
+
+
+class BreachStepRow(Row, frozen=True):
+    """What two people decided about a breach; ``told_at``: when the regulator was told."""
+
+    state: BreachState
+    at: int
+    index: int
+    proposal: str
+    told_at: int | None = None
+
+
+class SuspensionRow(Row, frozen=True):
+    """A key that two people have suspended."""
+
+    kid: str
+    reason: str
+    at: int
+    index: int
+    proposal: str
+
+
+class DraftRow(Row, frozen=True):
+    """A directory or an agreement that officers shall sign; ``payload`` is what they sign."""
+
+    sha256: str
+    kind: str
+    version: int
+    payload: bytes
+    at: int
 
 
 class Health(Row, frozen=True):

@@ -18,14 +18,11 @@ from adapters.gateway.context import Gateway
 from adapters.gateway.inbox.access import Duty
 from adapters.gateway.inbox.people import Details, People, Person, check_duties, check_role
 from adapters.gateway.spool import Transaction
-from keys.digests import random_bytes
+from keys.codes import make_code, read_code
 from schemas.identifiers import MailboxId, Moment
 
 HOUR: Final = 3_600_000
 CODE_HOURS: Final = 72
-# Without letters that are taken for digits; what is taken for them is read as them.
-ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_READ_AS: Final = str.maketrans("OIL", "011", " -")
 LONGEST_AWAY: Final = 366 * 24 * HOUR
 # Who acts at the command line while there is no administrator yet.
 COMMAND: Final = "command"
@@ -238,18 +235,6 @@ class Accounts:
 
     async def _note(self, tx: Transaction, by: str, action: str, person: str) -> None:
         await self.people.note(tx, by, action, self.now(), about=person)
-
-
-def make_code() -> str:
-    """Return a new code: four groups of four characters, 80 random bits."""
-    value = int.from_bytes(random_bytes(10), "big")
-    text = "".join(ALPHABET[value >> shift & 31] for shift in range(75, -1, -5))
-    return "-".join(text[start : start + 4] for start in range(0, 16, 4))
-
-
-def read_code(typed: str) -> str:
-    """Return the code that somebody typed, however they spaced and wrote it."""
-    return "".join(typed.split()).upper().translate(_READ_AS)
 
 
 def _check_active(person: Person) -> None:

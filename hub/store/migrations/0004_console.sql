@@ -11,6 +11,7 @@ CREATE TABLE account (
   otp BYTEA,
   otp_used BIGINT NOT NULL,
   subject TEXT UNIQUE,
+  invited_by BYTEA,
   version BIGINT NOT NULL,
   at BIGINT NOT NULL
 );

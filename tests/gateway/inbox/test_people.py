@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.gateway.inbox.accounts import make_code, read_code
+from keys.codes import make_code, read_code
 from tests.county import COUNCIL, DAY, HEALTH, HOUR, MINUTE, NURSES, PAEDIATRICS
 from tests.gateway.inbox.authenticator import Authenticator
 from tests.gateway.inbox.support import PASSWORD, Browser, Office
