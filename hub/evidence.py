@@ -8,6 +8,7 @@ Source: protocol 8.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from keys import digests, documents, jws
@@ -24,40 +25,45 @@ Object = Callable[[str, str], None]
 
 
 class Evidence:
-    """The lines of ``evidence.jsonl``: ``objects`` by digest, ``acceptances`` by envelope, ``approvals`` by statement.
+    """The lines of ``evidence.jsonl``, in memory as their places only: of a large log they don't fit.
 
-    ``sizes`` are those of the trees that receipts say their signers had seen.
+    Each stands for one leaf, and is taken once.  ``sizes`` are those of the trees that receipts say their signers had seen.
     """
 
     def __init__(self, path: Path, object_to: Object) -> None:
-        self.objects: dict[Sha256, bytes] = {}
-        self.acceptances: dict[EnvelopeId, bytes] = {}
-        self.approvals: dict[Sha256, bytes] = {}
         self.sizes: set[int] = set()
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                compact = line.removeprefix(b'"').removesuffix(b'"\n')
-                name, kept = self._place(compact)
-                if name in kept or line != b'"%b"\n' % compact:
-                    object_to(f"evidence.jsonl line {number}", "not one signed object that is nowhere else")
-                kept[name] = compact
-        self.unused = {*self.objects, *self.acceptances, *map(_approval, self.approvals)}
+        self._places: dict[bytes, int] = {}
+        self._file = path.open("rb")
+        place = 0
+        for number, line in enumerate(self._file, 1):
+            compact = line.removeprefix(b'"').removesuffix(b'"\n')
+            name = self._name(compact)
+            if name in self._places or line != b'"%b"\n' % compact:
+                object_to(f"evidence.jsonl line {number}", "not one signed object that is nowhere else")
+            self._places[name] = place
+            place += len(line)
 
-    def _place(self, compact: bytes) -> tuple[str, dict[str, bytes]]:
-        try:
-            return parse_acceptance(jws.parse(compact, jws.ACCEPTANCE).payload).id, self.acceptances
-        except KeysError:
-            pass
-        try:
-            return parse_key_approval(jws.parse(compact, jws.KEY).payload).statement_sha256, self.approvals
-        except (KeysError, MalformedError):
-            pass
-        try:
-            seen = parse_receipt(jws.parse(compact, jws.RECEIPT).payload).checkpoint
-            self.sizes |= {seen.size} if seen else set()
-        except (KeysError, MalformedError):
-            pass
-        return digests.sha256_b64u(compact), self.objects
+    def _name(self, compact: bytes) -> bytes:
+        """Return by what *compact* is found: a digest, or what another signed object is about."""
+        typ = jws.purpose(compact)
+        with suppress(KeysError, MalformedError):
+            if typ == jws.ACCEPTANCE:
+                return _acceptance(parse_acceptance(jws.parse(compact, typ).payload).id)
+            if typ == jws.RECEIPT:
+                seen = parse_receipt(jws.parse(compact, typ).payload).checkpoint
+                self.sizes |= {seen.size} if seen else set()
+            elif typ == jws.KEY:
+                return _approval(parse_key_approval(jws.parse(compact, typ).payload).statement_sha256)
+        return digests.sha256(compact)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    @property
+    def unused(self) -> int:
+        """Return how many have not been taken."""
+        return len(self._places)
 
     def take(self, digest: Sha256) -> bytes:
         """Return the signed object with this digest.
@@ -65,25 +71,33 @@ class Evidence:
         Raises:
             KeysError: ``evidence``.
         """
-        compact = self.objects.get(digest)
+        compact = self._take(digests.from_b64u(digest))
         if compact is None:
             raise KeysError("evidence", "the signed object that it stands for is not in the export", "")
-        self.unused.discard(digest)
         return compact
 
     def take_acceptance(self, envelope: EnvelopeId) -> bytes | None:
         """Return the hub's acceptance of *envelope*."""
-        self.unused.discard(envelope)
-        return self.acceptances.get(envelope)
+        return self._take(_acceptance(envelope))
 
     def take_approval(self, digest: Sha256) -> bytes | None:
         """Return the officer's word for the key statement with this digest."""
-        self.unused.discard(_approval(digest))
-        return self.approvals.get(digest)
+        return self._take(_approval(digest))
+
+    def _take(self, name: bytes) -> bytes | None:
+        place = self._places.pop(name, None)
+        if place is None:
+            return None
+        self._file.seek(place)
+        return self._file.readline().removeprefix(b'"').removesuffix(b'"\n')
 
 
-def _approval(digest: Sha256) -> str:
-    return f"approval of {digest}"
+def _acceptance(envelope: EnvelopeId) -> bytes:
+    return b"a" + envelope.encode()
+
+
+def _approval(digest: Sha256) -> bytes:
+    return b"o" + digest.encode()
 
 
 def read_documents(folder: Path, kind: str) -> Iterator[bytes]:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -37,12 +38,13 @@ from hub.enrolment import check_officer, has_shown_possession
 from hub.errors import HubError
 from hub.evidence import Evidence, read_agreements, read_directories, read_documents
 from hub.registry import public_key, public_members, witness_name
-from keys import digests, documents, jws, merkle, notes
+from hub.tree import grow
+from keys import digests, documents, jws, notes
 from keys.errors import KeysError
 from schemas.directory import DirectoryIndex, Officers, parse_key_statement
 from schemas.envelope import parse_header
 from schemas.identifiers import MailboxId, Moment, ObligationId
-from schemas.receipt import parse_receipt
+from schemas.receipt import Seen, parse_receipt
 from schemas.rules.compiled import Rules
 from schemas.rules.figures import Figures, tally
 from schemas.rules.periods import UTC, days_of
@@ -89,7 +91,7 @@ class Verifier:
         officers = [one.directory.officers for one in self.directories]
         self.agreements = list(read_agreements(folder, officers, _signers))
         self.evidence = Evidence(folder / "evidence.jsonl", self.verdict.object)
-        self.roots: dict[int, str] = {}
+        self.tree = grow(())
         self.index = 0
         self.rules: list[Rules] = []
         self.current: DirectoryIndex | None = None
@@ -99,33 +101,34 @@ class Verifier:
 
     def run(self) -> Verdict:
         """Verify everything and return what was found."""
-        frontier = merkle.Frontier()
-        with (self.folder / "leaves.jsonl").open("rb") as leaves:
+        with closing(self.evidence), (self.folder / "leaves.jsonl").open("rb") as leaves:
+            self.tree = grow(leaves, self.evidence.sizes)
+            leaves.seek(0)
             for self.index, line in enumerate(leaves):
-                body = line.removesuffix(b"\n")
-                if body == line:
-                    self._object("it does not end its line")
-                if frontier.size in self.evidence.sizes:
-                    self.roots[frontier.size] = digests.b64u(frontier.root())
-                frontier.append(merkle.leaf_hash(body))
-                try:
-                    leaf = parse_as(body, Leaf, max_bytes=MAX_LEAF)
-                    if leaf.at < self.verdict.at:
-                        self._object("its moment is before the one of the leaf before it")
-                    self.verdict.at = leaf.at
-                    self._take(leaf)
-                    for wrong in self.replay.pass_time(leaf.at):
-                        self._object(wrong)
-                    if self._misses_period(leaf.at):
-                        self._object("what is owed by the calendar was not opened")
-                except (MalformedError, KeysError, HubError) as error:
-                    self._object(f"{error.code}: {error.message}")
+                self._read(line)
         self._expect_nothing()
         if self.evidence.unused:
-            self.verdict.object("evidence.jsonl", f"{len(self.evidence.unused)} signed objects that no leaf stands for")
-        self.verdict.size, self.verdict.root = frontier.size, digests.b64u(frontier.root())
-        self._check_checkpoint(frontier)
+            self.verdict.object("evidence.jsonl", f"{self.evidence.unused} signed objects that no leaf stands for")
+        self.verdict.size, self.verdict.root = self.tree.size, digests.b64u(self.tree.root)
+        self._check_checkpoint()
         return self.verdict
+
+    def _read(self, line: bytes) -> None:
+        body = line.removesuffix(b"\n")
+        if body == line:
+            self._object("it does not end its line")
+        try:
+            leaf = parse_as(body, Leaf, max_bytes=MAX_LEAF)
+            if leaf.at < self.verdict.at:
+                self._object("its moment is before the one of the leaf before it")
+            self.verdict.at = leaf.at
+            self._take(leaf)
+            for wrong in self.replay.pass_time(leaf.at):
+                self._object(wrong)
+            if self._misses_period(leaf.at):
+                self._object("what is owed by the calendar was not opened")
+        except (MalformedError, KeysError, HubError) as error:
+            self._object(f"{error.code}: {error.message}")
 
     def _object(self, what: str) -> None:
         self.verdict.object(f"leaf {self.index}", what)
@@ -303,10 +306,13 @@ class Verifier:
             return "a receipt whose signer had not opened the body"
         if self.current is None:
             return "a receipt before there is a directory"
-        if (seen := receipt.checkpoint) and self.roots.get(seen.size) != seen.root:
-            # The leaf is in by now, but what its signer saw was there before it.
+        # What its signer saw was there before it.
+        if (seen := receipt.checkpoint) and not (seen.size <= self.index and self._has_root(seen)):
             self._object("its signer was shown another log than this one: two views")
         return self.replay.receipt(receipt, self._rules_at(leaf.at), self.current, leaf.at)
+
+    def _has_root(self, seen: Seen) -> bool:
+        return digests.b64u(self.tree.roots[seen.size]) == seen.root
 
     def _take_waiver(self, leaf: Leaf) -> str | None:
         said = parse_waiver(self._check(self._signed(leaf), jws.WAIVER, leaf.mailbox or "", leaf.at))
@@ -322,7 +328,7 @@ class Verifier:
             self.replay.withdraw(said.envelope, self._rules_at(leaf.at), self.current, leaf.at)
         return None
 
-    def _check_checkpoint(self, frontier: merkle.Frontier) -> None:
+    def _check_checkpoint(self) -> None:
         if self.current is None:
             self.verdict.object("directory-1.json", "there is no directory")
             return
@@ -333,7 +339,7 @@ class Verifier:
         except KeysError as error:
             self.verdict.object("checkpoint.txt", f"{error.code}: {error.message}")
             return
-        if (signed.size, signed.root) != (frontier.size, frontier.root()):
+        if (signed.size, signed.root) != (self.tree.size, self.tree.root):
             self.verdict.object("checkpoint.txt", f"it is over {signed.size} leaves with another root than these")
         known = {
             witness_name(hub.origin, fact.agency): self.keys[fact.kid]

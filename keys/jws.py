@@ -8,9 +8,9 @@ Source: protocol 1; RFC 7515, RFC 8037 and 9864, RFC 7638.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
@@ -124,6 +124,37 @@ class VerifyingKey:
         return f"VerifyingKey({self.kid})"
 
 
+class Signer(Protocol):
+    """Who can sign: a key in memory, or one that never leaves the device that it is on."""
+
+    @property
+    def kid(self) -> str:
+        """Return the thumbprint of its public half."""
+
+    @property
+    def public(self) -> VerifyingKey:
+        """Return its public half."""
+
+    def sign(self, payload: bytes, typ: str) -> bytes:
+        """Return the compact JWS of *payload* for the purpose *typ*, one of :data:`TYPES`."""
+
+
+def sign_with(public: VerifyingKey, sign_raw: Callable[[bytes], bytes], payload: bytes, typ: str) -> bytes:
+    """Return the compact JWS of *payload* for *typ* by a key that is elsewhere; *sign_raw* asks it for 64 bytes.
+
+    Raises:
+        KeysError: ``jws-signature``; what came back is not the signature of *public*.
+    """
+    signing_input = b"%b.%b" % (_protected(public.kid, typ), b64u(payload).encode())
+    signature = sign_raw(signing_input)
+    public.verify_raw(signature, signing_input)
+    return b"%b.%b" % (signing_input, b64u(signature).encode())
+
+
+def _protected(kid: str, typ: str) -> bytes:
+    return b64u(json.dumps({"alg": "Ed25519", "kid": kid, "typ": typ}, separators=(",", ":")).encode()).encode()
+
+
 class SigningKey:
     """An Ed25519 key pair.  Its text form shows the public half only."""
 
@@ -135,12 +166,7 @@ class SigningKey:
         raw, self._secret = crypto_sign_seed_keypair(seed)
         self.public = VerifyingKey(raw)
         self.kid = self.public.kid
-        self._headers = {
-            typ: b64u(
-                json.dumps({"alg": "Ed25519", "kid": self.kid, "typ": typ}, separators=(",", ":")).encode()
-            ).encode()
-            for typ in TYPES
-        }
+        self._headers = {typ: _protected(self.kid, typ) for typ in TYPES}
 
     @classmethod
     def generate(cls) -> SigningKey:
@@ -190,6 +216,20 @@ def parse(compact: bytes, typ: str) -> Unverified:
         if error.code == "b64u":
             raise KeysError("jws-syntax", "a part of a JWS is not canonical base64url", error.hint) from error
         raise
+
+
+def purpose(compact: bytes) -> str | None:
+    """Return the ``typ`` that a JWS says it was made for, one of :data:`TYPES`, or ``None``; nothing else is looked at."""
+    return _purpose(compact.partition(b".")[0][: _MAX_HEADER + 1])
+
+
+@lru_cache(maxsize=4096)
+def _purpose(header: bytes) -> str | None:
+    try:
+        typ = json.loads(from_b64u(header).decode("utf-8"))["typ"]
+    except (KeysError, ValueError, RecursionError, LookupError, TypeError):
+        return None
+    return typ if typ in TYPES else None
 
 
 @lru_cache(maxsize=4096)

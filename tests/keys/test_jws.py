@@ -55,8 +55,15 @@ def test_what_was_signed_verifies_to_the_same_bytes(payload: bytes, typ: str) ->
     compact = SIGNING.sign(payload, typ)
     assert jws.verify(compact, SIGNING.public, typ) == payload
     assert json.loads(from_b64u(compact.split(b".")[0])) == {"alg": "Ed25519", "kid": SIGNING.kid, "typ": typ}
+    assert jws.purpose(compact) == typ
     for other in jws.TYPES - {typ}:
         assert code_of(compact, other) == "jws-header"
+
+
+@pytest.mark.parametrize("header", ["", "AAA", "!", b64u(b"7"), b64u(b"[]"), b64u(b"{}"), b64u(b'{"typ":"JWT"}')])
+def test_what_is_no_signed_object_of_ours_has_no_purpose(header: str) -> None:
+    """Whatever stands where the header should, the question is answered and nothing breaks."""
+    assert jws.purpose(f"{header}.e30.AA".encode()) is None
 
 
 @settings(deadline=None)
