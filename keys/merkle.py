@@ -232,6 +232,42 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
     path = list(proof) if old & (old - 1) else [old_root, *proof]
     if not 0 < old < new or not path:
         _refuse()
+    older, newer = _climb(old, new, path)
+    if not (same(older, old_root) and same(newer, new_root)):
+        _refuse()
+
+
+def older_root(old: int, new: int, path: Sequence[bytes], new_root: bytes) -> bytes:
+    """Return the root over the first *old* leaves of the tree (*new*, *new_root*), which *path* shows.
+
+    *path* is a consistency proof that begins with a node also where the older tree is complete: then with its root.
+    So nobody has to say beforehand which older root they expect.
+
+    Raises:
+        KeysError: ``merkle-proof``.
+
+    Source: RFC 9162, 2.1.4.2.
+    """
+    if not 0 < old < new or not path:
+        _refuse()
+    older, newer = _climb(old, new, path)
+    if not same(newer, new_root):
+        _refuse()
+    return older
+
+
+def older_path(old: int, new: int, node: NodeReader) -> list[bytes]:
+    """Return the path that :func:`older_root` reads.
+
+    Raises:
+        KeysError: ``merkle-range``.
+    """
+    proof = consistency_proof(old, new, node)
+    return proof if old & (old - 1) else [node(old.bit_length() - 1, 0), *proof]
+
+
+def _climb(old: int, new: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Return the roots of both trees as *path* has them."""
     at, last = old - 1, new - 1
     while at & 1:
         at, last = at >> 1, last >> 1
@@ -246,8 +282,9 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
         else:
             newer = node_hash(newer, sibling)
         at, last = at >> 1, last >> 1
-    if last or not (same(older, old_root) and same(newer, new_root)):
+    if last:
         _refuse()
+    return older, newer
 
 
 def _refuse() -> NoReturn:

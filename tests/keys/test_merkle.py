@@ -178,3 +178,18 @@ def test_borders_of_consistency(old: int, old_root: bytes, new: int, new_root: b
 def test_proofs_beyond_the_tree_are_refused(function: object, a: int, b: int) -> None:
     """What the tree doesn't hold can't be proved."""
     assert code_of(function, a, b, node) == "merkle-range"
+
+
+@given(st.integers(min_value=1, max_value=SIZE - 1), st.integers(min_value=2, max_value=SIZE), st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_tree_shows_the_root_of_its_beginning(old: int, new: int, data: st.DataObject) -> None:
+    """Whoever has the path need not know the older root before; another path shows none."""
+    if old >= new:
+        old, new = new - 1, old + 1
+    path = merkle.older_path(old, new, node)
+    assert merkle.older_root(old, new, path, ROOTS[new]) == ROOTS[old]
+    assert code_of(merkle.older_root, old, new, path, ROOTS[new - 1]) == "merkle-proof"
+    place = data.draw(st.integers(min_value=0, max_value=len(path) - 1))
+    for bad in ([*path[:place], *path[place + 1 :]], [*path[:place], bytes(32), *path[place + 1 :]], [*path, path[0]]):
+        assert code_of(merkle.older_root, old, new, bad, ROOTS[new]) == "merkle-proof"
+    assert code_of(merkle.older_root, new, old, path, ROOTS[old]) == "merkle-proof"
