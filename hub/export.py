@@ -4,26 +4,26 @@ A folder, or a tar archive with the same names:
 
 * ``export.json``: ``{"v":1,"origin","size","exported_at"}``.
 * ``checkpoint.txt``: the signed note over exactly ``size`` leaves, the witnesses' lines after the hub's own.
-* ``leaves.jsonl``: one leaf a line, in order; a line without its LF is the leaf's bytes as hashed.
-* ``evidence.jsonl``: one compact JWS a line, as a JSON string: every header, acceptance, receipt, waiver, withdrawal
-  and key statement that a leaf stands for, with the officer's word that came with it.
 * ``directory-N.json``, ``agreement-N.json``: version N as published: an array of JWS.
+* ``leaves.jsonl``: one leaf a line, in order; a line without its LF is the leaf's bytes as hashed.
+* ``evidence.jsonl``: one compact JWS a line, as a JSON string, in the order of the leaves: every header, acceptance,
+  receipt, waiver, withdrawal and key statement that a leaf stands for, with the officer's word that came with it.
 
-Sealed bodies are not in it: their digests are.
+Sealed bodies are not in it: their digests are.  It is read page by page, each in a short transaction of its own, and
+never held: what lies under a checkpoint does not change.
 
 Source: protocol 8.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from hub.errors import HubError
 from hub.store.base import Store
@@ -31,108 +31,88 @@ from hub.store.transaction import Transaction
 from keys import notes
 
 PAGE: Final = 512
+_BLOCK: Final = 512
+
+Pieces = AsyncGenerator[bytes, None]
 
 
-class Sink(Protocol):
-    """Takes the export's files, each once and whole in order."""
+class Part(NamedTuple):
+    """One file: its name, and its bytes in pieces, the same ones as often as they are asked for."""
 
-    def add(self, name: str, data: bytes | memoryview) -> None:
-        """Write one file."""
-
-
-class FolderSink:
-    """Writes into a new folder."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> Self:
-        try:
-            self._path.mkdir(parents=True)
-        except FileExistsError as error:
-            raise HubError("home", f"couldn't export to {self._path}: it exists", "name a new folder") from error
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def add(self, name: str, data: bytes | memoryview) -> None:
-        """Write one file."""
-        (self._path / name).write_bytes(data)
+    name: str
+    pieces: Callable[[], Pieces]
 
 
-class TarSink:
-    """Writes into a new tar archive; tar wants each file's length first."""
+class Export(NamedTuple):
+    """The log up to a signed checkpoint: how many leaves it has, when it was taken, and its files."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> Self:
-        try:
-            self._tar = tarfile.open(self._path, "x")
-        except FileExistsError as error:
-            raise HubError("home", f"couldn't export to {self._path}: it exists", "name a new file") from error
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._tar.close()
-        if error is not None:
-            self._path.unlink(missing_ok=True)
-
-    def add(self, name: str, data: bytes | memoryview) -> None:
-        """Write one file."""
-        info = tarfile.TarInfo(name)
-        info.size = len(data)
-        self._tar.addfile(info, io.BytesIO(data))
+    size: int
+    at: int
+    parts: tuple[Part, ...]
 
 
-def open_sink(path: Path) -> FolderSink | TarSink:
-    """Return a tar archive for a name that ends in ``.tar``, else a folder."""
-    return TarSink(path) if path.suffix == ".tar" else FolderSink(path)
-
-
-async def export_log(store: Store, sink: Sink, now: int) -> int:
-    """Write the log up to its last checkpoint, with the evidence of every leaf, and return how many leaves.
+async def open_export(store: Store, now: int) -> Export:
+    """Return the log up to its last checkpoint, with the evidence of every leaf.
 
     Raises:
         HubError: ``no-checkpoint``.
     """
 
-    def look(tx: Transaction) -> tuple[int, str] | None:
+    def look(tx: Transaction) -> tuple[int, str, list[tuple[str, int]]] | None:
         last = tx.last_checkpoint()
-        return (last[0], last[2] + "".join(line for _, line, _ in tx.cosignatures(last[0]))) if last else None
+        if last is None:
+            return None
+        versions = [
+            (kind, row.version)
+            for kind in ("directory", "agreement")
+            for row in tx.documents(kind)
+            if row.index < last[0]
+        ]
+        return last[0], last[2] + "".join(line for _, line, _ in tx.cosignatures(last[0])), versions
 
     signed = await store.read(look)
     if signed is None:
         raise HubError("no-checkpoint", "no checkpoint is signed yet", "start the hub, and wait a second")
-    size, note = signed
-    checkpoint = notes.Checkpoint.parse(note.rpartition("\n\n")[0] + "\n")
-    about = {"v": 1, "origin": checkpoint.origin, "size": size, "exported_at": now}
-    sink.add("export.json", json.dumps(about).encode() + b"\n")
-    sink.add("checkpoint.txt", note.encode())
-    leaves, evidence = io.BytesIO(), io.BytesIO()
+    size, note, versions = signed
+    origin = notes.Checkpoint.parse(notes.split_note(note)[0]).origin
+    about = {"v": 1, "origin": origin, "size": size, "exported_at": now}
+    parts = (
+        Part("export.json", partial(_once, json.dumps(about).encode() + b"\n")),
+        Part("checkpoint.txt", partial(_once, note.encode())),
+        *(Part(f"{kind}-{number}.json", partial(_document, store, kind, number)) for kind, number in versions),
+        Part("leaves.jsonl", partial(_pages, store, size, _leaves)),
+        Part("evidence.jsonl", partial(_pages, store, size, _evidence)),
+    )
+    return Export(size, now, parts)
+
+
+async def _once(data: bytes) -> Pieces:
+    yield data
+
+
+async def _document(store: Store, kind: str, version: int) -> Pieces:
+    row = await store.read(lambda tx: tx.find_document(kind, version))
+    if row is None:
+        raise AssertionError(f"{kind} {version} has gone")
+    yield row.document
+
+
+async def _pages(store: Store, size: int, page: Callable[[int, int, Transaction], bytes]) -> Pieces:
     for start in range(0, size, PAGE):
-        page, found = await store.read(partial(_page, start=start, end=min(start + PAGE, size)))
-        leaves.writelines(body + b"\n" for body in page)
-        evidence.writelines(b'"%b"\n' % compact for compact in found)
-    sink.add("leaves.jsonl", leaves.getbuffer())
-    statements, documents = await store.read(partial(_registry, size=size))
-    evidence.writelines(b'"%b"\n' % compact for compact in statements)
-    sink.add("evidence.jsonl", evidence.getbuffer())
-    for name, document in documents.items():
-        sink.add(name, document)
-    return size
+        yield await store.read(partial(page, start, min(start + PAGE, size)))
 
 
-def _page(tx: Transaction, start: int, end: int) -> tuple[list[bytes], list[bytes]]:
-    bodies = [row.body for row in tx.leaves(start, end)]
-    return bodies, [compact for body in bodies for compact in _evidence(tx, json.loads(body))]
+def _leaves(start: int, end: int, tx: Transaction) -> bytes:
+    return b"".join(row.body + b"\n" for row in tx.leaves(start, end))
 
 
-def _evidence(tx: Transaction, leaf: dict[str, Any]) -> Iterator[bytes]:
-    """Yield the signed objects that a leaf stands for; key statements come from the registry's history."""
+def _evidence(start: int, end: int, tx: Transaction) -> bytes:
+    signed = (compact for row in tx.leaves(start, end) for compact in _signed(tx, row.index, json.loads(row.body)))
+    return b"".join(b'"%b"\n' % compact for compact in signed)
+
+
+def _signed(tx: Transaction, index: int, leaf: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the signed objects that the leaf at *index* stands for."""
     event = leaf["event"]
     if event == "envelope-accepted" and (envelope := tx.find_envelope(leaf["envelope"])) is not None:
         yield envelope.header
@@ -140,7 +120,12 @@ def _evidence(tx: Transaction, leaf: dict[str, Any]) -> Iterator[bytes]:
     elif event == "receipt-accepted" and (receipt := tx.find_receipt(leaf["receipt"])) is not None:
         yield receipt.jws
     elif event == "withdrawal-recorded":
-        yield from (row.jws for row in tx.withdrawals_of(leaf["envelope"]))
+        yield from (row.jws for row in tx.withdrawals_of(leaf["envelope"]) if row.index == index)
+    elif event == "key-published":
+        for key in tx.key_statements(index, 1):
+            yield key.statement
+            if key.approval:
+                yield key.approval
     # A waiver's own leaf names the obligation; only the end that it made names the waiver.
     elif (
         event == "obligation-settled"
@@ -150,13 +135,70 @@ def _evidence(tx: Transaction, leaf: dict[str, Any]) -> Iterator[bytes]:
         yield waiver.jws
 
 
-def _registry(tx: Transaction, size: int) -> tuple[list[bytes], dict[str, bytes]]:
-    rows = [row for kid in {row.kid for row in tx.keys()} for row in tx.key_history(kid) if row.index < size]
-    documents = {
-        f"{kind}-{row.version}.json": row.document
-        for kind in ("directory", "agreement")
-        for row in tx.documents(kind)
-        if row.index < size
-    }
-    signed = [part for row in sorted(rows, key=lambda row: row.index) for part in (row.statement, row.approval) if part]
-    return signed, documents
+async def write_folder(export: Export, path: Path) -> None:
+    """Write *export* into the new folder *path*.
+
+    Raises:
+        HubError: ``home``; there is something at *path*.
+    """
+    _make(path)
+    for part in export.parts:
+        with (path / part.name).open("xb") as file:
+            await _write(part.pieces(), file)
+
+
+async def write_tar(export: Export, path: Path) -> None:
+    """Write *export* into the new tar archive *path*; what fails leaves none.
+
+    Raises:
+        HubError: ``home``; there is something at *path*.
+    """
+    with _new_file(path) as file:
+        await _write(tar_pieces(export), file)
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError as error:
+        raise _exists(path) from error
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    try:
+        file = path.open("xb")
+    except FileExistsError as error:
+        raise _exists(path) from error
+    try:
+        with file:
+            yield file
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _exists(path: Path) -> HubError:
+    return HubError("home", f"couldn't export to {path}: it exists", "name a new folder, or a new file in .tar")
+
+
+async def _write(pieces: Pieces, file: BinaryIO) -> None:
+    async for piece in pieces:
+        file.write(piece)
+
+
+async def tar_pieces(export: Export) -> Pieces:
+    """Yield a tar archive of *export*.
+
+    Tar wants each file's length before the file, so each is read twice: what is long is never held.
+    """
+    for part in export.parts:
+        info = tarfile.TarInfo(part.name)
+        info.mtime = export.at // 1000
+        info.size = sum([len(piece) async for piece in part.pieces()])
+        yield info.tobuf(tarfile.PAX_FORMAT)
+        async with aclosing(part.pieces()) as pieces:
+            async for piece in pieces:
+                yield piece
+        yield bytes(-info.size % _BLOCK)
+    yield bytes(2 * _BLOCK)

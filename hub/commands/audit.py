@@ -88,14 +88,15 @@ def run_export(args: argparse.Namespace) -> int:
 
 
 async def _export(args: argparse.Namespace, path: Path) -> int:
-    from hub.export import export_log, open_sink
+    from hub.export import open_export, write_folder, write_tar
     from hub.wiring import make_clock
 
     config = read_config(args)
     store = open_for_reading(config)
     try:
-        with open_sink(path) as sink:
-            return await export_log(store, sink, make_clock(config)())
+        export = await open_export(store, make_clock(config)())
+        await (write_tar if path.suffix == ".tar" else write_folder)(export, path)
+        return export.size
     finally:
         await store.close()
 

@@ -21,7 +21,7 @@ import msgspec
 from hub import ledger, reports
 from hub.core import statistics
 from hub.errors import HubError
-from hub.export import FolderSink, export_log
+from hub.export import open_export, write_folder
 from hub.store.base import Store, open_store
 from hub.verifier import Verifier, verify_export
 from hub.web.reports import as_json
@@ -168,8 +168,7 @@ async def make_export(folder: Path) -> tuple[Path, Path, dict[str, Any]]:
         desk = Desk(county, store, await county.found(store))
         await live(desk)
         await witness(store, desk)
-        with FolderSink(folder / "export") as sink:
-            await export_log(store, sink, county.now)
+        await write_folder(await open_export(store, county.now), folder / "export")
         rows = await store.read(lambda tx: reports.rows_from_store(tx, FOREVER))
         figures = statistics.count(rows, FOREVER, desk.registry.snapshot.directory, county.now, ())
         report = as_json(msgspec.to_builtins(figures), FOREVER, county.now, "agency")

@@ -11,7 +11,7 @@ import pytest
 from hub import ledger
 from hub.core.authenticity import Caller, KeyFact
 from hub.errors import HubError
-from hub.export import FolderSink, export_log
+from hub.export import open_export, write_folder
 from hub.intake import InputError
 from hub.store.base import Store
 from hub.verifier import Verdict, Verifier
@@ -109,8 +109,7 @@ def refused(code: str) -> pytest.RaisesExc[Exception]:
 async def verify(store: Store, county: County, folder: Path) -> Verdict:
     """Export *store* and let the offline verifier, which trusts only the officers, go through it."""
     await ledger.sign_checkpoint(store, ORIGIN, county.note_signers, county.now)
-    with FolderSink(folder) as sink:
-        await export_log(store, sink, county.now)
+    await write_folder(await open_export(store, county.now), folder)
     return Verifier(folder, county.roots).run()
 
 
