@@ -17,12 +17,14 @@ import msgspec
 from msgspec import Meta
 
 from hub.errors import HubError
+from hub.kit.oidc_config import OidcConfig
 
 CONFIG_VARIABLE: Final = "HUB_CONFIG"
 PASSPHRASE_VARIABLE: Final = "HUB_PASSPHRASE"  # noqa: S105 - the name of a variable
 CONFIG_NAME: Final = "hub.toml"
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Minutes = Annotated[int, Meta(ge=1, le=1440)]
 
 
 def _says(text: str) -> Meta:
@@ -65,6 +67,21 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = 256
 
 
+class Console(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The administrator's console, under ``/console`` of the same address."""
+
+    origin: Annotated[
+        str, _says("The address that people's browsers show, without a path; empty: that of `url`.")
+    ] = ""
+    time_zone: Annotated[str, _says("In which zone moments are shown and asked for.")] = "Europe/London"
+    idle_minutes: Annotated[Minutes, _says("After how long without a page a session ends.")] = 30
+    session_minutes: Annotated[Minutes, _says("After how long it ends in any case.")] = 480
+    passwords: Annotated[
+        bool, _says("Whether local accounts may sign in by password and one-time code, beside passkeys.")
+    ] = True
+    oidc: OidcConfig | None = None
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set.  Paths are absolute once loaded."""
 
@@ -85,9 +102,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     log_level: Annotated[Literal["debug", "info", "warning", "error"], _says("How much is logged.")] = "info"
     checkpoint_seconds: Annotated[Seconds, _says("How often a checkpoint over new entries is signed.")] = 1.0
     sweep_seconds: Annotated[Seconds, _says("How often obligations that have come due are looked for.")] = 1.0
+    witness_seconds: Annotated[
+        Seconds, _says("How often outside witnesses are asked to cosign, if the log has grown.")
+    ] = 5.0
     stop_seconds: Annotated[Seconds, _says("How long requests may take to end once the hub is told to stop.")] = 10.0
     listen: Listen = Listen()
     limits: Limits = Limits()
+    console: Console = Console()
 
     @property
     def home_path(self) -> Path:
@@ -109,16 +130,24 @@ def describe(kind: type[msgspec.Struct] = Config, prefix: str = "") -> Iterator[
     hints = typing.get_type_hints(kind, include_extras=True)
     for field in msgspec.structs.fields(kind):
         hint = hints[field.name]
-        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-            yield from describe(hint, f"{prefix}{field.name}.")
+        if section := _section(hint):
+            yield from describe(section, f"{prefix}{field.name}.")
             continue
         notes = [note for note in hint.__metadata__ if isinstance(note, Meta) and note.description]
         yield Key(prefix + field.name, _in_words(hint.__origin__), field.default, str(notes[-1].description))
 
 
+def _section(hint: Any) -> type[msgspec.Struct] | None:
+    """Return the struct of a section, also of one that may be left out."""
+    kinds = [one for one in (hint, *typing.get_args(hint)) if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+    return kinds[0] if kinds else None
+
+
 def _in_words(kind: Any) -> str:
     if typing.get_origin(kind) is Literal:
         return " | ".join(typing.get_args(kind))
+    if typing.get_origin(kind) is tuple:
+        return "list of text"
     return {str: "text", bool: "true | false", int: "integer", float: "number"}[kind]
 
 

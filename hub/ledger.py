@@ -8,18 +8,18 @@ Source: protocol 8; RFC 6962; C2SP tlog-tiles.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from hub.core.events import MAX_LEAF, Event
 from hub.errors import HubError
 from hub.store.base import Store
-from hub.store.rows import LeafRow, LogHead
+from hub.store.rows import LeafRow, LogHead, WitnessRow
 from hub.store.transaction import Transaction
 from keys import merkle, notes
-from keys.jws import VerifyingKey
 from schemas.identifiers import Moment
 
 TILE_HEIGHT: Final = 8
@@ -153,11 +153,11 @@ def consistency_proof(tx: Transaction, old: int, new: int) -> list[bytes]:
     return merkle.consistency_proof(old, new, node_reader(tx))
 
 
-async def add_cosignatures(store: Store, witnesses: Mapping[str, VerifyingKey], body: bytes, now: Moment) -> int:
-    """Keep the cosignatures of *body* by known witnesses over a checkpoint of ours; return how many are new.
+async def add_cosignatures(store: Store, verifiers: Sequence[str], body: bytes, now: Moment) -> list[notes.Cosigned]:
+    """Keep the cosignatures of *body* by known witnesses over a checkpoint of ours; return those that are new.
 
     Args:
-        witnesses: by key name; see ``registry.Snapshot.witnesses``.
+        verifiers: the witnesses' verifier keys; see ``hub.witnessing.verifiers``.
         body: a signed note: a checkpoint's text as it was served, an empty line, and cosignature lines.
 
     Raises:
@@ -166,26 +166,33 @@ async def add_cosignatures(store: Store, witnesses: Mapping[str, VerifyingKey], 
 
     Source: C2SP tlog-cosignature.
     """
-    text, lines = notes.split_note(_text(body))
-    size = notes.Checkpoint.parse(text).size
+    text = _text(body)
+    size = notes.Checkpoint.parse(notes.split_note(text)[0]).size
     note = await store.read(lambda tx: tx.find_checkpoint(size))
-    known = [(line.split(" ")[1], line) for line in lines if line.split(" ")[1] in witnesses]
-    if note is None or notes.split_note(note)[0] != text or not known:
+    is_ours = note is not None and notes.split_note(note)[0] == notes.split_note(text)[0]
+    known = notes.cosignatures(text, verifiers) if is_ours else []
+    if not known:
         raise HubError(
             "cosignature-unknown",
             "not a line of a known witness over a known checkpoint",
             "cosign a checkpoint that this hub served, with the key that the directory has",
         )
-    for name, line in known:
-        notes.check_cosignature(note, line, notes.witness_verifier(name, witnesses[name]))
 
-    def record(tx: Transaction) -> int:
+    def record(tx: Transaction) -> list[notes.Cosigned]:
         before = {row[0] for row in tx.cosignatures(size)}
-        for name, line in known:
-            tx.add_cosignature(size, name, f"{line}\n", now)
-        return len({name for name, _ in known} - before)
+        for one in known:
+            tx.add_cosignature(size, one.name, f"{one.line}\n", now)
+            _advance(tx, one, size, now)
+        return [one for one in known if one.name not in before]
 
     return await store.write(record)
+
+
+def _advance(tx: Transaction, cosigned: notes.Cosigned, size: int, now: Moment) -> None:
+    """Note how far a witness has come; a key that took another's place begins anew."""
+    row = tx.find_witness(cosigned.name) or WitnessRow(cosigned.name)
+    if row.key_id != cosigned.key_id or row.size < size or not row.at:
+        tx.put_witness(replace(row, key_id=cosigned.key_id, size=size, said_at=cosigned.at, at=now, error=None))
 
 
 def _text(body: bytes) -> str:

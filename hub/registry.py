@@ -23,8 +23,9 @@ from hub.errors import HubError, Refusal, RefusedError
 from hub.store.base import Store
 from hub.store.rows import DocumentRow, LogHead
 from hub.store.transaction import Transaction
-from keys import digests, documents, jws
+from keys import digests, documents, jws, notes
 from keys.errors import KeysError
+from keys.note_keys import parse_verifier
 from schemas.agreement import Agreement, parse_agreement
 from schemas.directory import (
     Directory,
@@ -37,6 +38,7 @@ from schemas.directory import (
 from schemas.identifiers import AgencyId, KeyId, MailboxId, Moment
 from schemas.rules.compiled import Rules
 from schemas.statements import NoticeCode
+from schemas.witnessing import parse_policy
 
 Said = TypeVar("Said", Directory, Agreement)
 
@@ -67,10 +69,11 @@ class Snapshot:
                 return rules
         return self.rules[0]
 
-    def witnesses(self, now: Moment) -> Mapping[str, jws.VerifyingKey]:
-        """Return the agencies' active witness keys by the name under which each cosigns."""
+    def witnesses(self, now: Moment) -> Mapping[str, AgencyId]:
+        """Return the agencies' active witness keys, each as the verifier key of the name under which it cosigns."""
+        origin = self.directory.directory.hub.origin
         return {
-            witness_name(self.directory.directory.hub.origin, fact.agency): self.verifying[fact.kid]
+            notes.witness_verifier(witness_name(origin, fact.agency), self.verifying[fact.kid]): fact.agency
             for fact in self.keys.values()
             if is_usable(fact, "witness", now)
         }
@@ -112,6 +115,7 @@ def _read(tx: Transaction) -> Snapshot:
     if directory is None or not agreements:
         raise HubError("home", "there is no directory or agreement yet", "run `hub init`")
     facts, verifying = {}, {}
+    suspended = {row.kid for row in tx.suspensions()}
     for row in tx.keys():
         statement = parse_key_statement(jws.parse(row.statement, jws.KEY).payload)
         facts[row.kid] = KeyFact(
@@ -124,6 +128,7 @@ def _read(tx: Transaction) -> Snapshot:
             expires=row.expires,
             usable_from=row.usable_from,
             compromised_from=row.compromised_from,
+            suspended=row.kid in suspended,
         )
         if statement.use != "seal":
             verifying[row.kid] = public_key(statement.jwk)
@@ -183,11 +188,12 @@ async def publish_directory(
     signs that, and may be left out while there is nobody to tell.
 
     Raises:
-        MalformedError, KeysError: not a directory, or signed by no officer (``document-signatures``).
+        MalformedError, KeysError: not a directory, or signed by no officer (``document-signatures``), or with a witness
+            under a key that is none (``note-key``).
         RefusedError: ``document-signatures``, ``document-version``, ``document-previous``, ``document-partnership``;
             what an officer signed is in the log.
     """
-    proposal = await asyncio.to_thread(_propose, "directory", document, jws.DIRECTORY, parse_directory)
+    proposal = await asyncio.to_thread(_propose, "directory", document, jws.DIRECTORY, _parse_directory)
     proposed = proposal.said
 
     def tell(before: Directory | None) -> _Telling:
@@ -212,6 +218,14 @@ async def publish_agreement(
 
     await _publish(store, proposal, None, tell, now)
     return proposal.said
+
+
+def _parse_directory(payload: bytes) -> Directory:
+    directory = parse_directory(payload)
+    # A witness under a key that is none could never cosign, so its group's quorum might never be reached.
+    for one in parse_policy(directory.witnesses).outsiders:
+        parse_verifier(one.verifier)
+    return directory
 
 
 class _Proposal(NamedTuple, Generic[Said]):

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from hub.asking import Asker
 from hub.config import Config
 from hub.errors import HubError
 from hub.home import keep_checkpoint, kept_checkpoint, load_keyring
@@ -29,6 +30,7 @@ from hub.web.context import Hub
 from hub.web.identity import Identity
 from hub.web.metrics import Metrics
 from hub.web.wakeups import Wakeups
+from hub.witnessing import Witnessed
 from hub.worker import Worker
 from keys import notes
 from keys.keyring import HubKeyring
@@ -90,8 +92,12 @@ def _text(note: str) -> str:
     return note.rpartition("\n\n")[0] + "\n"
 
 
-async def make_doubt(store: Store, clock: Clock) -> Callable[[], bool]:
+async def make_doubt(
+    store: Store, clock: Clock, is_contradicted: Callable[[], bool] = lambda: False
+) -> Callable[[], bool]:
     """Return the question whether to judge nobody by *clock*: it was set while we ran, or back while we were down.
+
+    *is_contradicted* asks the witnesses, whose signatures carry times of their own.
 
     Each change of the answer is logged, the alarm as an error.
     """
@@ -100,7 +106,7 @@ async def make_doubt(store: Store, clock: Clock) -> Callable[[], bool]:
 
     def in_doubt() -> bool:
         nonlocal before
-        doubt = clock.in_doubt() or clock() < newest - MAX_STEP
+        doubt = clock.in_doubt() or clock() < newest - MAX_STEP or is_contradicted()
         if doubt != before:
             before = doubt
             log(_LOGGER, logging.ERROR if doubt else logging.WARNING, "clock in doubt", doubt=doubt)
@@ -152,7 +158,31 @@ def make_hub(config: Config, store: Store, registry: Registry, keyring: HubKeyri
     )
 
 
-def make_worker(hub: Hub, home: Path, in_doubt: Callable[[], bool]) -> Worker:
+def make_asker(hub: Hub) -> Asker:
+    """Return who asks the outside witnesses of *hub*, and says in its figures how far the log is witnessed."""
+
+    def see(state: Witnessed) -> None:
+        hub.metrics.witnessed_size.set(state.witnessed_size)
+        current = sum(one.size == state.size for one in state.witnesses)
+        hub.metrics.witnesses.labels("current").set(current)
+        hub.metrics.witnesses.labels("behind").set(len(state.witnesses) - current)
+
+    return Asker(
+        store=hub.store,
+        registry=hub.registry,
+        clock=hub.clock,
+        times=hub.witness_times,
+        see=see,
+        count_failure=lambda code: hub.metrics.witness_failures.labels(code).inc(),
+    )
+
+
+def make_worker(
+    hub: Hub,
+    home: Path,
+    in_doubt: Callable[[], bool],
+    ask_witnesses: Callable[[], Awaitable[None]] | None = None,
+) -> Worker:
     """Return the worker over *hub*; it keeps checkpoints in *home*."""
 
     def keep(note: str) -> None:
@@ -171,8 +201,10 @@ def make_worker(hub: Hub, home: Path, in_doubt: Callable[[], bool]) -> Worker:
         in_doubt=in_doubt,
         see_expiry=make_watch(hub.clock, hub.metrics),
         see_swept=lambda at: hub.metrics.deadlines_until.set(at / 1000),
+        ask_witnesses=ask_witnesses,
         sweep_seconds=hub.config.sweep_seconds,
         checkpoint_seconds=hub.config.checkpoint_seconds,
+        witness_seconds=hub.config.witness_seconds,
     )
 
 
@@ -190,9 +222,11 @@ async def run_hub(config: Config, passphrase: str) -> AsyncIterator[Running]:
     try:
         await check_not_rolled_back(store, home)
         hub = make_hub(config, store, await Registry.load(store), keyring, clock)
-        doubt = await make_doubt(store, clock)
-        async with Server(hub) as server:
-            worker = asyncio.create_task(make_worker(hub, home, doubt).run(), name="worker")
+        # A training clock leaps, while a signature is on its way too.
+        said = hub.witness_times.in_doubt if config.clock == "system" else lambda: False
+        doubt = await make_doubt(store, clock, said)
+        async with make_asker(hub) as asker, Server(hub) as server:
+            worker = asyncio.create_task(make_worker(hub, home, doubt, asker.round).run(), name="worker")
             try:
                 hub.ready = True
                 yield Running(hub, server.port)

@@ -32,7 +32,8 @@ class Worker:
 
     ``wake`` is told which feeds grew; ``keep_checkpoint`` puts a signed note beside the hub's keys; ``in_doubt`` says
     that the clock can't be trusted: the hub then goes on accepting and judges nothing; ``see_expiry`` is shown, each
-    round, when the directory expires; ``see_swept``, up to when everything that was due has been dealt with.
+    round, when the directory expires; ``see_swept``, up to when everything that was due has been dealt with;
+    ``ask_witnesses`` is the round of ``hub.asking``.
     """
 
     store: Store
@@ -46,20 +47,25 @@ class Worker:
     in_doubt: Callable[[], bool] = lambda: False
     see_expiry: Callable[[Moment], None] = lambda _: None
     see_swept: Callable[[Moment], None] = lambda _: None
+    ask_witnesses: Callable[[], Awaitable[None]] | None = None
     sweep_seconds: float = 1.0
     checkpoint_seconds: float = 1.0
+    witness_seconds: float = 5.0
     resealed: set[KeyId] = field(default_factory=set)
     unkept: list[str] = field(default_factory=list)
 
     async def run(self) -> None:
         """Run until cancelled."""
+        loops: list[tuple[str, Callable[[], Awaitable[None]], float]] = [
+            ("registry", self.follow_registry, self.sweep_seconds),
+            ("deadlines", self.enforce_deadlines, self.sweep_seconds),
+            ("checkpoint", self.sign_checkpoint, self.checkpoint_seconds),
+            ("retention", self.expire, self.sweep_seconds),
+        ]
+        if self.ask_witnesses is not None:
+            loops.append(("witnesses", self.ask_witnesses, self.witness_seconds))
         async with asyncio.TaskGroup() as group:
-            for name, work, seconds in (
-                ("registry", self.follow_registry, self.sweep_seconds),
-                ("deadlines", self.enforce_deadlines, self.sweep_seconds),
-                ("checkpoint", self.sign_checkpoint, self.checkpoint_seconds),
-                ("retention", self.expire, self.sweep_seconds),
-            ):
+            for name, work, seconds in loops:
                 group.create_task(self._repeat(name, work, seconds), name=name)
 
     async def _repeat(self, name: str, work: Callable[[], Awaitable[None]], seconds: float) -> None:

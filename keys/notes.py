@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from keys.errors import KeysError
@@ -199,7 +200,8 @@ def check_cosignature(note: str, line: str, verifier: str) -> int:
 def cosignatures(note: str, verifiers: Sequence[str]) -> list[Cosigned]:
     """Return the lines of *note* by which any of *verifiers* cosigned its checkpoint, in the note's order.
 
-    Lines by other keys are passed over; a line that names a given key and doesn't verify spoils the note.
+    Lines by other keys are passed over, and so is a verifier that is no cosigner's key; a line that names a given key
+    and doesn't verify spoils the note.
 
     Raises:
         KeysError: ``note-syntax``, ``note-checkpoint`` or ``note-signature``.
@@ -208,7 +210,7 @@ def cosignatures(note: str, verifiers: Sequence[str]) -> list[Cosigned]:
     """
     text, lines = split_note(note)
     Checkpoint.parse(text)
-    known = {(one.name, one.key_id): one for one in map(parse_verifier, verifiers) if one.kind != ED25519}
+    known = {(one.name, one.key_id): one for one in _cosigners(verifiers)}
     found: dict[NoteVerifier, Cosigned] = {}
     for line in lines:
         name, signature = _split_line(line)
@@ -262,6 +264,14 @@ def _verified(text: str, lines: Sequence[str], verifiers: Sequence[str]) -> list
     if not found:
         raise KeysError("note-unsigned", "a note is signed by none of the keys given", "ask for the log's own keys")
     return list(found)
+
+
+def _cosigners(verifiers: Iterable[str]) -> Iterator[NoteVerifier]:
+    for text in verifiers:
+        with suppress(KeysError):
+            verifier = parse_verifier(text)
+            if verifier.kind != ED25519:
+                yield verifier
 
 
 def _check_signature(verifier: NoteVerifier, text: str, signature: bytes) -> None:

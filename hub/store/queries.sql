@@ -486,8 +486,8 @@ UPDATE proposal SET state = :state, decided_by = :decided_by, decided_at = :deci
 -- Governance --------------------------------------------------------------------------------------------------------
 
 -- name: add_hold
-INSERT INTO legal_hold (id, thread, envelope, reason, at, ix, released_at, released_by)
-VALUES (:id, :thread, :envelope, :reason, :at, :ix, NULL, NULL)
+INSERT INTO legal_hold (id, thread, envelope, reason, at, ix, released_at, released_by, untold)
+VALUES (:id, :thread, :envelope, :reason, :at, :ix, NULL, NULL, :ix)
 
 -- name: find_hold
 SELECT id, thread, envelope, reason, at, ix, released_at, released_by FROM legal_hold WHERE id = :id
@@ -505,7 +505,14 @@ SELECT id, thread, envelope, reason, at, ix, released_at, released_by FROM legal
 WHERE ix < :before ORDER BY ix DESC LIMIT :limit
 
 -- name: release_hold
-UPDATE legal_hold SET released_at = :at, released_by = :proposal WHERE id = :id
+UPDATE legal_hold SET released_at = :at, released_by = :proposal, untold = :ix WHERE id = :id
+
+-- name: holds_to_tell
+SELECT id, thread, envelope, reason, at, ix, released_at, released_by, untold FROM legal_hold
+WHERE untold >= 0 ORDER BY untold LIMIT :limit
+
+-- name: set_hold_told
+UPDATE legal_hold SET untold = NULL WHERE id = :id
 
 -- name: add_breach
 INSERT INTO breach (envelope, thread, cause, state, at, ix) VALUES (:envelope, :thread, :cause, :state, :at, :ix)

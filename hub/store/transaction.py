@@ -7,7 +7,7 @@ A verb is a plain function of its topic's module, listed here.  Reading verbs wo
 from __future__ import annotations
 
 from hub.store import accounts as people
-from hub.store import envelopes, feeds, log, obligations, registered
+from hub.store import envelopes, feeds, governance, log, obligations, registered, witnesses
 from hub.store.session import Session
 
 
@@ -28,6 +28,10 @@ class Transaction(Session):
     add_cosignature = log.add_cosignature
     cosignatures = log.cosignatures
     last_cosigned = log.last_cosigned
+    find_cosignature = witnesses.find_cosignature
+    checkpoint_moment = witnesses.checkpoint_moment
+    find_witness = witnesses.find_witness
+    put_witness = witnesses.put_witness
 
     find_envelope = envelopes.find_envelope
     thread_envelopes = envelopes.thread_envelopes
@@ -126,3 +130,21 @@ class Transaction(Session):
     proposals = people.proposals
     proposals_lapsed = people.proposals_lapsed
     decide_proposal = people.decide_proposal
+
+    add_hold = governance.add_hold
+    find_hold = governance.find_hold
+    holds_on = governance.holds_on
+    holds = governance.holds
+    release_hold = governance.release_hold
+    holds_to_tell = governance.holds_to_tell
+    set_hold_told = governance.set_hold_told
+    add_breach = governance.add_breach
+    find_breach = governance.find_breach
+    breaches = governance.breaches
+    add_breach_step = governance.add_breach_step
+    breach_steps = governance.breach_steps
+    add_suspension = governance.add_suspension
+    drop_suspension = governance.drop_suspension
+    suspensions = governance.suspensions
+    add_draft = governance.add_draft
+    find_draft = governance.find_draft

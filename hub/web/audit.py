@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from hub import entries, ledger
+from hub import entries, ledger, witnessing
 from hub.errors import HubError
 from hub.store.transaction import Transaction
 from hub.web.context import Hub
@@ -164,5 +164,8 @@ async def take_cosignatures(hub: Hub, request: web.Request) -> web.Response:
     check_media(request, "text/plain")
     now = hub.clock()
     async with body_of(hub, request, MAX_COSIGNATURES) as body:
-        taken = await ledger.add_cosignatures(hub.store, hub.registry.snapshot.witnesses(now), body, now)
-    return reply({"taken": taken})
+        verifiers = witnessing.verifiers(hub.registry.snapshot, now)
+        taken = await ledger.add_cosignatures(hub.store, verifiers, body, now)
+    for one in taken:
+        hub.witness_times.hear(one.name, one.at, now)
+    return reply({"taken": len(taken)})

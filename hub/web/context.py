@@ -15,6 +15,7 @@ from hub.store.base import Store
 from hub.web.identity import Identity
 from hub.web.metrics import Metrics
 from hub.web.wakeups import Wakeups
+from hub.witnessing import Times
 from keys.keyring import HubKeyring
 from schemas.identifiers import Moment
 
@@ -36,6 +37,8 @@ class Hub:
     public_memory: Memory
     sign_in_memory: Memory
     body_limits: BodyLimits
+    # What the witnesses' clocks say of ours.
+    witness_times: Times = field(default_factory=Times)
     # Where several processes share a database, a wait also looks by itself this often.
     poll_seconds: float | None = None
     ready: bool = False

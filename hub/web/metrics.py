@@ -29,6 +29,15 @@ class Metrics:
         )
         self.log_size = Gauge("hub_log_size", "Leaves in the audit log", registry=self.registry)
         self.checkpoint_size = Gauge("hub_checkpoint_size", "Leaves under the last checkpoint", registry=self.registry)
+        self.witnessed_size = Gauge(
+            "hub_witnessed_size", "Leaves under the largest checkpoint with a quorum", registry=self.registry
+        )
+        self.witnesses = Gauge(
+            "hub_witnesses", "Witnesses by whether they cosigned the last checkpoint", ["state"], registry=self.registry
+        )
+        self.witness_failures = Counter(
+            "hub_witness_failures", "Outside witnesses asked in vain", ["code"], registry=self.registry
+        )
         self.directory_expires = Gauge(
             "hub_directory_expires_seconds", "When the directory expires, Unix seconds", registry=self.registry
         )

@@ -21,6 +21,7 @@ from hub.web import (
     receipts,
     reports,
     token,
+    witnesses,
 )
 from hub.web.context import Hub
 from hub.web.identity import Caller
@@ -218,6 +219,10 @@ ROUTES: Final[tuple[Route, ...]] = (
         "GET", "/v1/audit/proof/consistency", "proveConsistency", "That one tree is a beginning of another",
         {200: {JSON: "ConsistencyProof"}}, public=audit.prove_consistency,
         query=(Query("from", "integer", "The older size.", required=True), Query("to", "integer", "The newer.", required=True)),
+    ),
+    Route(
+        "GET", "/v1/audit/witnesses", "getWitnesses", "Who cosigned the log, how far, and whether that makes the quorum",
+        {200: {JSON: "Witnesses"}}, public=witnesses.show_witnesses,
     ),
     Route(
         "POST", "/v1/audit/cosignatures", "addCosignatures", "Witnesses' lines over a checkpoint",

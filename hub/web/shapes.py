@@ -144,6 +144,29 @@ SHAPES: Final[Mapping[str, Any]] = {
     "InclusionProof": _object({"index": _INT, "size": _INT, "proof": _list(_TEXT)}),
     "ConsistencyProof": _object({"from": _INT, "to": _INT, "proof": _list(_TEXT)}),
     "Cosigned": _object({"taken": _INT}),
+    "Witnesses": _object(
+        {
+            "size": _INT,
+            "root": _TEXT,
+            "at": {"type": ["integer", "null"]},
+            "witnessed_size": _INT,
+            "witnessed_at": {"type": ["integer", "null"]},
+            "quorum": _TEXT,
+            "witnesses": _list(
+                _object(
+                    {
+                        "name": _TEXT,
+                        "title": _TEXT,
+                        "kind": {"enum": ["agency", "outsider"]},
+                        "size": _INT,
+                        "at": {"type": ["integer", "null"]},
+                        "error": {"type": ["string", "null"]},
+                        "cosigned": {"type": ["string", "null"]},
+                    }
+                )
+            ),
+        }
+    ),
     "Report": {"type": "object"},
     "DutiesReport": _object(
         {

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from hub import ledger
+from hub import ledger, witnessing
 from hub.core.events import Event
 from hub.errors import HubError
 from hub.store.base import Store
 from hub.store.transaction import Transaction
 from keys import merkle, notes
-from keys.errors import KeysError
 from tests.county import CAIT, HEALTH, ORIGIN, POLICE, County, Desk
 from tests.hub.support import hold, minutes, refused
 
@@ -127,8 +126,8 @@ async def test_witnesses_lines_are_kept_once_and_only_if_they_are_right(desk: De
     signed = await ledger.sign_checkpoint(desk.store, ORIGIN, county.note_signers, county.now)
     assert signed is not None
     size, note = signed
-    witnesses = desk.registry.snapshot.witnesses(county.now)
-    assert len(witnesses) == 5
+    verifiers = witnessing.verifiers(desk.registry.snapshot, county.now)
+    assert len(verifiers) == 5
     names = {agency: f"{ORIGIN}/witness/{agency}" for agency in (HEALTH, POLICE)}
 
     def line(agency: str, over: str = note, by: str | None = None) -> str:
@@ -137,15 +136,18 @@ async def test_witnesses_lines_are_kept_once_and_only_if_they_are_right(desk: De
     text = note.rpartition("\n\n")[0] + "\n\n"
 
     async def offer(body: bytes) -> int:
-        return await ledger.add_cosignatures(desk.store, witnesses, body, county.now)
+        return len(await ledger.add_cosignatures(desk.store, verifiers, body, county.now))
 
     both = (text + line(HEALTH) + line(POLICE)).encode()
     assert await offer((text + line(HEALTH)).encode()) == 1
     assert await offer(both) == 1
     assert await offer(both) == 0
     assert [row[0] for row in await desk.store.read(lambda tx: tx.cosignatures(size))] == sorted(names.values())
-    with pytest.raises(KeysError):
+    with refused("cosignature-unknown"):
         await offer((text + line(HEALTH, by=POLICE)).encode())
+    with refused("note-signature"):
+        later = notes.sign_checkpoint(notes.Checkpoint(ORIGIN, size + 1, bytes(32)), county.note_signers)
+        await offer((text + line(POLICE, over=later)).encode())
     stranger = notes.cosign(note, "stranger.example/witness", county.keyrings[HEALTH].witness, county.now)
     with refused("cosignature-unknown"):
         await offer((text + stranger).encode())
