@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from hub import ledger, people
+from hub import breaches, holds, ledger, people, suspensions
+from hub.core import breaching
 from hub.core.events import Event, EventName
 from hub.core.rights import Right, Role, rights_of
 from hub.errors import HubError
@@ -108,6 +109,56 @@ ACTS: Final[dict[str, Act]] = {
         check=_check_account,
         carry_out=_change_account,
         reasons=("changed_post", "left", "misuse"),
+    ),
+    "hold-place": Act(
+        title="place a legal hold",
+        propose="propose",
+        decide="decide",
+        about=holds.Place,
+        subject=lambda about: {"thread": about.thread, "envelope": about.envelope},
+        check=holds.check_place,
+        carry_out=holds.place,
+        reasons=holds.REASONS,
+    ),
+    "hold-release": Act(
+        title="release a legal hold",
+        propose="propose",
+        decide="decide",
+        about=holds.Release,
+        subject=lambda about: {"item": about.hold},
+        check=holds.check_release,
+        carry_out=holds.release,
+        reasons=holds.RELEASE_REASONS,
+    ),
+    "breach-decide": Act(
+        title="decide about a record of a breach",
+        propose="breaches",
+        decide="breaches",
+        about=breaching.Decide,
+        subject=lambda about: {"envelope": about.envelope, "level": about.decision},
+        check=breaches.check_decision,
+        carry_out=breaches.decide,
+        reasons=breaching.REASONS,
+    ),
+    "key-suspend": Act(
+        title="suspend a signing key",
+        propose="propose",
+        decide="decide",
+        about=suspensions.Suspend,
+        subject=lambda about: {"kid": about.kid},
+        check=suspensions.check_suspend,
+        carry_out=suspensions.suspend,
+        reasons=suspensions.REASONS,
+    ),
+    "key-readmit": Act(
+        title="let a suspended key in again",
+        propose="propose",
+        decide="decide",
+        about=suspensions.Readmit,
+        subject=lambda about: {"kid": about.kid},
+        check=suspensions.check_readmit,
+        carry_out=suspensions.readmit,
+        reasons=suspensions.READMIT_REASONS,
     ),
 }
 

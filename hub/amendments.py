@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeVar
 
-from hub import ledger, notices, obligations
+from hub import breaches, holds, ledger, notices, obligations
 from hub.core import delivery
 from hub.core.amending import judge_waiver
 from hub.core.events import Event, EventName
@@ -129,7 +129,9 @@ async def withdraw_envelope(
 ) -> Withdrawn:
     """Take an envelope back: gone where nobody had collected it, its destruction asked for where somebody had.
 
-    The body is deleted at once.  Duties that it had met towards those who never got it are open again.
+    The body is deleted at once, but where a hold covers it: then it stays as evidence that nobody can fetch, and nobody is
+    asked to destroy what they have before the hold is released.  Duties that it had met towards those who never got it are
+    open again.  That somebody had it opens a record of a breach.
 
     Raises:
         MalformedError, KeysError, NotAuthenticError: nothing is recorded.
@@ -191,13 +193,18 @@ def _record_withdrawal(
     )
     tx.add_withdrawal(said.id, stored.id, raw, at, index)
     tx.set_envelope_state(stored.id, "withdrawn")
-    tx.drop_body(stored.id)
+    held = holds.is_held(tx, stored)
+    if not held:
+        tx.drop_body(stored.id)
     for row in deliveries:
         if row.mailbox in gone:
             tx.set_delivery_state(stored.id, row.mailbox, "gone")
             tx.tombstone(row.mailbox, row.seq)
     told = obligations.take_back(tx, snapshot, stored, gone, at, signer)
-    told |= notices.tell_envelope(tx, "withdrawn", stored, sorted(had) if said.ask else [], index, at, signer)
+    asked = sorted(had) if said.ask and not held else []
+    told |= notices.tell_envelope(tx, "withdrawn", stored, asked, index, at, signer)
+    if had:
+        breaches.open_record(tx, stored, "withdrawn_after_collection", said.id, at)
     return Withdrawn("destruction-asked" if had else "withdrawn", frozenset(told | gone))
 
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub import entering, ledger, notices, obligations, retention
+from hub import breaches, entering, holds, ledger, notices, obligations, retention
 from hub.core import delivery
+from hub.core.breaching import DECLINED
 from hub.core.events import Event
 from hub.core.sharing import Before, judge_envelope, judge_plan, judge_superseding
 from hub.errors import NotAuthenticError, Refusal, RefusedError
@@ -160,13 +161,15 @@ def _record_envelope(
     index = ledger.append(tx, entering.envelope_accepted(envelope, digest), at)
     said = Acceptance(v=1, id=header.id, header_sha256=digest, sealed_sha256=header.sealed.sha256, at=at, index=index)
     acceptance = signer.sign(strict_json.dump(said), jws.ACCEPTANCE)
-    tx.add_envelope(entering.envelope_row(envelope, digest, acceptance, at, index), parts.body)
+    stored = entering.envelope_row(envelope, digest, acceptance, at, index)
+    tx.add_envelope(stored, parts.body)
     tx.add_deliveries(header.id, index, [(wrap.mailbox, wrap.kid) for wrap in envelope.wraps.wraps], at)
     told |= obligations.record_plan(tx, snapshot, plan, at, signer, before)
     if header.supersedes and (older := tx.find_envelope(header.supersedes)):
         tx.mark_superseded(older.id, header.id)
         holders = [row.mailbox for row in tx.deliveries_of(older.id)]
         told |= notices.tell_envelope(tx, "superseded", older, holders, index, at, signer)
+    told |= holds.tell_newcomers(tx, stored, header.to, at, signer)
     return Accepted(acceptance, repeat=False, wake=frozenset(told.union(header.to)))
 
 
@@ -278,6 +281,8 @@ def _record_receipt(
         obligations.settle(tx, plan_receipt(receipt, owed, at), at)
     if receipt.level in {"declined", "rejected"}:
         told |= notices.tell_envelope(tx, "returned", envelope, [envelope.sender], index, at, signer)
+    if (receipt.level, receipt.code) == ("declined", DECLINED):
+        breaches.open_record(tx, envelope, "wrong_recipient", receipt.id, at)
     return Taken(receipt.id, index, repeat=False, wake=frozenset(told))
 
 

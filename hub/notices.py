@@ -14,7 +14,7 @@ from hub.store.rows import EnvelopeRow
 from hub.store.transaction import Transaction
 from keys import digests, jws
 from schemas import strict_json
-from schemas.identifiers import MailboxId, Moment, ObligationId
+from schemas.identifiers import EnvelopeId, MailboxId, Moment, ObligationId, ThreadId
 from schemas.rules.duty import Duty
 from schemas.statements import Notice, NoticeCode
 
@@ -85,6 +85,29 @@ def tell_envelope(
                 type=envelope.type.partition("/")[0],
                 index=index,
             ),
+            signer,
+            at,
+        )
+        for mailbox in targets
+    }
+
+
+def tell_hold(
+    tx: Transaction,
+    code: NoticeCode,
+    thread: ThreadId,
+    envelope: EnvelopeId | None,
+    targets: Iterable[MailboxId],
+    index: int,
+    at: Moment,
+    signer: jws.SigningKey,
+) -> set[MailboxId]:
+    """Tell *targets* that *thread*, or one envelope of it, is held, or no more; leaf *index* has why."""
+    return {
+        tell(
+            tx,
+            mailbox,
+            Notice(v=1, id=digests.new_id(at), notice=code, envelope=envelope, thread=thread, index=index),
             signer,
             at,
         )

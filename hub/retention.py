@@ -1,7 +1,8 @@
 """What the hub forgets, and how it says so first.
 
 A body goes when everybody it was owed to has taken it and the label's grace is over, or at ``keep_until``, never
-without a signed notice a day or more before to whoever has not taken it.  What happened stays in the log.
+without a signed notice a day or more before to whoever has not taken it, and never while a hold covers it.  What happened
+stays in the log.
 
 Source: protocol 2 (``keep_until``), 3 (``reseal-needed``) and 6; domain 9.6.
 """
@@ -13,10 +14,9 @@ from typing import Final
 
 import msgspec
 
-from hub import ledger, notices
+from hub import holds, ledger, notices
 from hub.core.authenticity import KeyFact, is_usable
 from hub.core.delivery import TAKEN
-from hub.core.events import Event
 from hub.intake import in_transaction
 from hub.registry import Registry, Snapshot
 from hub.store.base import Store
@@ -31,6 +31,7 @@ from schemas.statements import NoticeCode
 LIMIT: Final = 200
 NEAR: Final = 7 * DAY
 NOTICE: Final = 1 * DAY
+LOOK_AGAIN: Final = 1 * DAY
 # Once there is another key to seal to.  A gateway that lets a key expire only when it destroys it is left a week.
 RESEAL_BEFORE: Final = 7 * DAY
 
@@ -66,8 +67,12 @@ async def expire(store: Store, registry: Registry, now: Moment, signer: jws.Sign
 
     def record(tx: Transaction) -> frozenset[MailboxId]:
         at = ledger.moment(tx, now)
-        told: set[MailboxId] = set()
+        told = holds.tell_due(tx, at, signer)
         for row, stage in tx.envelopes_to_expire(at, LIMIT):
+            if holds.is_held(tx, row):
+                # Looked at each day: so no hold needs to know what comes into its thread, nor what is due when it ends.
+                tx.set_expiry(row.id, at + LOOK_AGAIN, KEPT if stage == WARNED else stage)
+                continue
             waiting = [one.mailbox for one in tx.deliveries_of(row.id) if one.state not in TAKEN]
             if waiting and stage != WARNED:
                 told |= _warn(tx, row, waiting, at, signer)
@@ -87,20 +92,8 @@ def _warn(
 
 
 def _delete(tx: Transaction, row: EnvelopeRow, at: Moment) -> None:
-    ledger.append(
-        tx,
-        Event(
-            event="body-deleted",
-            agency=agency_of(row.sender),
-            mailbox=row.sender,
-            envelope=row.id,
-            thread=row.thread,
-            sealed=row.sealed_sha256,
-        ),
-        at,
-    )
+    holds.record_deletion(tx, row, at)
     tx.set_envelope_state(row.id, "deleted")
-    tx.drop_body(row.id)
     for one in tx.deliveries_of(row.id):
         tx.tombstone(one.mailbox, one.seq)
 

@@ -73,7 +73,11 @@ async def sealed_body(store: Store, registry: Registry, caller: Caller, name: En
         row = tx.find_envelope(name)
         mailboxes = [one.mailbox for one in tx.deliveries_of(name) if one.state != "gone"]
         body = (
-            tx.body(name) if row and any(may_see(index, caller, box, now) for box in (row.sender, *mailboxes)) else None
+            tx.body(name)
+            if row
+            and row.state == "present"
+            and any(may_see(index, caller, box, now) for box in (row.sender, *mailboxes))
+            else None
         )
         if body is None:
             raise _nothing()

@@ -42,6 +42,8 @@ NoticeCode = Literal[
     "withdrawn",
     "keep-until-near",
     "agreement-changed",
+    "hold-placed",
+    "hold-released",
 ]
 # What is missing has no version yet, so a notice may name the family alone: ``minutes.full`` or ``minutes.full/1``.
 NOTICE_TYPE_PATTERN: Final = TYPE_PATTERN.replace(r"/[1-9][0-9]{0,2}\Z", r"(?:/[1-9][0-9]{0,2})?\Z")

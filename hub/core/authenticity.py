@@ -5,7 +5,7 @@ Source: protocol 1, 3 and 7.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from hub.errors import Refusal
 from schemas.directory import DirectoryIndex
@@ -29,7 +29,8 @@ class Caller(NamedTuple):
 class KeyFact(Struct, frozen=True, kw_only=True):
     """What the registry knows of one key.
 
-    ``usable_from``: 24 hours after the hub took the statement, or at once with an officer's word.
+    ``usable_from``: 24 hours after the hub took the statement, or at once with an officer's word.  ``suspended``: two people
+    of the partnership have asked the hub to take nothing by it until they know more; what its agency says stands.
     """
 
     kid: KeyId
@@ -41,11 +42,20 @@ class KeyFact(Struct, frozen=True, kw_only=True):
     expires: Moment
     usable_from: Moment
     compromised_from: Moment | None = None
+    suspended: bool = False
+
+
+SUSPENDED: Final = Refusal(
+    code="key-suspended",
+    message="the partnership has suspended the key",
+    hint="speak to the partnership's business manager, or use another current key",
+)
 
 
 def is_usable(key: KeyFact, use: str, now: Moment) -> bool:
     """Answer whether *key* may be put to *use* at *now*."""
-    return key.use == use and key.state == "active" and max(key.not_before, key.usable_from) <= now < key.expires
+    begins = max(key.not_before, key.usable_from)
+    return key.use == use and key.state == "active" and not key.suspended and begins <= now < key.expires
 
 
 def answers_for(agency: AgencyId, of: AgencyId, index: DirectoryIndex, now: Moment) -> bool:
@@ -82,6 +92,8 @@ def judge_signer(
             message="the signing key belongs to another mailbox of the agency",
             hint="sign with the agency's key or the mailbox's own",
         )
+    if key.suspended:
+        return SUSPENDED
     if not is_usable(key, "sign", now):
         return Refusal(
             code="key-not-active",

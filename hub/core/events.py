@@ -70,6 +70,12 @@ EventName = Literal[
     "act-withdrawn",
     "act-lapsed",
     "act-done",
+    "hold-placed",
+    "hold-released",
+    "breach-opened",
+    "breach-decided",
+    "key-suspended",
+    "key-readmitted",
 ]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-from hub.core.authenticity import Caller, KeyFact, is_usable
+from hub.core.authenticity import SUSPENDED, Caller, KeyFact, is_usable
 from hub.errors import HubError, NotAuthenticError
 from hub.registry import Registry, Snapshot
 from hub.store.base import Store, StoreFullError
@@ -140,8 +140,10 @@ def check_active(snapshot: Snapshot, fact: KeyFact | None, now: Moment) -> None:
     """Return if *fact* is a signing key in use of an agency that is in the directory and within its dates.
 
     Raises:
-        NotAuthenticError: ``key-not-active`` or ``agency-not-active``.
+        NotAuthenticError: ``key-suspended``, ``key-not-active`` or ``agency-not-active``.
     """
+    if fact is not None and fact.suspended:
+        raise NotAuthenticError(SUSPENDED.code, SUSPENDED.message, SUSPENDED.hint)
     if fact is None or not is_usable(fact, "sign", now):
         raise NotAuthenticError("key-not-active", "the caller's key isn't active", "use a current key")
     agency = snapshot.directory.find_agency(fact.agency)

@@ -1,0 +1,1 @@
+-- Figures kept as the log grows.
