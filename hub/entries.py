@@ -8,14 +8,14 @@ Source: protocol 8 and 9; domain 3 (6).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from hub.core.authenticity import Caller
 from hub.core.events import Leaf
 from hub.registry import Snapshot
+from hub.store.log import Filters
 from hub.store.rows import LeafRow
 from hub.store.transaction import Transaction
 from schemas.directory import DirectoryIndex
@@ -104,7 +104,7 @@ def find(
     tx: Transaction,
     snapshot: Snapshot,
     caller: Caller,
-    filters: Mapping[str, Any],
+    filters: Filters,
     after: int,
     limit: int,
     now: Moment,
@@ -113,15 +113,15 @@ def find(
     reader = Reader(tx, snapshot, caller, now)
     found: list[LeafRow] = []
     for _ in range(SCAN // _PAGE):
-        page = tx.find_leaves(after=after, limit=_PAGE, **filters)
-        for row in page:
+        page = tx.search_leaves(after=after, limit=_PAGE, scan=_PAGE, **filters)
+        for row in page.rows:
             if reader.sees(row):
                 if len(found) == limit:
                     return Found(tuple(found), found[-1].index)
                 found.append(row)
-        if len(page) < _PAGE:
+        if page.next is None:
             return Found(tuple(found), None)
-        after = page[-1].index
+        after = page.next
     return Found(tuple(found), after)
 
 

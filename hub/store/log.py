@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple, TypedDict, Unpack
 
 import msgspec
 
@@ -13,6 +13,20 @@ from schemas.identifiers import agency_of
 # Those of every journey: so frequent that walking the log finds them, and an index of them would only cost.
 FREQUENT: Final = frozenset({"envelope-accepted", "receipt-accepted", "obligation-opened", "obligation-settled"})
 _PAGE: Final = 512
+
+
+class Filters(TypedDict, total=False):
+    """What leaves are asked by.  ``since <= at < until``; a ``type`` without version fits each of its versions."""
+
+    event: str | None
+    agency: str | None
+    mailbox: str | None
+    envelope: str | None
+    thread: str | None
+    obligation: str | None
+    type: str | None
+    since: int | None
+    until: int | None
 
 
 class _Subject(msgspec.Struct):
@@ -69,46 +83,44 @@ def nodes(tx: Session, level: int, start: int, end: int) -> list[bytes]:
     return [row[0] for row in tx.connection.rows("nodes", {"level": level, "first": start, "past": end})]
 
 
-def find_leaves(
-    tx: Session,
-    *,
-    after: int = -1,
-    limit: int,
-    event: str | None = None,
-    agency: str | None = None,
-    mailbox: str | None = None,
-    envelope: str | None = None,
-    thread: str | None = None,
-    obligation: str | None = None,
-    type: str | None = None,  # noqa: A002 - the member's name
-    since: int | None = None,
-    until: int | None = None,
-) -> list[LeafRow]:
-    """Return up to *limit* leaves beyond index *after* that fit everything given, oldest first.
+class Searched(NamedTuple):
+    """Leaves that were found, oldest first; ``next``: the index after which there may be more, ``None`` at the end."""
 
-    *since* and *until* are moments: ``since <= at < until``.  A *type* without version fits each of its versions.
-    """
+    rows: list[LeafRow]
+    next: int | None
+
+
+def find_leaves(tx: Session, *, after: int = -1, limit: int, **filters: Unpack[Filters]) -> list[LeafRow]:
+    """Return up to *limit* leaves beyond index *after* that fit all of *filters*, oldest first, however far they lie."""
+    return search_leaves(tx, after=after, limit=limit, **filters).rows
+
+
+def search_leaves(
+    tx: Session, *, after: int = -1, limit: int, scan: int | None = None, **filters: Unpack[Filters]
+) -> Searched:
+    """Return :func:`find_leaves`, but look at no more than about *scan* leaves, and say where to go on."""
+    event, thread = filters.get("event"), filters.get("thread")
+    since, until = filters.get("since"), filters.get("until")
     if since is not None:
         after = max(after, _first_at(tx, since) - 1)
     past = tx.log_head().size if until is None else _first_at(tx, until)
-    query, values = _narrowest(tx, event, agency, mailbox, envelope, thread, obligation)
-    wanted = _Subject(agency, mailbox, envelope, obligation, type)
+    query, values = _narrowest(tx, filters)
+    wanted = msgspec.convert(filters, _Subject)
     found: list[LeafRow] = []
-    while len(found) < limit:
+    looked = 0
+    while scan is None or looked < scan:
         page = tx.connection.rows(query, {**values, "after": after, "limit": _PAGE})
-        fitting = (
-            leaf
-            for leaf in map(_leaf, page)
-            if leaf.index < past
-            and (event is None or leaf.event == event)
-            and (thread is None or leaf.thread == thread)
-            and _fits(wanted, leaf.body)
-        )
-        found.extend(fitting)
-        if len(page) < _PAGE or page[-1][0] >= past:
-            break
-        after = page[-1][0]
-    return found[:limit]
+        for leaf in map(_leaf, page):
+            if leaf.index >= past:
+                return Searched(found, None)
+            if event in {None, leaf.event} and thread in {None, leaf.thread} and _fits(wanted, leaf.body):
+                found.append(leaf)
+                if len(found) == limit:
+                    return Searched(found, leaf.index)
+        if len(page) < _PAGE:
+            return Searched(found, None)
+        after, looked = page[-1][0], looked + _PAGE
+    return Searched(found, after)
 
 
 def _fits(wanted: _Subject, body: bytes) -> bool:
@@ -120,16 +132,10 @@ def _fits(wanted: _Subject, body: bytes) -> bool:
     )
 
 
-def _narrowest(
-    tx: Session,
-    event: str | None,
-    agency: str | None,
-    mailbox: str | None,
-    envelope: str | None,
-    thread: str | None,
-    obligation: str | None,
-) -> tuple[str, Values]:
+def _narrowest(tx: Session, filters: Filters) -> tuple[str, Values]:
     """Return the statement that reads least, and its values but for ``after`` and ``limit``."""
+    event, agency, mailbox = filters.get("event"), filters.get("agency"), filters.get("mailbox")
+    envelope, obligation, thread = filters.get("envelope"), filters.get("obligation"), filters.get("thread")
     known = pack_or_none(thread)
     for query, name in (("envelope_thread_of", envelope), ("obligation_thread_of", obligation)):
         if known is None and name is not None:

@@ -22,6 +22,7 @@ class Transaction(Session):
     leaf_hashes = log.leaf_hashes
     nodes = log.nodes
     find_leaves = log.find_leaves
+    search_leaves = log.search_leaves
     add_checkpoint = log.add_checkpoint
     last_checkpoint = log.last_checkpoint
     find_checkpoint = log.find_checkpoint

@@ -5,7 +5,6 @@ Source: protocol 8; C2SP tlog-tiles, tlog-proof, tlog-cosignature.
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64encode
 from typing import Any, Final
@@ -23,15 +22,13 @@ from hub.web.requests import (
     check_media,
     check_query,
     integer,
-    moment,
-    optional,
     reply,
 )
+from hub.web.searching import FILTERS, entry_of, filters_of
 from keys import notes
 
 MAX_COSIGNATURES: Final = 16 * 1024
 MAX_ENTRIES: Final = 1000
-FILTERS: Final = ("event", "agency", "mailbox", "type", "envelope", "thread", "obligation", "since", "until")
 # tlog-tiles: three digits at a time, each but the last behind an `x`; `.p/W` for the last, incomplete tile.
 _TILE: Final = re.compile(r"\A((?:x[0-9]{3}/){0,4}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?\Z")
 _FOREVER: Final = "public, max-age=31536000, immutable"
@@ -104,29 +101,15 @@ async def show_checkpoint(hub: Hub, request: web.Request) -> web.Response:
 async def find_entries(hub: Hub, request: web.Request, caller: Caller) -> web.Response:
     """Answer what the caller may see of the log, by time, event and subject, oldest first.
 
-    ``text`` is the entry byte for byte as it was hashed into the tree.
+    One answer looks at a limited part of the log: it may have fewer entries than asked for, or none, and a ``next``.
     """
     check_query(request, *FILTERS, "after", "limit")
     limit = integer(request, "limit", 100, most=MAX_ENTRIES) or 1
-    filters: dict[str, Any] = {
-        "event": optional(request, "event", "text"),
-        "agency": optional(request, "agency", "agency"),
-        "mailbox": optional(request, "mailbox", "mailbox"),
-        "envelope": optional(request, "envelope", "id"),
-        "thread": optional(request, "thread", "id"),
-        "obligation": optional(request, "obligation", "sha256"),
-        "type": optional(request, "type", "text"),
-        "since": moment(request, "since"),
-        "until": moment(request, "until"),
-    }
+    filters = filters_of(request)
     after = integer(request, "after") if "after" in request.query else -1
     snapshot, now = hub.registry.snapshot, hub.clock()
     found = await hub.store.read(lambda tx: entries.find(tx, snapshot, caller, filters, after, limit, now))
-    answer: dict[str, Any] = {
-        "entries": [
-            {"index": row.index, "leaf": json.loads(row.body), "text": bytes(row.body).decode()} for row in found.rows
-        ]
-    }
+    answer: dict[str, Any] = {"entries": [entry_of(row) for row in found.rows]}
     if found.next is not None:
         answer["next"] = str(found.next)
     return reply(answer)

@@ -42,6 +42,8 @@ class Hub:
     # Where several processes share a database, a wait also looks by itself this often.
     poll_seconds: float | None = None
     ready: bool = False
+    # Streams of the log that are being written just now.
+    exporting: int = 0
     openapi: dict[str, object] = field(default_factory=dict)
 
 

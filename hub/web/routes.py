@@ -15,6 +15,7 @@ from hub.web import (
     documents,
     envelopes,
     events,
+    exports,
     feed,
     obligations,
     pages,
@@ -209,6 +210,15 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         "GET", "/v1/audit/entries", "findEntries", "What concerns the caller in the log, by time, event and subject",
         {200: {JSON: "Entries"}}, private=audit.find_entries, query=_SEARCH,
+    ),
+    Route(
+        "GET", "/v1/audit/export", "exportEntries", "What concerns the caller in the log, all of it, as a stream of lines",
+        {200: {"application/jsonl": "Text", "text/csv": "Text"}}, private=exports.export_entries, waits=True,
+        query=(*(one for one in _SEARCH if one.name != "limit"), Query("format", "text", "`jsonl` or `csv`.")),
+    ),
+    Route(
+        "GET", "/v1/audit/export.tar", "exportLog", "The whole log with its evidence, for `hub audit verify`, for the partnership",
+        {200: {exports.TAR: "Bytes"}}, private=exports.export_tar, waits=True,
     ),
     Route(
         "GET", "/v1/audit/proof/inclusion", "proveInclusion", "That a leaf is in the tree",

@@ -64,7 +64,7 @@ def test_what_changes_something_or_shows_a_partys_things_needs_a_token() -> None
         "/v1/token", "/v1/directory", "/v1/agreement", "/v1/keys", "/v1/audit/cosignatures",
     }  # fmt: skip
     allowed = re.compile(
-        r"/v1/(directory|agreement|keys|audit/(checkpoint|tile|proof))|/(healthz|readyz|metrics|openapi.json|docs)"
+        r"/v1/(directory|agreement|keys|audit/(checkpoint|tile|proof|witnesses))|/(healthz|readyz|metrics|openapi.json|docs)"
     )
     assert all(allowed.match(path) for method, path in public if method == "GET")
 
