@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 
 class Group(NamedTuple):
-    """One command group: its name, and what it does in a few words.  Its module has the group's name."""
+    """One command group: its name, and what it does in a few words.  Its module has the group's name, `_` for `-`."""
 
     name: str
     summary: str
@@ -23,10 +23,13 @@ GROUPS: Final = (
     Group("init", "make a hub: its keys, the officers' keys, the first directory and agreement"),
     Group("agency", "add an agency, or end one"),
     Group("directory", "find what a directory leads to nobody with"),
+    Group("ceremony", "what officers sign on machines of their own: drafted, signed, combined, published, recorded"),
+    Group("safety-number", "the number that an officer and an agency compare by telephone"),
     Group("agreement", "publish the sharing agreement, or explain it in English"),
     Group("serve", "run the hub"),
     Group("report", "count what was owed, sent, taken and missing"),
     Group("audit", "verify, export or show the audit log"),
+    Group("witness", "run an outside witness of a log"),
     Group("backup", "copy the database while the hub runs"),
     Group("demo", "show the main job on fictional data"),
 )
@@ -42,7 +45,7 @@ def make_parser(load: Iterable[str] = ()) -> argparse.ArgumentParser:
     for group in GROUPS:
         child = groups.add_parser(group.name, help=group.summary, description=f"{group.summary.capitalize()}.")
         if group.name in wanted:
-            import_module(f"hub.commands.{group.name}").add_arguments(child)
+            import_module(f"hub.commands.{group.name.replace('-', '_')}").add_arguments(child)
     return parser
 
 

@@ -107,7 +107,8 @@ class Sent:
 class County:
     """The partnership's officers and its agencies' keys; ``now`` is the time that everybody has.
 
-    ``whole``: by all of the reference agreement, the county's rhythms and quorum included.
+    ``whole``: by all of the reference agreement, the county's rhythms and quorum included.  ``witnesses``: the policy by
+    which its log counts as witnessed.
     """
 
     now: int = START
@@ -120,6 +121,7 @@ class County:
     ended: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     agencies: Agencies = field(default_factory=lambda: AGENCIES)
     whole: bool = False
+    witnesses: str = ""
 
     def __post_init__(self) -> None:
         for agency in self.agencies:
@@ -179,6 +181,7 @@ class County:
                         checkpoint=tuple(signer.verifier_key for signer in self.note_signers),
                     ),
                     agencies=tuple(entries),
+                    witnesses=self.witnesses,
                 ),
                 **changes,
             )
