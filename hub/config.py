@@ -70,9 +70,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Console(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The administrator's console, under ``/console`` of the same address."""
 
-    origin: Annotated[
-        str, _says("The address that people's browsers show, without a path; empty: that of `url`.")
-    ] = ""
+    origin: Annotated[str, _says("The address that people's browsers show, without a path; empty: that of `url`.")] = ""
     time_zone: Annotated[str, _says("In which zone moments are shown and asked for.")] = "Europe/London"
     idle_minutes: Annotated[Minutes, _says("After how long without a page a session ends.")] = 30
     session_minutes: Annotated[Minutes, _says("After how long it ends in any case.")] = 480

@@ -306,6 +306,10 @@ CODES: Final[Mapping[str, Known]] = MappingProxyType(
             ("store-damaged", 500, "The database isn't what this program wrote"),
             ("export", 422, "The export can't be read"),
             ("enrolment", 422, "The enrolment request can't be used"),
+            ("ceremony", 422, "A file of a key ceremony isn't what it must be"),
+            ("ceremony-officer", 422, "The key isn't an officer's who must sign"),
+            ("ceremony-signatures", 422, "Too few officers signed the draft"),
+            ("officer-device", 500, "The device with the officer's key can't be used"),
         )
     }
 )

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from keys import vault
-from keys.digests import b64u, from_b64u, random_bytes
+from keys.digests import b64u, derived_key, from_b64u, random_bytes
 from keys.errors import KeysError
 from keys.jws import SigningKey
 from keys.note_keys import MlDsaKey, NoteSigner
@@ -232,6 +232,11 @@ class HubKeyring:
             token_key=TokenKey.generate(),
             created=now,
         )
+
+    @property
+    def secrets_key(self) -> bytes:
+        """Return the key under which secrets of people at the console are kept in the database."""
+        return derived_key(self.token_key.scalar(), "hub account secrets")
 
     def note_signers(self, origin: str) -> tuple[NoteSigner, NoteSigner]:
         """Return the two signers of the log *origin*'s checkpoints; their ``verifier_key`` goes into the directory."""

@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -27,6 +27,7 @@ FOLDER: Final = "SAFEGUARDING_ASSETS"
 # Where a wheel has them.
 MADE: Final = Path(str(SOURCE)) / "made"
 _HINT: Final = f"install Node with npm and try again where the registry can be reached, or copy a folder that has them and name it by {FOLDER}"
+MEDIA: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FONT_FACE: Final = re.compile(r"@font-face\s*\{[^}]*\}")
 _URL: Final = r"""url\((?:"[^"]*"|'[^']*'|[^)"']*)\)"""
 _IMAGE: Final = re.compile(rf"[\w-]*image:{_URL};?|{_URL}")
@@ -47,6 +48,22 @@ class Assets:
 
     style: bytes
     script: bytes | None
+
+
+Files = Mapping[str, tuple[bytes, str]]
+
+
+def gather_files(package: str, *own: str) -> tuple[Files, bool]:
+    """Return what pages link to, by name with media types, and whether the design system's script is among it.
+
+    The design system, what :mod:`hub.kit` brings for every page, and the files *own* of *package*'s ``static`` folder.
+    """
+    assets = find_assets()
+    found = {"pages.css": (assets.style, "text/css"), "pages.js": (assets.script or b"", "text/javascript")}
+    for folder, names in (("hub.kit", ("start.js", "passkeys.js", "icon.svg")), (package, own)):
+        static = files(folder).joinpath("static")
+        found |= {name: (static.joinpath(name).read_bytes(), MEDIA[name.rpartition(".")[2]]) for name in names}
+    return found, assets.script is not None
 
 
 def find_assets(folder: Path | None = None) -> Assets:

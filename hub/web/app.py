@@ -14,6 +14,8 @@ from aiohttp.typedefs import Middleware
 from hub.kit.headers import add_security_headers
 from hub.kit.limits import SERVER_OPTIONS, limit_connections
 from hub.kit.logs import log
+from hub.web.console.app import add_console
+from hub.web.console.making import make_console
 from hub.web.context import HUB, Hub
 from hub.web.openapi import build_openapi
 from hub.web.problems import respond
@@ -35,6 +37,7 @@ def make_app(hub: Hub) -> web.Application:
     app[HUB] = hub
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _serve(hub, route))
+    add_console(app, make_console(hub))
     app.on_response_prepare.append(add_security_headers)
     return app
 

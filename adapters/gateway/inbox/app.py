@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Self, cast
 
@@ -45,7 +44,7 @@ from adapters.gateway.inbox.people import People
 from adapters.gateway.inbox.sessions import find_visit
 from adapters.gateway.inbox.writing import pages as writing
 from adapters.gateway.watch import Watch
-from hub.kit.assets import find_assets
+from hub.kit.assets import gather_files
 from hub.kit.browsers import is_from, read_token
 from hub.kit.forms import FormError, Posted, read_form
 from hub.kit.headers import add_security_headers
@@ -139,15 +138,10 @@ ROUTES: Final = (
 
 def make_inbox(gateway: Gateway, watch: Watch, config: InboxConfig) -> Inbox:
     """Return the inbox of *gateway*."""
-    assets, own = find_assets(), files("adapters.gateway.inbox").joinpath("static")
-    found = {"pages.css": (assets.style, "text/css"), "pages.js": (assets.script or b"", "text/javascript")}
-    found["inbox.css"] = (own.joinpath("inbox.css").read_bytes(), "text/css")
-    found["icon.svg"] = (own.joinpath("icon.svg").read_bytes(), "image/svg+xml")
-    for name in ("inbox.js", "passkeys.js", "push.js", "push-worker.js"):
-        found[name] = (own.joinpath(name).read_bytes(), "text/javascript")
+    found, has_script = gather_files("adapters.gateway.inbox", "inbox.css", "inbox.js", "push.js", "push-worker.js")
     return Inbox(
         gateway=gateway, watch=watch, people=People(gateway.spool, gateway.keyring), config=config, files=found,
-        version=sha256_b64u(b"".join(content for content, _ in found.values()))[:12], has_script=assets.script is not None,
+        version=sha256_b64u(b"".join(content for content, _ in found.values()))[:12], has_script=has_script,
         environment=make_environment("adapters.gateway.inbox"), provider=oidc.make_provider(gateway, config),
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from adapters.errors import GatewayError, NotYetError
 from adapters.gateway.context import Gateway
-from adapters.gateway.inbox.config import InboxConfig, OidcConfig
+from adapters.gateway.inbox.config import InboxConfig
 from adapters.gateway.inbox.context import Inbox, NotHereError
 from adapters.gateway.inbox.sessions import begin_session, hand_over
 from adapters.gateway.inbox.signing_in import back_path
@@ -24,6 +24,7 @@ from adapters.gateway.inbox.steps import begin_step, take_step
 from adapters.gateway.spool import Transaction
 from hub.kit.browsers import read_token
 from hub.kit.oidc import Attempt, Client, Identity, OidcError, Provider, UnknownKeyError
+from hub.kit.oidc_config import OidcConfig
 from hub.kit.pages import HEADERS, see
 from keys.digests import b64u, random_bytes, sha256_b64u
 from keys.errors import KeysError

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from adapters.errors import GatewayError
-from adapters.gateway.inbox.config import OidcConfig
+from hub.kit.oidc_config import OidcConfig
 from adapters.gateway.inbox.oidc import make_provider
 from tests.county import HEALTH, MINUTE
 from tests.gateway.inbox.support import Browser, Office, Shown, open_office

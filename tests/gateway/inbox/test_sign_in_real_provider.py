@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from adapters.gateway.inbox.config import OidcConfig
+from hub.kit.oidc_config import OidcConfig
 from tests.gateway.inbox.support import ORIGIN, open_office
 from tests.gateway.inbox.test_sign_in_oidc import begin
 from tests.gateway.support import Town
