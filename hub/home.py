@@ -20,13 +20,20 @@ from keys import vault
 from keys.errors import KeysError
 from keys.jws import SigningKey
 from keys.keyring import HUB_KEYRING, HubKeyring
-from schemas.strict_json import dump
+from schemas.directory import Officers
+from schemas.envelope import Struct
+from schemas.strict_json import MalformedError, dump, parse_as
 
 KEYS: Final = "keys.enc"
 OFFICERS: Final = "officers"
 CHECKPOINT: Final = "checkpoint"
 TRUST: Final = "trust.json"
 _SEED: Final = "seed"
+
+
+class _Trust(Struct, frozen=True, kw_only=True):
+    officers: Officers
+    hub_url: str
 
 
 def read_passphrase(file: str | None, *, training: bool) -> str:
@@ -82,9 +89,8 @@ def load_keyring(home: Path, passphrase: str) -> HubKeyring:
         raise HubError("passphrase", f"couldn't open {home / KEYS}: {error.message}", error.hint) from error
 
 
-def save_officer(home: Path, number: int, key: SigningKey, passphrase: str) -> Path:
+def save_officer(path: Path, key: SigningKey, passphrase: str) -> Path:
     """Write one officer's key, encrypted under *passphrase*, and return its file."""
-    path = home / OFFICERS / f"officer-{number}.enc"
     write_whole(path, vault.lock_with(_SEED, key.seed(), passphrase))
     return path
 
@@ -112,6 +118,24 @@ def save_trust(home: Path, officers: Mapping[str, Any], url: str) -> Path:
     path = home / TRUST
     write_whole(path, dump({"officers": officers, "hub_url": url}) + b"\n", PUBLIC)
     return path
+
+
+def load_trust(path: Path) -> Officers:
+    """Return the officers that the file *path* pins: ``trust.json``, as it was handed out.
+
+    Raises:
+        HubError: ``home``.
+    """
+    try:
+        return parse_as(path.read_bytes(), _Trust, max_bytes=1024 * 1024).officers
+    except OSError as error:
+        raise HubError(
+            "home", f"couldn't read {path}: {error.strerror}", "name the partnership's trust.json"
+        ) from error
+    except MalformedError as error:
+        raise HubError(
+            "home", f"couldn't use {path}: {error.message}", "ask for the partnership's trust.json"
+        ) from error
 
 
 def keep_checkpoint(home: Path, note: str) -> None:

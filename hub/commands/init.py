@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +15,10 @@ from msgspec import Meta
 from hub.commands.options import add_passphrase
 from hub.config import CONFIG_NAME, parse_config
 from hub.errors import HubError
+
+if TYPE_CHECKING:
+    from hub.config import Config
+    from schemas.directory import Officers
 
 DAY = 86_400_000
 
@@ -44,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--origin", help="the audit log's name (default: from the address)")
     parser.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:8400", help="where to listen")
     parser.add_argument("--database", default="sqlite:///hub.db", help="sqlite:///FILE or postgresql://…")
+    parser.add_argument(
+        "--officer",
+        metavar="PUBLIC",
+        nargs="+",
+        default=[],
+        help="the officers' public keys, made by `hub ceremony key`: nothing is signed here, but drafted for them",
+    )
     parser.add_argument("--training", action="store_true", help="a training hub: empty passphrases, training clock")
     parser.add_argument("--clock", default="system", help="system, or file:PATH of a training clock")
     add_passphrase(parser)
@@ -65,13 +77,18 @@ def run(args: argparse.Namespace) -> int:
     passphrase = read_passphrase(args.passphrase_file, training=config.training)
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
-    files = asyncio.run(_make(home, config, partnership, agreement, passphrase))
+    made = _Made(home, config, partnership, agreement, passphrase)
+    files = made.drafts(args.officer) if args.officer else asyncio.run(made.documents())
     from hub.kit.files import write_whole
 
     write_whole(home / CONFIG_NAME, text.encode(), 0o644)
+    named = ", ".join(str(file) for file in files)
     print(f"made a hub in {home}")
     print(f"give to every agency, by a way you trust: {home / 'trust.json'}")
-    print(f"hand out, one to each officer, and remove from here: {', '.join(str(file) for file in files)}")
+    if args.officer:
+        print(f"have the officers sign: {named}; see docs/ceremonies.md")
+        return 0
+    print(f"hand out, one to each officer, and remove from here: {named}")
     print(f"then: hub agency add REQUEST.json --config {home / CONFIG_NAME}; hub serve --config {home / CONFIG_NAME}")
     return 0
 
@@ -114,48 +131,85 @@ def read_partnership(path: Path) -> Partnership:
         raise HubError("config", f"{path}: {error}", "see docs/examples/county.toml") from error
 
 
-async def _make(home: Path, config: Any, partnership: Partnership, agreement: str, passphrase: str) -> list[Path]:
-    from hub.commands.catalogue import digest_schemas, load_catalogue
-    from hub.home import save_keyring, save_officer, save_trust
-    from hub.registry import publish_agreement, publish_directory
-    from hub.signing import new_officers, public_jwk, sign_document
-    from hub.store.base import open_store
-    from hub.wiring import make_clock
-    from keys import jws
-    from keys.keyring import HubKeyring
-    from schemas.agreement_text import compile_agreement
-    from schemas.directory import Directory, HubEntry, parse_directory
-    from schemas.strict_json import dump
+class _Made:
+    """A new hub: its keys and its first documents, signed here or drafted for officers who sign elsewhere."""
 
-    now = make_clock(config)()
-    keyring = HubKeyring.create(now)
-    keys, officers = new_officers(partnership.officers, partnership.threshold)
-    directory = Directory(
-        v=1,
-        partnership=partnership.id,
-        version=1,
-        issued=now,
-        expires=now + partnership.directory_days * DAY,
-        officers=officers,
-        hub=HubEntry(
-            url=config.url,
-            origin=config.origin,
-            signing=(public_jwk(keyring.signing),),
-            checkpoint=tuple(signer.verifier_key for signer in keyring.note_signers(config.origin)),
-        ),
-        agencies=(),
-        witnesses=partnership.witnesses,
-    )
-    parse_directory(dump(directory))
-    schemas = digest_schemas(load_catalogue(None))
-    compiled = compile_agreement(agreement, version=1, previous=None, issued=now, schemas=schemas)
-    save_keyring(home, keyring, passphrase)
-    files = [save_officer(home, number, key, passphrase) for number, key in enumerate(keys, 1)]
-    save_trust(home, msgspec.to_builtins(officers), config.url)
-    store = open_store(config.database)
-    try:
-        await publish_directory(store, sign_document(dump(directory), jws.DIRECTORY, keys), now, officers)
-        await publish_agreement(store, sign_document(dump(compiled), jws.AGREEMENT, keys), now)
-    finally:
-        await store.close()
-    return files
+    def __init__(self, home: Path, config: Config, partnership: Partnership, agreement: str, passphrase: str) -> None:
+        from hub.commands.catalogue import digest_schemas, load_catalogue
+        from hub.wiring import make_clock
+        from keys.keyring import HubKeyring
+        from schemas.agreement_text import compile_agreement
+        from schemas.strict_json import dump
+
+        self._home, self._config, self._partnership, self._passphrase = home, config, partnership, passphrase
+        self._now = make_clock(config)()
+        self._keyring = HubKeyring.create(self._now)
+        schemas = digest_schemas(load_catalogue(None))
+        self._agreement = dump(
+            compile_agreement(agreement, version=1, previous=None, issued=self._now, schemas=schemas)
+        )
+
+    def _directory(self, officers: Officers) -> bytes:
+        """Save the hub's keys and whom agencies pin; return the first directory's payload."""
+        from hub.home import save_keyring, save_trust
+        from hub.signing import public_jwk
+        from schemas.directory import Directory, HubEntry, parse_directory
+        from schemas.strict_json import dump
+
+        config, keyring = self._config, self._keyring
+        directory = Directory(
+            v=1,
+            partnership=self._partnership.id,
+            version=1,
+            issued=self._now,
+            expires=self._now + self._partnership.directory_days * DAY,
+            officers=officers,
+            hub=HubEntry(
+                url=config.url,
+                origin=config.origin,
+                signing=(public_jwk(keyring.signing),),
+                checkpoint=tuple(signer.verifier_key for signer in keyring.note_signers(config.origin)),
+            ),
+            agencies=(),
+            witnesses=self._partnership.witnesses,
+        )
+        payload = dump(directory)
+        parse_directory(payload)
+        save_keyring(self._home, keyring, self._passphrase)
+        save_trust(self._home, msgspec.to_builtins(officers), config.url)
+        return payload
+
+    def drafts(self, public: Sequence[str]) -> list[Path]:
+        """Write the first documents as drafts for the officers whose *public* keys those files have."""
+        from hub.commands.drafting import first_drafts, read_officers
+        from hub.kit.files import PUBLIC, write_whole
+        from schemas.strict_json import dump
+
+        payload = self._directory(read_officers(public, self._partnership.threshold))
+        files = []
+        for name, draft in first_drafts(payload, self._agreement, self._now).items():
+            files.append(self._home / "ceremonies" / name)
+            write_whole(files[-1], dump(draft), PUBLIC)
+        return files
+
+    async def documents(self) -> list[Path]:
+        """Make the officers' keys here, and sign and publish the first documents with them."""
+        from hub.home import OFFICERS, save_officer
+        from hub.registry import publish_agreement, publish_directory
+        from hub.signing import new_officers, sign_document
+        from hub.store.base import open_store
+        from keys import jws
+
+        keys, officers = new_officers(self._partnership.officers, self._partnership.threshold)
+        payload = self._directory(officers)
+        folder = self._home / OFFICERS
+        files = [
+            save_officer(folder / f"officer-{number}.enc", key, self._passphrase) for number, key in enumerate(keys, 1)
+        ]
+        store = open_store(self._config.database)
+        try:
+            await publish_directory(store, sign_document(payload, jws.DIRECTORY, keys), self._now, officers)
+            await publish_agreement(store, sign_document(self._agreement, jws.AGREEMENT, keys), self._now)
+        finally:
+            await store.close()
+        return files

@@ -14,19 +14,19 @@ from typing import Any, Protocol
 from hub.commands.options import read_config
 from hub.config import Config
 from hub.errors import HubError
-from hub.home import load_keyring, load_officers, read_passphrase
+from hub.home import TRUST, load_keyring, load_officers, load_trust, read_passphrase
 from hub.registry import payload_of
 from keys import jws
 from keys.jws import SigningKey
 from schemas.agreement import Agreement, parse_agreement
-from schemas.directory import Directory, parse_directory
+from schemas.directory import Directory, Officers, parse_directory
 
 
 class Publisher(Protocol):
     """Reads and publishes the partnership's documents."""
 
     async def document(self, kind: str) -> bytes:
-        """Return the newest document of *kind* (``directory``, ``agreement``) as published."""
+        """Return the newest document of *kind* (``directory``, ``agreement``; of a version: ``directory/3``)."""
 
     async def publish(self, kind: str, document: bytes) -> None:
         """Publish the next version."""
@@ -36,8 +36,8 @@ class Publisher(Protocol):
 
 
 class _Database:
-    def __init__(self, store: Any, keyring: Any, now: int) -> None:
-        self._store, self._keyring, self._now = store, keyring, now
+    def __init__(self, store: Any, keyring: Any, roots: Officers, now: int) -> None:
+        self._store, self._keyring, self._roots, self._now = store, keyring, roots, now
 
     async def document(self, kind: str) -> bytes:
         row = await self._store.read(lambda tx: tx.current_document(kind))
@@ -49,8 +49,11 @@ class _Database:
     async def publish(self, kind: str, document: bytes) -> None:
         from hub import registry
 
-        work = registry.publish_directory if kind == "directory" else registry.publish_agreement
-        await work(self._store, document, self._now, signer=self._keyring.signing)
+        signer = self._keyring.signing
+        if kind == "directory":
+            await registry.publish_directory(self._store, document, self._now, self._roots, signer)
+        else:
+            await registry.publish_agreement(self._store, document, self._now, signer)
 
     async def publish_key(self, statement: str, officer: bytes) -> None:
         from hub.enrolment import publish_key
@@ -92,15 +95,22 @@ class _Address:
 
 
 @asynccontextmanager
+async def open_address(url: str) -> AsyncIterator[Publisher]:
+    """Give the way to the running hub at *url*; it asks for no rights, as documents take effect by their signatures."""
+    import aiohttp
+
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+        yield _Address(session, url)
+
+
+@asynccontextmanager
 async def open_publisher(
     args: argparse.Namespace, config: Config, passphrase: str, now: int
 ) -> AsyncIterator[Publisher]:
     """Give the way that *args* name: ``--url``, else the configured database, which no hub may be serving then."""
     if args.url:
-        import aiohttp
-
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-            yield _Address(session, args.url)
+        async with open_address(args.url) as address:
+            yield address
         return
     from hub.store.base import StoreLockedError, open_store
 
@@ -109,7 +119,8 @@ async def open_publisher(
     except StoreLockedError as error:
         raise HubError(error.code, error.message, f"publish to the hub that runs: --url {config.url}") from error
     try:
-        yield _Database(store, load_keyring(config.home_path, passphrase), now)
+        home = config.home_path
+        yield _Database(store, load_keyring(home, passphrase), load_trust(home / TRUST), now)
     finally:
         await store.close()
 

@@ -1,0 +1,266 @@
+"""Key ceremonies by the real commands: each officer on a machine of their own, the hub only carrying what they signed."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+import pytest
+
+from hub.commands.records import fingerprint
+from keys import jws
+from schemas.strict_json import dump
+from tests.cli.support import Done, free_port, run, serving, write_request
+from tests.county import EXAMPLES, HEALTH, START, County
+
+
+class House(NamedTuple):
+    """A hub whose officers' keys were never on it: ``root`` holds one folder for each officer, and the hub's."""
+
+    root: Path
+    url: str
+
+    @property
+    def hub(self) -> Path:
+        """Return the hub's folder."""
+        return self.root / "hub"
+
+    @property
+    def trust(self) -> str:
+        """Return the file with the officers' keys of the beginning."""
+        return str(self.hub / "trust.json")
+
+    @property
+    def config(self) -> tuple[str, str]:
+        """Return the option that names the hub's configuration."""
+        return "--config", str(self.hub / "hub.toml")
+
+    def officer(self, name: str) -> str:
+        """Make the officer *name*'s key on a machine of their own; return the file with its public half."""
+        home = self.root / name
+        home.mkdir()
+        run("ceremony", "key", "--key", str(home / "key.enc"), "--public", str(home / "key.json"), "--training")
+        return str(home / "key.json")
+
+    def sign(self, draft: Path, name: str, *, says: str = "yes", trust: str = "", ok: bool = True) -> Done:
+        """Have the officer *name* read *draft* and sign it if they say yes."""
+        home, out = self.root / name, self.root / name / f"{draft.stem}.sig"
+        with mock.patch("sys.stdin", io.StringIO(f"{says}\n")):
+            return run(
+                "ceremony", "sign", str(draft), "--key", str(home / "key.enc"), "--trust", trust or self.trust,
+                "--out", str(out), "--training", ok=ok,
+            )  # fmt: skip
+
+    def combine(self, draft: Path, names: Sequence[str], *, ok: bool = True) -> tuple[Path, Done]:
+        """Combine what the officers *names* signed of *draft*."""
+        signatures = [str(self.root / name / f"{draft.stem}.sig") for name in names]
+        out = draft.with_suffix(f".{len(signatures)}.signed")
+        done = run(
+            "ceremony", "combine", str(draft), *signatures, "--trust", self.trust, "--out", str(out), ok=ok
+        )  # fmt: skip
+        return out, done
+
+    def hold(self, draft: Path, names: Sequence[str], *words: str) -> str:
+        """Sign, combine and publish *draft*; return the record."""
+        for name in names:
+            self.sign(draft, name)
+        signed, done = self.combine(draft, names)
+        run("ceremony", "publish", str(signed), *(words or self.config))
+        return done.stdout
+
+    def draft(self, name: str, *words: str, ok: bool = True) -> tuple[Path, Done]:
+        """Draft what *words* ask for."""
+        path = self.root / f"{name}.draft"
+        return path, run("ceremony", "draft", str(path), *words, *self.config, ok=ok)
+
+
+OFFICERS = ("ash", "birch", "cedar")
+
+
+def make_house(root: Path) -> House:
+    """Make three officers' keys, and a hub whose first directory and agreement two of them signed."""
+    house = House(root, f"http://127.0.0.1:{free_port()}")
+    public = [house.officer(name) for name in OFFICERS]
+    run(
+        "init", str(house.hub), "--training", "--url", house.url, "--listen", house.url.removeprefix("http://"),
+        "--directory", str(EXAMPLES / "county.toml"), "--agreement", str(EXAMPLES / "agreement.toml"),
+        "--officer", *public,
+    )  # fmt: skip
+    for kind in ("directory", "agreement"):
+        house.hold(house.hub / "ceremonies" / f"{kind}-1.draft", OFFICERS[:2])
+    return house
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Give a house that no test changes."""
+    return make_house(tmp_path_factory.mktemp("built"))
+
+
+@pytest.fixture
+def house(built: House, tmp_path: Path) -> House:
+    """Give a hub whose officers' keys are elsewhere."""
+    root = tmp_path / "house"
+    shutil.copytree(built.root, root)
+    return built._replace(root=root)
+
+
+def kid_of(public: Path) -> str:
+    """Return the kid of an officer's public file."""
+    return jws.thumbprint(json.loads(public.read_bytes())["jwk"])
+
+
+def test_no_officers_key_is_ever_on_the_hubs_machine(house: House) -> None:
+    """The hub's folder has its own keys and what agencies pin; an agency enrolled by ceremony may speak at once."""
+    assert not (house.hub / "officers").exists()
+    county = County(now=START, agencies={})
+    request = house.root / "request.json"
+    write_request(request, HEALTH, "health", county)
+    draft, drafted = house.draft("enrol", "--enrol", str(request))
+    assert "owner-missing" in drafted.stdout
+    record = house.hold(draft, ("birch", "cedar"))
+    assert f"* {HEALTH}: is new: " in record
+    assert "Enough have signed" in record
+    assert record.count("at once") == 3
+    number = run("safety-number", HEALTH, *house.config).stdout.split()
+    assert " ".join(number[:6]) in record
+    assert " ".join(number[6:]) in record
+    assert run("audit", "show", *house.config).stdout.count("key-published") == 3
+
+
+def test_every_officer_reads_the_same_digest(house: House) -> None:
+    """On the hub's machine, on each officer's, and in the record that is printed again afterwards."""
+    draft, drafted = house.draft("renew", "--renew", "--days", "90")
+    signing = house.sign(draft, "ash")
+    signed, combined = None, None
+    house.sign(draft, "birch")
+    signed, combined = house.combine(draft, ("ash", "birch"))
+    again = run("ceremony", "record", str(signed), "--trust", house.trust)
+    unsigned = run("ceremony", "record", str(draft), "--trust", house.trust)
+    assert again.stdout == combined.stdout
+    digests = {
+        next(line for line in done.stdout.splitlines() if line.startswith("Digest"))
+        for done in (drafted, signing, combined, again, unsigned)
+    }
+    assert len(digests) == 1
+    assert "directory: expires: 20" in drafted.stdout
+
+
+def test_whoever_does_not_say_yes_signs_nothing(house: House) -> None:
+    """Anything else than the word itself."""
+    draft, _ = house.draft("renew", "--renew")
+    for says in ("y", "no", ""):
+        assert house.sign(draft, "ash", says=says, ok=False).returncode == 1
+    assert not (house.root / "ash" / "renew.sig").exists()
+
+
+def test_too_few_officers_are_too_few(house: House) -> None:
+    """One of two, and the same one twice."""
+    draft, _ = house.draft("renew", "--renew")
+    house.sign(draft, "ash")
+    for names in (("ash",), ("ash", "ash")):
+        _, done = house.combine(draft, names, ok=False)
+        assert "1 more of the officers must sign" in done.stderr
+
+
+def test_a_change_of_officers_needs_enough_of_the_old_and_of_the_new(house: House) -> None:
+    """Two of those in force, two of those who follow; afterwards the new ones sign, and the file of the beginning still does."""
+    public = [house.officer(name) for name in ("dogwood", "elm")]
+    kept = str(house.root / "cedar" / "key.json")
+    draft, drafted = house.draft("officers", "--officer", kept, *public, "--threshold", "2")
+    gone = fingerprint(kid_of(house.root / "ash" / "key.json"))
+    assert f"* officers: key removed: {gone}" in drafted.stdout.replace("\n    ", " ")
+    for name in ("ash", "birch", "cedar", "dogwood", "elm"):
+        house.sign(draft, name)
+    for names, missing in (
+        (("ash", "birch"), 2),
+        (("ash", "birch", "cedar"), 1),
+        (("dogwood", "elm"), 2),
+        (("cedar", "elm"), 1),
+    ):
+        _, done = house.combine(draft, names, ok=False)
+        assert f"{missing} more of the officers must sign" in done.stderr
+    signed, _ = house.combine(draft, ("ash", "cedar", "elm"))
+    run("ceremony", "publish", str(signed), *house.config)
+    after, _ = house.draft("after", "--renew")
+    assert house.sign(after, "ash", ok=False).stderr.startswith("hub: this key is none of the officers'")
+    house.hold(after, ("dogwood", "elm"))
+    late, _ = house.draft("agreement", "--agreement", str(EXAMPLES / "agreement.toml"))
+    assert "What          sharing agreement\n" in house.hold(late, ("cedar", "elm"))
+
+
+def test_a_draft_of_a_stranger_is_not_signed(house: House, tmp_path: Path) -> None:
+    """A hub that shows an officer another partnership's past, or pins that it made up, gets no signature."""
+    other = tmp_path / "other"
+    other.mkdir()
+    stranger = make_house(other)
+    draft, _ = stranger.draft("renew", "--renew")
+    refused = house.sign(draft, "ash", ok=False)
+    assert "isn't signed by the officers that are pinned here" in refused.stderr
+    refused = house.sign(draft, "ash", trust=stranger.trust, ok=False)
+    assert "this key is none of the officers'" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "code"),
+    [("version", 7, "isn't the next version"), ("previous", "A" * 43, "isn't the next version"), ("partnership", "elsewhere", "another partnership")],
+)  # fmt: skip
+def test_a_draft_that_does_not_follow_is_not_signed(house: House, member: str, value: object, code: str) -> None:
+    """The next version, after the one in force, of the same partnership, or nothing."""
+    draft, _ = house.draft("renew", "--renew")
+    content = json.loads(draft.read_bytes())
+    payload = json.loads(content["payload"]) | {member: value}
+    draft.write_bytes(dump(content | {"payload": dump(payload).decode()}))
+    assert code in house.sign(draft, "ash", ok=False).stderr
+
+
+def test_signatures_of_two_drafts_are_not_combined(house: House) -> None:
+    """Not even where their payloads are the same: the digest that was read aloud is of one draft."""
+    draft, _ = house.draft("renew", "--renew")
+    for name in ("ash", "birch"):
+        house.sign(draft, name)
+    other, _ = house.draft("other", "--renew", "--days", "30")
+    house.sign(other, "ash")
+    (house.root / "ash" / "renew.sig").write_bytes((house.root / "ash" / "other.sig").read_bytes())
+    assert "a signature is of another draft" in house.combine(draft, ("ash", "birch"), ok=False)[1].stderr
+    lied = json.loads((house.root / "ash" / "other.sig").read_bytes())
+    lied["draft"] = json.loads((house.root / "birch" / "renew.sig").read_bytes())["draft"]
+    (house.root / "ash" / "renew.sig").write_bytes(dump(lied))
+    assert "over another payload" in house.combine(draft, ("ash", "birch"), ok=False)[1].stderr
+    lied["kid"] = kid_of(house.root / "birch" / "key.json")
+    (house.root / "ash" / "renew.sig").write_bytes(dump(lied))
+    assert house.combine(draft, ("ash", "birch"), ok=False)[1].returncode == 1
+
+
+def test_nothing_is_overwritten(house: House) -> None:
+    """A key above all; and no draft, signature or signed file either."""
+    draft, _ = house.draft("renew", "--renew")
+    assert "there is a file" in house.draft("renew", "--renew", ok=False)[1].stderr
+    house.sign(draft, "ash")
+    assert "there is a file" in house.sign(draft, "ash", ok=False).stderr
+    key = house.root / "ash" / "key.enc"
+    before = key.read_bytes()
+    run("ceremony", "key", "--key", str(key), "--public", str(house.root / "p"), "--training", ok=False)
+    assert key.read_bytes() == before
+
+
+def test_what_was_signed_is_published_over_the_wire(house: House) -> None:
+    """By anybody, once; what was overtaken meanwhile is refused; and a draft is made over the wire too."""
+    with serving(house.hub, house.url):
+        at = ("--url", house.url)
+        path = house.root / "wire.draft"
+        run("ceremony", "draft", str(path), "--renew", *at)
+        late = house.root / "late.draft"
+        run("ceremony", "draft", str(late), "--renew", "--days", "9", *at)
+        house.hold(path, ("ash", "cedar"), *at)
+        house.hold(path.rename(house.root / "again.draft"), ("ash", "cedar"), *at)
+        for name in ("ash", "cedar"):
+            house.sign(late, name)
+        signed, _ = house.combine(late, ("ash", "cedar"))
+        refused = run("ceremony", "publish", str(signed), *at, ok=False)
+        assert "the next directory is version 3" in refused.stderr
