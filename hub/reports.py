@@ -61,21 +61,19 @@ def _page(tx: Transaction, start: int, end: int) -> list[bytes]:
 
 
 def rows_from_store(tx: Transaction, period: Period) -> Rows:
-    """Return the duties to send of *period*, with every receipt duty and receipt of their threads.
+    """Return the duties to send of *period*, with every other duty and receipt of their threads.
 
-    What recurs is in no thread with the message that met it, so that one's is read too.
+    What recurs is in no thread with the message that met it, so that one's is read too; its own has years of periods.
     """
     sends = [row for row in tx.obligations_between(period.start, period.end) if row.duty.kind == "send"]
-    met = [tx.find_envelope(row.settled_by) for row in sends if row.duty.period_end is not None and row.settled_by]
-    threads = sorted({row.duty.thread for row in sends} | {row.thread for row in met if row is not None})
-    receipts = [
-        row
-        for thread in threads
-        for row in tx.thread_obligations(thread, only_open=False)
-        if row.duty.kind == "receipt"
-    ]
+    recurring = [row for row in sends if row.duty.period_end is not None]
+    met = [tx.find_envelope(row.settled_by) for row in recurring if row.settled_by]
+    own = {row.duty.thread for row in sends} - {row.duty.thread for row in recurring}
+    threads = sorted(own | {row.thread for row in met if row is not None})
+    around = [row for thread in threads for row in tx.thread_obligations(thread)]
+    duties = {row.id: _row(row) for row in (*around, *recurring)}
     taken = [Taken(row.envelope, row.mailbox, row.level, row.accepted_at) for row in tx.receipts_for_threads(threads)]
-    return Rows(tuple(_row(row) for row in (*sends, *receipts)), tuple(taken))
+    return Rows(tuple(duties.values()), tuple(taken))
 
 
 def _row(row: ObligationRow) -> DutyRow:

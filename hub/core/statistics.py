@@ -82,14 +82,20 @@ def count(
 
     *days*: in whose weeks; *keep*: which units count.
     """
-    sends = [row for row in rows.duties if row.kind == "send" and period.start <= row.due < period.end]
+    sends = [row for row in rows.duties if row.kind == "send"]
+
+    def is_asked(row: DutyRow) -> bool:
+        return period.start <= row.due < period.end
+
+    asked = [row for row in sends if is_asked(row)]
     # What recurs was met by a message in another thread.
-    met = {row.settled_by for row in sends}
+    met = {row.settled_by for row in asked}
     taking = [row for row in rows.duties if row.kind == "receipt"]
-    threads = {row.thread for row in sends} | {row.thread for row in taking if row.envelope in met}
-    receipts = [row for row in taking if row.thread in threads]
-    chosen = families or {row.family for row in sends}
-    return tally([*sends, *receipts], rows.taken, now, sector_of(index), chosen, days, keep)
+    threads = {row.thread for row in asked} | {row.thread for row in taking if row.envelope in met}
+    # Who else is owed it is asked of the whole thread, whenever that fell due.
+    around = [row for row in rows.duties if row.thread in threads]
+    chosen = families or {row.family for row in asked}
+    return tally(around, rows.taken, now, sector_of(index), chosen, days, keep, is_asked)
 
 
 def sector_of(index: DirectoryIndex) -> Callable[[str], str]:

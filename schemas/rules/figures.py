@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from schemas.identifiers import Code, MailboxId, Moment, ObligationId, ThreadId, agency_of
+from schemas.identifiers import Code, MailboxId, Moment, ObligationId, ThreadId
+from schemas.rules import counting
 from schemas.rules.clocks import OpenDays
+from schemas.rules.counting import Facts, Groups, count
 from schemas.rules.periods import UTC, week_of
-from schemas.rules.units import COLLECTED, SENT, DutyRow, Taken, Unit, find_units
-
-CLEARED: Final = frozenset({"filed", "acknowledged"})
+from schemas.rules.units import DutyRow, Taken, Unit, find_units
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,63 +105,71 @@ class Figures(Answer, frozen=True, kw_only=True):
     untaken: tuple[Missing, ...]
 
 
-VARIANTS: Final[tuple[tuple[Code, str, Callable[[Unit], bool]], ...]] = (
+VARIANTS: Final[tuple[tuple[Code, str, int], ...]] = (
     (
         "received_by_deadline",
         (
             "the receipt owed for it was given in time, and it was sent in time or the receipt came before a message "
             "sent at the last moment would have had to be receipted; of all that was owed, sent or not"
         ),
-        lambda unit: unit.received,
+        counting.RECEIVED,
     ),
     (
         "received_eventually",
         "the receipt owed for its newest version was given, in time or late; of all that was owed",
-        lambda unit: unit.received_ever,
+        counting.RECEIVED_EVER,
     ),
     (
         "filed_or_acknowledged_by_deadline",
         "by that deadline it was in the record system or confirmed by a named person; of all that was owed",
-        lambda unit: unit.had(CLEARED),
+        counting.CLEARED_BY,
     ),
     (
         "opened_by_deadline",
         "by that deadline a named person had displayed it; of all that was owed",
-        lambda unit: unit.had({"opened"}),
+        counting.OPENED_BY,
     ),
     (
         "collected_by_deadline",
         "by that deadline the recipient's gateway had it, verified and opened by machine; of all that was owed",
-        lambda unit: unit.had(COLLECTED),
+        counting.COLLECTED_BY,
     ),
     (
         "sent_by_deadline",
         "it was sent through the hub in time, whether taken or not; of all that was owed",
-        lambda unit: unit.send.state == "met",
+        counting.IN_TIME,
     ),
     (
         "filed_or_acknowledged",
         "by now it is in the record system or confirmed by a named person; of all that was owed",
-        lambda unit: unit.has(CLEARED),
+        counting.FILED | counting.ACKNOWLEDGED,
     ),
-    ("filed", "by now it is in the recipient's record system; of all that was owed", lambda unit: unit.has({"filed"})),
+    ("filed", "by now it is in the recipient's record system; of all that was owed", counting.FILED),
     (
         "acknowledged",
         "by now a named person has confirmed that they have it; of all that was owed",
-        lambda unit: unit.has({"acknowledged"}),
+        counting.ACKNOWLEDGED,
     ),
-    ("opened", "by now a named person has displayed it; of all that was owed", lambda unit: unit.has({"opened"})),
+    ("opened", "by now a named person has displayed it; of all that was owed", counting.OPENED),
     (
         "collected",
         "by now the recipient's gateway has it, verified and opened by machine; of all that was owed",
-        lambda unit: unit.has(COLLECTED),
+        counting.COLLECTED,
     ),
     (
         "sent_or_met_elsewhere",
         "it was sent through the hub, in time or late, or by other means; of all that was owed",
-        lambda unit: unit.sent,
+        counting.SENT,
     ),
 )
+
+
+class Records(NamedTuple):
+    """Whole records, each owed to one mailbox or several: how many were owed, and received by all that were owed them."""
+
+    owed: int
+    received: int
+    received_ever: int
 
 
 def tally(
@@ -172,24 +180,64 @@ def tally(
     families: Collection[str],
     days: OpenDays = UTC,
     keep: Callable[[DutyRow], bool] = lambda _: True,
+    is_asked: Callable[[DutyRow], bool] = lambda _: True,
 ) -> Figures:
     """Return the figures at *now* for what *families* of type were owed by *duties*.
 
     *duties* hold the send duties asked about with the receipt duties of their threads, whatever these receipts' due
     moments; *taken* the receipts of those threads; *sector_of* says to which sector a mailbox counts; *days* in whose
-    weeks; *keep* which units count, by the duty that speaks for each.
+    weeks; *is_asked* by which duties a unit is looked for; *keep* which units count, by the duty that speaks for each.
     """
-    units = [unit for unit in find_units(list(duties), taken, now, families) if keep(unit.send)]
-    owed = [unit for unit in units if unit.send.state != "waived"]
+    units = [unit for unit in find_units(list(duties), taken, families, is_asked) if keep(unit.send)]
+    groups = Groups()
+    for unit in units:
+        send = unit.send
+        groups.add(send.creditor, send.family, week_of(days, send.due), counting.facts_at(unit, now))
+    return compose(
+        groups,
+        sector_of,
+        count_records(unit for unit in units if unit.send.state != "waived"),
+        missing=(Missing.of(unit.send) for unit in units if unit.is_missing(now)),
+        untaken=(Missing.of(unit.send) for unit in units if unit.is_untaken(now)),
+    )
+
+
+def count_records(owed: Iterable[Unit]) -> Records:
+    """Return how many records *owed* are units of, and how many of these were received by all."""
+    records: dict[tuple[tuple[str, str], str], list[Unit]] = defaultdict(list)
+    for unit in owed:
+        records[unit.send.scope, unit.send.family].append(unit)
+    return Records(
+        owed=len(records),
+        received=sum(all(unit.received for unit in units) for units in records.values()),
+        received_ever=sum(all(unit.received_ever for unit in units) for units in records.values()),
+    )
+
+
+def compose(
+    groups: Groups,
+    sector_of: Callable[[str], str],
+    records: Records,
+    missing: Iterable[Missing],
+    untaken: Iterable[Missing],
+) -> Figures:
+    """Return as figures what was added up; *sector_of* says to which sector an agency counts."""
+    sectors: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for agency, facts in groups.by_agency.items():
+        for fact, amount in facts.items():
+            sectors[sector_of(agency)][fact] += amount
     return Figures(
-        total=_row(units, now),
-        by_agency=_group(units, now, lambda unit: agency_of(unit.send.creditor)),
-        by_sector=_group(units, now, lambda unit: sector_of(unit.send.creditor)),
-        by_type=_group(units, now, lambda unit: unit.send.family),
-        by_week=_group(units, now, lambda unit: week_of(days, unit.send.due)),
-        variants=(*(_variant(name, text, map(test, owed)) for name, text, test in VARIANTS), *_other_variants(owed)),
-        missing=_list(unit.send for unit in units if unit.is_missing(now)),
-        untaken=_list(unit.send for unit in units if unit.is_untaken(now)),
+        total=row_of(groups.total),
+        by_agency=_rows(groups.by_agency),
+        by_sector=_rows(sectors),
+        by_type=_rows(groups.by_type),
+        by_week=_rows(groups.by_week),
+        variants=(
+            *(_variant(name, text, count(groups.total, bits), count(groups.total, 0)) for name, text, bits in VARIANTS),
+            *_other_variants(groups.total, records),
+        ),
+        missing=_list(missing),
+        untaken=_list(untaken),
     )
 
 
@@ -198,78 +246,73 @@ def rate(count: int, of: int) -> float | None:
     return round(count / of, 4) if of else None
 
 
-def _row(units: Collection[Unit], now: Moment) -> Row:
-    owed = [unit for unit in units if unit.send.state != "waived"]
-    received = sum(unit.received for unit in owed)
+def row_of(facts: Facts) -> Row:
+    """Return the counts of units of which *facts* tells."""
+    owed, received = count(facts, 0), count(facts, counting.RECEIVED)
     return Row(
-        owed=len(owed),
-        sent=sum(unit.sent for unit in owed),
-        collected=sum(unit.has(COLLECTED) for unit in owed),
-        filed=sum(unit.has({"filed"}) for unit in owed),
-        opened=sum(unit.has({"opened"}) for unit in owed),
-        acknowledged=sum(unit.has({"acknowledged"}) for unit in owed),
-        late=sum(unit.send.state == "met_late" for unit in owed),
-        missing=sum(unit.is_missing(now) for unit in owed),
-        untaken=sum(unit.is_untaken(now) for unit in owed),
-        pending=sum(unit.pending for unit in owed),
-        elsewhere=sum(unit.send.state == "met_elsewhere" for unit in owed),
-        waived=len(units) - len(owed),
+        owed=owed,
+        sent=count(facts, counting.SENT),
+        collected=count(facts, counting.COLLECTED),
+        filed=count(facts, counting.FILED),
+        opened=count(facts, counting.OPENED),
+        acknowledged=count(facts, counting.ACKNOWLEDGED),
+        late=count(facts, counting.LATE),
+        missing=count(facts, counting.OWES_SEND, but_not=counting.PENDING),
+        untaken=count(facts, counting.OWES_RECEIPT, but_not=counting.PENDING),
+        pending=count(facts, counting.PENDING),
+        elsewhere=count(facts, counting.ELSEWHERE),
+        waived=sum(amount for fact, amount in facts.items() if fact & counting.WAIVED),
         received=received,
-        received_rate=rate(received, len(owed)),
-        received_in_the_end=sum(unit.received_ever for unit in owed),
+        received_rate=rate(received, owed),
+        received_in_the_end=count(facts, counting.RECEIVED_EVER),
     )
 
 
-def _group(units: Iterable[Unit], now: Moment, name_of: Callable[[Unit], str]) -> dict[str, Row]:
-    groups: dict[str, list[Unit]] = defaultdict(list)
-    for unit in units:
-        groups[name_of(unit)].append(unit)
-    return {name: _row(groups[name], now) for name in sorted(groups)}
+def _rows(groups: Mapping[str, Facts]) -> dict[str, Row]:
+    return {name: row_of(groups[name]) for name in sorted(groups) if any(groups[name].values())}
 
 
-def _variant(name: Code, definition: str, answers: Iterable[bool]) -> Variant:
-    counted = list(answers)
-    count = sum(counted)
-    return Variant(name=name, definition=definition, count=count, of=len(counted), rate=rate(count, len(counted)))
+def _variant(name: Code, definition: str, counted: int, of: int) -> Variant:
+    return Variant(name=name, definition=definition, count=counted, of=of, rate=rate(counted, of))
 
 
-def _other_variants(owed: Collection[Unit]) -> tuple[Variant, ...]:
+def _other_variants(facts: Facts, records: Records) -> tuple[Variant, ...]:
     """Return the variants with another denominator than all that was owed."""
-    records: dict[tuple[str, str], list[Unit]] = defaultdict(list)
-    for unit in owed:
-        records[unit.send.thread, unit.send.family].append(unit)
-    through = [unit for unit in owed if unit.send.state in SENT]
+    received, through = count(facts, counting.RECEIVED), count(facts, counting.THROUGH)
     return (
         _variant(
             "received_of_those_due",
             "as received_by_deadline, leaving out what nobody is late with yet",
-            [unit.received for unit in owed if not unit.pending],
+            received,
+            count(facts, 0, but_not=counting.PENDING),
         ),
         _variant(
             "received_of_those_sent",
             "as received_by_deadline, counting only what was sent through the hub: what most products would show",
-            [unit.received for unit in through],
+            # Nothing is received that wasn't sent.
+            received,
+            through,
         ),
         _variant(
             "collected_of_those_sent",
             "as collected, counting only what was sent through the hub: what a delivery report would show",
-            [unit.has(COLLECTED) for unit in through],
+            count(facts, counting.COLLECTED),
+            through,
         ),
         _variant(
             "received_by_all",
             "records that every mailbox owed them received by the deadline; of all records owed to anyone",
-            [all(unit.received for unit in units) for units in records.values()],
+            records.received,
+            records.owed,
         ),
         _variant(
             "received_by_all_eventually",
             "records of whose newest version every mailbox owed it has given the receipt; of all records owed to anyone",
-            [all(unit.received_ever for unit in units) for units in records.values()],
+            records.received_ever,
+            records.owed,
         ),
     )
 
 
-def _list(sends: Iterable[DutyRow]) -> tuple[Missing, ...]:
-    return tuple(
-        Missing.of(row)
-        for row in sorted(sends, key=lambda row: (row.due, row.thread, row.family, row.creditor, row.item))
-    )
+def _list(waits: Iterable[Missing]) -> tuple[Missing, ...]:
+    return tuple(sorted(waits, key=lambda one: (one.due, one.thread, one.type, one.creditor, one.obligation)))

@@ -39,27 +39,42 @@ def days_of(agreement: Agreement) -> OpenDays:
     return OpenDays(calendar) if calendar else UTC
 
 
-def _date_of(days: OpenDays, at: Moment) -> tuple[date, int]:
-    cycles, day = divmod(days.local(at)[0], _CYCLE_DAYS)
+def _date_of(number: int) -> tuple[date, int]:
+    cycles, day = divmod(number, _CYCLE_DAYS)
     return date.fromordinal(day + _EPOCH), cycles * _CYCLE_YEARS
 
 
 def week_of(days: OpenDays, at: Moment) -> str:
     """Return the ISO week of *at*, such as ``2026-W28``."""
-    day, years = _date_of(days, at)
+    return week_of_day(days.local(at)[0])
+
+
+def week_of_day(number: int) -> str:
+    """Return the ISO week of a day, which is counted from 1970-01-01."""
+    day, years = _date_of(number)
     year, week, _ = day.isocalendar()
     return f"{year + years}-W{week:02}"
 
 
+def month_of_day(number: int) -> int:
+    """Return the month of a day that is counted from 1970-01-01, counted from January of the year 0."""
+    day, years = _date_of(number)
+    return (day.year + years) * 12 + day.month - 1
+
+
 def month_of(days: OpenDays, at: Moment) -> str:
     """Return the month of *at*, such as ``2026-07``."""
-    day, years = _date_of(days, at)
-    return f"{day.year + years}-{day.month:02}"
+    return name_of_month(month_of_day(days.local(at)[0]))
+
+
+def name_of_month(number: int) -> str:
+    """Return a month as :func:`month_of_day` counts them, such as ``2026-07``."""
+    return f"{number // 12}-{number % 12 + 1:02}"
 
 
 def is_quarter(days: OpenDays, start: Moment, end: Moment) -> bool:
     """Answer whether *start* (included) and *end* (excluded) are those of one calendar quarter."""
     number, wall = days.local(start)
-    day, _ = _date_of(days, start)
+    day, _ = _date_of(number)
     begins = wall == 0 and day.day == 1 and day.month % 3 == 1
     return begins and end == days.moment(add_months(number, 3), 0)

@@ -9,7 +9,7 @@ Source: protocol 5 (the clear figures); domain 8 (the audit figure).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from schemas.identifiers import EnvelopeId, MailboxId, Moment, ObligationId, ThreadId
@@ -64,6 +64,11 @@ class DutyRow(NamedTuple):
             began=duty.moment,
         )
 
+    @property
+    def scope(self) -> tuple[ThreadId, str]:
+        """Return the record's place: its thread; of what recurs, whose thread has every period, the period too."""
+        return self.thread, self.item if self.envelope is None else ""
+
 
 class Taken(NamedTuple):
     """One receipt that the hub accepted at ``at``."""
@@ -87,7 +92,6 @@ class Unit(NamedTuple):
     newest: DutyRow | None
     levels: Mapping[str, Moment]
     deadline: Moment
-    pending: bool
 
     @property
     def sent(self) -> bool:
@@ -120,14 +124,41 @@ class Unit(NamedTuple):
         """Answer whether it was sent, and its receipt is past due at *now*."""
         return self.receipt is not None and self.receipt.state == "open" and self.receipt.due < now
 
+    def is_pending(self, now: Moment) -> bool:
+        """Answer whether it is not received, and at *now* nobody is late with it."""
+        return (until := self.waits_until) is not None and until >= now
+
+    @property
+    def waits_until(self) -> Moment | None:
+        """Return until when nobody is late: what is still to be sent, or to be taken, is due then."""
+        waits = self.send if self.send.state == "open" else self.receipt
+        return waits.due if waits is not None and waits.state == "open" else None
+
 
 _Levels = Mapping[tuple[EnvelopeId, MailboxId], Mapping[str, Moment]]
 
 
-def find_units(rows: Collection[DutyRow], taken: Iterable[Taken], now: Moment, families: Collection[str]) -> list[Unit]:
+def find_units(
+    rows: Collection[DutyRow],
+    taken: Iterable[Taken],
+    families: Collection[str],
+    is_asked: Callable[[DutyRow], bool] = lambda _: True,
+) -> list[Unit]:
     """Return the units of *families* that *rows* tell of: duties to send, and every receipt duty of their threads.
 
-    Of a duty that recurs, of the thread of what met it.
+    Of a duty that recurs, of the thread of what met it.  *is_asked* says of which duties to send the units are wanted.
+    """
+    found = []
+    for ranked in rank_units(rows, taken):
+        asked = (unit for unit in ranked if unit.send.family in families and is_asked(unit.send))
+        found += [unit for unit in (next(asked, None),) if unit is not None]
+    return found
+
+
+def rank_units(rows: Iterable[DutyRow], taken: Iterable[Taken]) -> list[list[Unit]]:
+    """Return each unit as each of its duties tells it, the one that speaks for it first.
+
+    *rows* are as for :func:`find_units`: the first of those that are asked about speaks.
     """
     levels: dict[tuple[EnvelopeId, MailboxId], dict[str, Moment]] = defaultdict(dict)
     for one in taken:
@@ -136,42 +167,38 @@ def find_units(rows: Collection[DutyRow], taken: Iterable[Taken], now: Moment, f
     receipts: dict[tuple[ThreadId, MailboxId], list[DutyRow]] = defaultdict(list)
     takers: dict[EnvelopeId, list[MailboxId]] = defaultdict(list)
     threads: dict[str | None, ThreadId] = {}
+    sends: dict[tuple[str, ...], list[DutyRow]] = defaultdict(list)
     for row in rows:
         if row.kind == "receipt":
             threads[row.envelope] = row.thread
             receipts[row.thread, row.debtor].append(row)
             takers[row.envelope or ""].append(row.debtor)
-    sends = _merge(row for row in rows if row.kind == "send" and row.family in families)
-    owed = {(send.thread, send.creditor) for send in sends}
+        else:
+            sends[row.thread, row.family, row.creditor, row.item].append(row)
+    owed = {(send.scope, send.creditor) for same in sends.values() for send in same}
 
     def taker_of(send: DutyRow) -> MailboxId:
         """Who takes it: the creditor, or where that has ended who got it in its place and is owed none itself."""
         found = takers.get(send.settled_by or "", ())
-        heirs = [box for box in found if (send.thread, box) not in owed]
+        heirs = [box for box in found if (send.scope, box) not in owed]
         return send.creditor if send.creditor in found or not heirs else min(heirs)
 
     return [
-        _unit(send, box := taker_of(send), receipts[threads.get(send.settled_by, send.thread), box], levels, now)
-        for send in sends
+        [
+            _unit(send, box := taker_of(send), receipts[threads.get(send.settled_by, send.thread), box], levels)
+            for send in sorted(same, key=_rank)
+        ]
+        for same in sends.values()
     ]
 
 
-def _merge(sends: Iterable[DutyRow]) -> list[DutyRow]:
-    """Keep one duty for each unit: what was met first, else what is open, else what was waived."""
-    best: dict[tuple[str, ...], DutyRow] = {}
-    for send in sends:
-        unit = (send.thread, send.family, send.creditor, send.item)
-        if unit not in best or _rank(send) < _rank(best[unit]):
-            best[unit] = send
-    return list(best.values())
-
-
 def _rank(send: DutyRow) -> tuple[int, Moment, Moment, str]:
+    """Order duties to the same unit: what was met first, else what is open, else what was waived."""
     order = 0 if send.state in SENT else {"met_elsewhere": 1, "open": 2}.get(send.state, 3)
     return order, send.settled_at or 0, send.due, send.id
 
 
-def _unit(send: DutyRow, taker: MailboxId, receipts: list[DutyRow], levels: _Levels, now: Moment) -> Unit:
+def _unit(send: DutyRow, taker: MailboxId, receipts: list[DutyRow], levels: _Levels) -> Unit:
     receipt = newest = None
     reached: dict[str, Moment] = {}
     if send.state in SENT:
@@ -188,9 +215,7 @@ def _unit(send: DutyRow, taker: MailboxId, receipts: list[DutyRow], levels: _Lev
                 reached[level] = min(at, reached.get(level, at))
     late_by = max(0, (send.settled_at or 0) - send.due)
     deadline = receipt.due - late_by if receipt else send.due
-    waits = send if send.state == "open" else receipt
-    pending = not _is_received(receipt, deadline) and waits is not None and waits.state == "open" and waits.due >= now
-    return Unit(send, receipt, newest, reached, deadline, pending)
+    return Unit(send, receipt, newest, reached, deadline)
 
 
 def _age(receipt: DutyRow) -> tuple[Moment, str]:
