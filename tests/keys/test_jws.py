@@ -224,6 +224,16 @@ def test_a_thumbprint_covers_what_the_schemas_say() -> None:
         assert jws.thumbprint({**members}) == jws.thumbprint(key)
 
 
+def test_a_key_elsewhere_signs_the_same_bytes() -> None:
+    """A device is asked for 64 bytes; what it gives is checked before anybody is given it."""
+    assert jws.sign_with(SIGNING.public, SIGNING.sign_raw, b"payload", jws.DIRECTORY) == SIGNING.sign(
+        b"payload", jws.DIRECTORY
+    )
+    with pytest.raises(KeysError) as caught:
+        jws.sign_with(SIGNING.public, lambda _: bytes(64), b"payload", jws.DIRECTORY)
+    assert caught.value.code == "jws-signature"
+
+
 def test_possession_is_proved_by_the_key_itself() -> None:
     """A proof is good for one agency, sequence number and key."""
     statement = jws.proof_statement("northmere-health", 3, SIGNING.kid)
