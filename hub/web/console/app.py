@@ -15,17 +15,22 @@ from hub.core.rights import Right
 from hub.errors import HubError, known
 from hub.kit.browsers import is_from, read_token
 from hub.kit.forms import FormError, Posted, read_form
+from hub.kit.pages import see
 from hub.web.console import (
     account_pages,
+    breach_pages,
+    hold_pages,
+    holding_pages,
     passkeys,
     people_pages,
     program_pages,
     proposals,
     provider,
+    retention_pages,
     signing_in,
     welcoming,
 )
-from hub.web.console.frame import ROOT, VISIT, Console, NotHereError, Visit
+from hub.web.console.frame import NAVIGATION, ROOT, VISIT, Console, NotHereError, Visit
 from hub.web.console.sessions import find_visit
 from hub.web.problems import describe
 from keys.digests import same
@@ -85,6 +90,13 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("/proposals/{proposal}", "directory", show=proposals.show_proposal),
     Page("/proposals/{proposal}/decide", "decide", do=proposals.decide),
     Page("/proposals/{proposal}/withdraw", "propose", do=proposals.withdraw),
+    Page("/holds", "holdings", show=hold_pages.show_holds),
+    Page("/holds", "propose", do=hold_pages.propose_hold),
+    Page("/retention", "holdings", show=retention_pages.show_retention),
+    Page("/holdings", "holdings", show=holding_pages.show_form, do=holding_pages.find_holders),
+    Page("/breaches", "breaches", show=breach_pages.show_breaches),
+    Page("/breaches/{envelope}", "breaches", show=breach_pages.show_breach, do=breach_pages.propose_decision),
+    Page("/breaches/{envelope}/statements", "breaches", show=breach_pages.give_statements),
 )
 
 
@@ -102,7 +114,7 @@ def add_console(app: web.Application, console: Console) -> None:
             app.router.add_post(_path(private.path), _take(console, private, private.do))
     app.router.add_get(f"{ROOT}/assets/{{version}}/{{name}}", partial(_serve_asset, console), allow_head=False)
     # Whoever types an address that isn't there gets a page, not a problem for programs.
-    app.router.add_get(f"{ROOT}/{{rest:.*}}", _door(console, _show_nothing))
+    app.router.add_get(f"{ROOT}{{rest:(?:/.*)?}}", _door(console, _show_nothing))
 
 
 def _path(path: str) -> str:
@@ -127,8 +139,8 @@ def _take_open(console: Console, do: PublicDo) -> Handler:
 def _serve(console: Console, page: Page, show: Show) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
         visit = request.get(VISIT)
-        if visit is None:
-            return signing_in.see_sign_in(request)
+        if visit is None or (page.path == "/" and page.right not in visit.rights):
+            return await _show_nothing(request)
         _check_right(page, visit)
         return await show(console, request, visit)
 
@@ -164,7 +176,12 @@ async def _read(console: Console, request: web.Request) -> Posted:
 
 
 async def _show_nothing(request: web.Request) -> web.StreamResponse:
-    del request
+    visit = request.get(VISIT)
+    if visit is None:
+        return signing_in.see_sign_in(request)
+    first = next((link for link, _, right in NAVIGATION if right in visit.rights and link != "/"), "/account")
+    if request.path in {ROOT, f"{ROOT}/"}:
+        return see(ROOT + first)
     raise NotHereError
 
 
