@@ -38,8 +38,10 @@ from adapters.gateway.matching.room import NAME as AT_RISK
 from adapters.gateway.pacing import Pacer
 from adapters.gateway.partnership import Partnership
 from adapters.gateway.proving import Proving
+from adapters.gateway.quorum import Quorum
 from adapters.gateway.register import watching
 from adapters.gateway.register.store import REGISTER_NAME, Register, register_key
+from adapters.gateway.sightings import Sightings
 from adapters.gateway.spool import Spool, Transaction
 from adapters.gateway.watch import Watch
 from adapters.gateway.witness import Witness
@@ -98,10 +100,12 @@ async def open_gateway(
         await witness.load()
         partnership = Partnership(spool, client, witness, pinned)
         await partnership.load()
+        quorum = Quorum(spool, client, clock)
+        await quorum.load()
         atrisk, adapters = make_desk(config, spool, clock, keyring.record_key), load_adapters(config.adapters, home)
         yield Gateway(
             config=config, home=home, keyfile=keyfile, spool=spool, register=register, client=client,
-            witness=witness, partnership=partnership, adapters=adapters | ({AT_RISK: atrisk} if atrisk else {}), atrisk=atrisk,
+            witness=witness, partnership=partnership, quorum=quorum, adapters=adapters | ({AT_RISK: atrisk} if atrisk else {}), atrisk=atrisk,
             catalogue=load_messages(home), clock=clock, pacer=Pacer(config.retry_seconds),
         )  # fmt: skip
 
@@ -125,7 +129,7 @@ class Agent:
         self._spooled, self._received, self._said = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._looked: dict[MailboxId, asyncio.Event] = {box: asyncio.Event() for box in gateway.mailboxes()}
         self._drained: dict[MailboxId, Moment] = dict.fromkeys(gateway.mailboxes(), 0)
-        self._proving = Proving(gateway)
+        self._proving, self._sightings = Proving(gateway), Sightings(gateway)
 
     def stop(self) -> None:
         """Ask every loop to end after what it is doing."""
@@ -290,7 +294,11 @@ class Agent:
         """Look at the signed documents, the log and the agency's own keys; prove what the hub accepted."""
         await errands.refresh(self.gateway)
         rotation.adopt_signing(self.gateway)
-        await self._proving.look()
+        try:
+            await self._proving.look()
+        finally:
+            # One contradiction hides no other.
+            await self._sightings.look()
 
     async def rotate_pass(self) -> None:
         """Destroy keys and content whose time is over; make new keys where the identity key is here to sign for them."""

@@ -44,6 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_chronology(add("chronology", "show what several agencies answered as one chronology to a named person"))
     _add_atrisk(commands.add_parser("atrisk", help="the list of children at risk, matched inside the clinic"), add)
     add("receipts", "show what became of what was sent")
+    add("status", "say how far the hub's log was followed, and how much of it is witnessed")
     add("obligations", "show what is owed to and by the agency, by its own reckoning")
     _add_withdraw(add("withdraw", "take an envelope back"))
     _add_reseal(add("reseal", "seal again for one part, where a recipient ended and several took over"))
@@ -56,6 +57,8 @@ def make_parser() -> argparse.ArgumentParser:
     add_register(commands.add_parser("register", help="what the agency knows of children, across threads"), add)
     add_people(commands.add_parser("people", help="who signs in at the inbox"), add)
     _add_picture(add("picture", "count the intelligence that is held, small counts left out, for a digest"))
+    number = add("safety-number", "the number to compare by telephone, with an agency or with the officers")
+    number.add_argument("agency", metavar="AGENCY", nargs="?", help="with which agency (default: with the officers)")
     add("check", "say whether this gateway could do its work now")
     add("assets", "fetch the design system of the inbox's pages, once; without it they are plain")
     return parser
@@ -66,6 +69,9 @@ def _add_keys(keys: Any, add: Any) -> None:
     rotate = add("rotate", "make new sealing keys where they are due; safe beside the running gateway", keys)
     rotate.add_argument("--now", action="store_true", help="make new ones for every mailbox at once")
     rotate.add_argument("--signing", action="store_true", help="make the next signing key instead")
+    rotate.add_argument(
+        "--at-once", metavar="FILE", help="with --signing: write what an officer speaks for, instead of waiting a day"
+    )
     retire = add("retire", "publish that a key is used no more; what it signed stays good", keys)
     retire.add_argument("kid", metavar="KID")
     revoke = add("revoke", "publish that a key is somebody else's too", keys)
@@ -262,6 +268,10 @@ def _find_command(options: argparse.Namespace) -> Any:
         from adapters.gateway.recovery import COMMANDS as RECOVERY
 
         return RECOVERY[options.action]
+    if options.command == "safety-number" or getattr(options, "at_once", None):
+        from adapters.gateway import identity_commands
+
+        return identity_commands.show_number if options.command == "safety-number" else identity_commands.rotate_at_once
     if options.command == "keys":
         by_action = {"list": commands.keys_list, "rotate": commands.keys_rotate}
         return by_action.get(options.action, commands.keys_give_up)
@@ -275,6 +285,7 @@ def _find_command(options: argparse.Namespace) -> Any:
         "exports": exports.exports,
         "exclude": exclusions.exclude,
         "receipts": commands.receipts,
+        "status": commands.status,
         "obligations": commands.obligations,
         "withdraw": commands.withdraw,
         "reseal": commands.reseal,

@@ -17,7 +17,7 @@ from typing import Any, Final
 from adapters.base import Document, Draft, Outgoing
 from adapters.errors import GatewayError
 from adapters.folder import load_draft
-from adapters.gateway import embargo, errands, exclusions, filing, incoming, outgoing, rotation
+from adapters.gateway import embargo, errands, exclusions, filing, holds, incoming, outgoing, rotation
 from adapters.gateway.agent import Agent, open_gateway
 from adapters.gateway.chronology import ANSWER, DECLINED, find_waiting, put_together
 from adapters.gateway.context import Gateway
@@ -192,7 +192,12 @@ async def inbox_destroy(options: Namespace) -> Printed:
         if row["state"] in {"rejected", "destroyed"}:
             raise GatewayError("inbox-destroyed", "nothing of the delivery is here to destroy", "nothing is left to do")
         person = {"actor": keyed_digest(gateway.keyring.record_key, options.actor.strip()), "role": options.role}
-        await gateway.spool.write(lambda tx: incoming.destroy(gateway, tx, row, **person))
+
+        async def work(tx: Transaction) -> None:
+            await holds.check_free(tx, row)
+            await incoming.destroy(gateway, tx, row, **person)
+
+        await gateway.spool.write(work)
         return {"envelope": row["envelope"], "state": "destroyed"}
 
 
@@ -207,10 +212,24 @@ async def receipts(options: Namespace) -> Printed:
             for one in heard:
                 levels.setdefault(one["mailbox"], []).append(one["level"])
             sent: dict[str, Any] = {name: row[name] for name in names} | {"receipts": levels}
+            sent["witnessed"] = gateway.quorum.has_witnessed(row["acceptance"])
             if row["refusal"] is not None:
                 sent["refusal"] = json.loads(bytes(row["refusal"]))
             found.append(sent)
         return found
+
+
+async def status(options: Namespace) -> Printed:
+    """Say how far this gateway has followed the hub's log, and how much of that is witnessed."""
+    async with _open(options) as gateway:
+        seen, state, now = gateway.witness.seen, gateway.quorum.state, gateway.partnership
+        return {
+            "agency": gateway.config.agency,
+            "directory": now.books.directory.version if now.is_known else None,
+            "log": seen.size if seen else 0,
+            "witnessed": state.size or "not witnessed",
+            "quorum": state.quorum or "nobody is asked for",
+        }
 
 
 async def obligations(options: Namespace) -> Printed:

@@ -14,6 +14,7 @@ from adapters.gateway.keystore import KeyFile
 from adapters.gateway.matching.desk import Desk
 from adapters.gateway.pacing import Pacer
 from adapters.gateway.partnership import Partnership
+from adapters.gateway.quorum import Quorum
 from adapters.gateway.register.store import Register
 from adapters.gateway.spool import Spool, Transaction
 from adapters.gateway.witness import Witness
@@ -34,6 +35,7 @@ class Gateway:
     client: Client
     witness: Witness
     partnership: Partnership
+    quorum: Quorum
     adapters: Mapping[str, Adapter]
     catalogue: Catalogue
     clock: Clock

@@ -17,6 +17,7 @@ from adapters.gateway.books import Books
 from adapters.gateway.client import HubAwayError, HubRefusedError
 from adapters.gateway.compose import make_wraps
 from adapters.gateway.context import Gateway
+from adapters.gateway.identity import check_identity
 from adapters.gateway.rotation import follow
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.succession import find_heir
@@ -279,7 +280,9 @@ async def refresh(gateway: Gateway) -> None:
         GatewayError: ``keys-*``; another process wrote a key file that can't be read here.
     """
     try:
+        shown = await gateway.quorum.fetch()
         await gateway.partnership.refresh()
+        await gateway.quorum.look(shown, gateway.partnership.books, gateway.witness.tree())
     except (GatewayError, KeysError) as error:
         if isinstance(error, (NotYetError, HubRefusedError)):
             raise
@@ -291,6 +294,7 @@ async def refresh(gateway: Gateway) -> None:
         raise
     # Only now: a command beside this gateway saves a key before it publishes it.
     follow(gateway)
+    await check_identity(gateway)
     agency, mine = gateway.config.agency, gateway.keyring.kids()
     for kid in gateway.partnership.books.foreign_keys(agency, mine, gateway.clock()):
         tell = partial(gateway.tell, code="key-unknown", topic=f"key:{kid}", details={"kid": kid})

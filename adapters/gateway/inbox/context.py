@@ -82,7 +82,7 @@ class Inbox:
             "visit": visit, "assets": f"/assets/{self.version}", "has_script": self.has_script,
             "agency": words.name_of(self.gateway.config.agency), "training": self.gateway.config.training,
             "words": words, "may_visit": lambda page: visit is not None and may_visit(visit.person.duties, page),
-            "path": request.path, "now": self.now(),
+            "path": request.path, "now": self.now(), "quorum": self.gateway.quorum.state,
         }  # fmt: skip
         return pages.render(self.environment, template, around | dict(context or {}), status=status)
 

@@ -26,7 +26,10 @@ _END: Final = (1 << 62, "")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """One message that was sent from the team ``mailbox``."""
+    """One message that was sent from the team ``mailbox``.
+
+    ``is_witnessed``: enough witnesses have countersigned that the hub accepted it, so nobody has to take its word.
+    """
 
     envelope: EnvelopeId
     thread: ThreadId
@@ -35,6 +38,7 @@ class Sent:
     at: Moment
     state: str
     reached: tuple[Reached, ...]
+    is_witnessed: bool = False
 
     @property
     def is_missing(self) -> bool:
@@ -66,6 +70,7 @@ async def list_sent(inbox: Inbox, tx: Transaction, person: Person, after: Envelo
         Sent(
             envelope=row["envelope"], thread=row["thread"], type=row["type"], mailbox=row["mailbox"], at=row["at"],
             state=row["state"], reached=reached.get(row["envelope"], ()),
+            is_witnessed=inbox.gateway.quorum.has_witnessed(bytes(row["acceptance"]) if row["acceptance"] else None),
         )
         for row in page
     ]  # fmt: skip

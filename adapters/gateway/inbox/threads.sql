@@ -54,7 +54,7 @@ WHERE thread = :thread AND (debtor IN (SELECT value FROM json_each(:mailboxes))
                             OR creditor IN (SELECT value FROM json_each(:mailboxes)))
 ORDER BY state <> 'open', CASE state WHEN 'open' THEN due ELSE -due END, id LIMIT :limit
 -- name: sent_by
-SELECT envelope, mailbox, thread, type, at, state, header FROM outbox
+SELECT envelope, mailbox, thread, type, at, state, header, acceptance FROM outbox
 WHERE mailbox = :mailbox AND (at, envelope) < (:at, :envelope) ORDER BY at DESC, envelope DESC LIMIT :limit
 
 -- name: unread_by_holder
