@@ -14,6 +14,7 @@ from tests.node import find_nodes, installed, unavailable
 
 ROOT = Path(__file__).parents[2]
 ORACLES = ROOT / "tests" / "oracles"
+PROGRAMS = ("oracle.mjs", "audit.mjs", "note.mjs", "tree.mjs")
 NOW = 1_784_000_000_000
 ENVELOPE_ID = "AZ85XmAAcACBAgMEBQYHCA"
 SENDER = "northmere-council/area-team"
@@ -35,7 +36,13 @@ def naive_root(leaves: list[bytes]) -> bytes:
 
 
 def ask_oracle(kind: str, *requests: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the answers of the Node program, run by the Node called *kind* in :func:`find_nodes`.
+    """Return the answers of the Node program for keys and sealing, as :func:`run_oracle` has them."""
+    answers: list[dict[str, Any]] = run_oracle(kind, "oracle.mjs", requests)
+    return answers
+
+
+def run_oracle(kind: str, program: str, asked: Any) -> Any:
+    """Return what a Node program says to *asked*, run by the Node called *kind* in :func:`find_nodes`.
 
     Skips the test where there is no such Node or its packages can't be had; under ``CI=true`` fails instead.
     """
@@ -43,15 +50,13 @@ def ask_oracle(kind: str, *requests: dict[str, Any]) -> list[dict[str, Any]]:
     if kind not in nodes:
         unavailable("there is no Node")
     node, npm = nodes[kind]
-    command = [*node, "oracle.mjs"]
     done = subprocess.run(
-        command,
-        cwd=installed(ORACLES, tuple(npm), ("oracle.mjs",)),
-        input=json.dumps(requests),
+        [*node, program],
+        cwd=installed(ORACLES, tuple(npm), PROGRAMS),
+        input=json.dumps(asked),
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    answers: list[dict[str, Any]] = json.loads(done.stdout)
-    return answers
+    return json.loads(done.stdout)

@@ -5,8 +5,8 @@
 import { createHash, createHmac, createCipheriv, createDecipheriv, timingSafeEqual } from 'node:crypto'
 import * as HPKE from 'hpke'
 import * as noble from '@panva/hpke-noble'
-import { ml_dsa44 } from '@noble/post-quantum/ml-dsa.js'
 import { CompactSign, calculateJwkThumbprint, compactVerify, importJWK } from 'jose'
+import { openNote } from './note.mjs'
 
 const CHUNK = 16384
 const text = (value) => Buffer.from(value, 'utf8')
@@ -111,39 +111,7 @@ const operations = {
   },
 
   // Ed25519 (0x01, 0x04) and ML-DSA-44 (0x06) lines of a checkpoint note: the kinds that verified, in order.
-  note: async ({ note, keys }) => {
-    const at = note.lastIndexOf('\n\n')
-    const body = note.slice(0, at + 1)
-    const [origin, size, root] = body.split('\n')
-    const kinds = []
-    for (const line of note.slice(at + 2).split('\n').filter(Boolean)) {
-      const [, name, encoded] = line.split(' ')
-      const signature = Buffer.from(encoded, 'base64')
-      for (const [keyName, digits, material] of keys.map((key) => key.match(/^(.*?)\+(.*?)\+(.*)$/).slice(1))) {
-        const kind = Buffer.from(material, 'base64')[0]
-        const pub = Buffer.from(material, 'base64').subarray(1)
-        const id = sha256(text(`${keyName}\n`), Buffer.of(kind), pub).subarray(0, 4)
-        if (id.toString('hex') !== digits) throw new Error('key id')
-        if (name !== keyName || !id.equals(signature.subarray(0, 4))) continue
-        const time = signature.subarray(4, 12)
-        if (kind === 6) {
-          const number = Buffer.alloc(16)
-          number.writeBigUInt64BE(BigInt(size), 8)
-          const message = Buffer.concat([text('subtree/v1\n\0'), Buffer.of(text(name).length), text(name), time,
-            Buffer.of(text(origin).length), text(origin), number, Buffer.from(root, 'base64')])
-          if (!ml_dsa44.verify(signature.subarray(12), message, pub)) throw new Error('ml-dsa')
-        } else {
-          const jwk = { kty: 'OKP', crv: 'Ed25519', x: b64u(pub) }
-          const key = await importJWK(jwk, 'Ed25519')
-          const message = kind === 4 ? text(`cosignature/v1\ntime ${time.readBigUInt64BE()}\n${body}`) : text(body)
-          const bytes = signature.subarray(kind === 4 ? 12 : 4)
-          if (!await crypto.subtle.verify('Ed25519', key, bytes, message)) throw new Error('ed25519')
-        }
-        kinds.push(kind)
-      }
-    }
-    return { kinds }
-  },
+  note: async ({ note, keys }) => ({ kinds: (await openNote(note, keys)).signed.map(({ kind }) => kind) }),
 }
 
 const chunks = []
