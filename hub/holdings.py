@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
+from hub import ledger
+from hub.core.events import Event
+from hub.core.events import PersonId as AccountId
 from hub.store.transaction import Transaction
 from schemas.identifiers import AgencyId, Moment, ThreadId, agency_of
 
@@ -27,6 +30,13 @@ class Holder(NamedTuple):
     agency: AgencyId
     holding: Holding
     since: Moment
+
+
+def look_up(tx: Transaction, thread: ThreadId, person: AccountId, at: Moment) -> list[Holder]:
+    """Return :func:`find_holders`; that *person* asked is in the log first."""
+    event = Event(event="log-read", person=person, kind="holdings", thread=thread)
+    ledger.append(tx, event, ledger.moment(tx, at))
+    return find_holders(tx, thread)
 
 
 def find_holders(tx: Transaction, thread: ThreadId) -> list[Holder]:

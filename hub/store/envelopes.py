@@ -78,6 +78,12 @@ def envelopes_to_expire(tx: Session, now: int, limit: int) -> list[tuple[Envelop
     return [(row, row.expire_stage) for row in map(make_envelope, rows)]
 
 
+def envelopes_expiring(tx: Session, after: tuple[int, int], limit: int) -> list[EnvelopeRow]:
+    """Return up to *limit* present envelopes by when retention looks at them, beyond (moment, index) *after*."""
+    values = {"at": after[0], "ix": after[1], "limit": limit}
+    return list(map(make_envelope, tx.connection.rows("envelopes_expiring", values)))
+
+
 def set_expiry(tx: Session, name: str, at: int, stage: int) -> None:
     """Let retention look at an envelope at the moment *at*, and remember the *stage* that it has reached."""
     tx.connection.run("set_expiry", {"id": pack(name), "at": at, "stage": stage})

@@ -13,6 +13,7 @@ from schemas.identifiers import agency_of
 # Those of every journey: so frequent that walking the log finds them, and an index of them would only cost.
 FREQUENT: Final = frozenset({"envelope-accepted", "receipt-accepted", "obligation-opened", "obligation-settled"})
 _PAGE: Final = 512
+_NEVER: Final = 2**62
 
 
 class Filters(TypedDict, total=False):
@@ -130,6 +131,18 @@ def _fits(wanted: _Subject, body: bytes) -> bool:
         for name in _Subject.__struct_fields__
         if (wish := getattr(wanted, name)) is not None
     )
+
+
+def last_leaves(tx: Session, event: str, before: int | None, limit: int) -> list[LeafRow]:
+    """Return up to *limit* leaves of a seldom *event* from before index *before*, the newest first.
+
+    Raises:
+        ValueError: the event is one of every journey, of which nobody keeps an index.
+    """
+    if event in FREQUENT:
+        raise ValueError(event)
+    values = {"event": event, "before": _NEVER if before is None else before, "limit": limit}
+    return list(map(_leaf, tx.connection.rows("last_leaves_of_seldom_event", values)))
 
 
 def _narrowest(tx: Session, filters: Filters) -> tuple[str, Values]:

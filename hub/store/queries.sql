@@ -51,6 +51,12 @@ WHERE event = :event AND ix > :after
   AND event NOT IN ('envelope-accepted', 'receipt-accepted', 'obligation-opened', 'obligation-settled')
 ORDER BY ix LIMIT :limit
 
+-- name: last_leaves_of_seldom_event
+SELECT ix, at, event, thread, body, hash FROM leaf
+WHERE event = :event AND ix < :before
+  AND event NOT IN ('envelope-accepted', 'receipt-accepted', 'obligation-opened', 'obligation-settled')
+ORDER BY ix DESC LIMIT :limit
+
 -- name: add_checkpoint
 INSERT INTO checkpoint (size, at, note) VALUES (:size, :at, :note)
 ON CONFLICT (size) DO UPDATE SET at = excluded.at, note = excluded.note
@@ -102,6 +108,11 @@ FROM envelope WHERE thread = :thread
 SELECT id, thread, type, sender, header, wraps, acceptance, header_sha256, sealed_sha256, length, opening, variant, at,
   accepted_at, ix, keep_until, supersedes, superseded_by, state, expire_at, expire_stage
 FROM envelope WHERE state = 'present' AND expire_at <= :now ORDER BY expire_at LIMIT :limit
+
+-- name: envelopes_expiring
+SELECT id, thread, type, sender, header, wraps, acceptance, header_sha256, sealed_sha256, length, opening, variant, at,
+  accepted_at, ix, keep_until, supersedes, superseded_by, state, expire_at, expire_stage
+FROM envelope WHERE state = 'present' AND (expire_at, ix) > (:at, :ix) ORDER BY expire_at, ix LIMIT :limit
 
 -- name: envelope_place
 SELECT ix, length, sealed_sha256 FROM envelope WHERE id = :id
@@ -555,6 +566,85 @@ ON CONFLICT (sha256) DO NOTHING
 
 -- name: find_draft
 SELECT sha256, kind, version, payload, at FROM draft WHERE sha256 = :sha256
+
+-- Figures -----------------------------------------------------------------------------------------------------------
+
+-- name: figure_place
+SELECT size, basis FROM figure_place WHERE one = 1
+
+-- name: set_figure_place
+INSERT INTO figure_place (one, size, basis) VALUES (1, :size, :basis)
+ON CONFLICT (one) DO UPDATE SET size = excluded.size, basis = excluded.basis
+
+-- name: add_figure
+INSERT INTO figure_sum (grain, low, high, bucket, family, creditor, debtor, facts, amount)
+VALUES (:grain, :low, :high, :bucket, :family, :creditor, :debtor, :facts, :amount)
+ON CONFLICT (grain, low, high, bucket, family, creditor, debtor, facts)
+DO UPDATE SET amount = figure_sum.amount + excluded.amount
+
+-- name: drop_empty_figures
+DELETE FROM figure_sum WHERE amount = 0 AND grain >= 0
+
+-- name: figure_sums
+SELECT low, high, bucket, family, creditor, debtor, facts, amount FROM figure_sum
+WHERE grain = :grain AND low >= :first AND low < :past AND high < :past
+
+-- name: find_figure_part
+SELECT parts FROM figure_part WHERE thread = :thread AND item = :item
+
+-- name: set_figure_part
+INSERT INTO figure_part (thread, item, parts) VALUES (:thread, :item, :parts)
+ON CONFLICT (thread, item) DO UPDATE SET parts = excluded.parts
+
+-- name: drop_figures_waiting
+DELETE FROM figure_waiting WHERE thread = :thread AND item = :item
+
+-- name: add_figure_waiting
+INSERT INTO figure_waiting (thread, item, place, low, high, bucket, family, creditor, debtor, facts, amount, until,
+  obligation, due)
+VALUES (:thread, :item, :place, :low, :high, :bucket, :family, :creditor, :debtor, :facts, :amount, :until,
+  :obligation, :due)
+
+-- name: figures_waiting_from
+SELECT thread, low, high, bucket, family, creditor, debtor, facts, amount, until, obligation, due
+FROM figure_waiting WHERE until >= :until
+
+-- name: figures_waiting_between
+SELECT thread, low, high, bucket, family, creditor, debtor, facts, amount, until, obligation, due
+FROM figure_waiting WHERE low >= :first AND low < :past AND high < :past
+
+-- name: periods_met_in
+SELECT o.thread, o.duty FROM envelope AS e JOIN obligation AS o ON o.settled_by = e.id
+WHERE e.thread = :thread AND o.period_ends IS NOT NULL
+
+-- name: forget_figure_sums
+DELETE FROM figure_sum WHERE grain >= 0
+
+-- name: forget_figure_parts
+DELETE FROM figure_part WHERE thread >= :first
+
+-- name: forget_figures_waiting
+DELETE FROM figure_waiting WHERE thread >= :first
+
+-- name: forget_named
+DELETE FROM figure_named WHERE month >= 0
+
+-- name: add_named
+INSERT INTO figure_named (month, family, agency, sender, sent, named)
+VALUES (:month, :family, :agency, :sender, :sent, :named)
+ON CONFLICT (month, family, agency, sender)
+DO UPDATE SET sent = figure_named.sent + excluded.sent, named = figure_named.named + excluded.named
+
+-- name: named
+SELECT month, family, agency, sender, sent, named FROM figure_named WHERE month >= :first AND month < :past
+
+-- name: see_agency
+INSERT INTO agency_seen (agency, at) VALUES (:agency, :at)
+ON CONFLICT (agency) DO UPDATE SET at = excluded.at WHERE agency_seen.at < excluded.at
+
+-- There are as many rows as agencies.
+-- name: agencies_seen
+SELECT agency, at FROM agency_seen WHERE agency > '' ORDER BY agency
 
 -- The rest ----------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ A verb is a plain function of its topic's module, listed here.  Reading verbs wo
 from __future__ import annotations
 
 from hub.store import accounts as people
-from hub.store import envelopes, feeds, governance, log, obligations, registered, witnesses
+from hub.store import envelopes, feeds, figures, governance, log, obligations, registered, witnesses
 from hub.store.session import Session
 
 
@@ -22,6 +22,7 @@ class Transaction(Session):
     leaf_hashes = log.leaf_hashes
     nodes = log.nodes
     find_leaves = log.find_leaves
+    last_leaves = log.last_leaves
     search_leaves = log.search_leaves
     add_checkpoint = log.add_checkpoint
     last_checkpoint = log.last_checkpoint
@@ -37,6 +38,7 @@ class Transaction(Session):
     find_envelope = envelopes.find_envelope
     thread_envelopes = envelopes.thread_envelopes
     envelopes_to_expire = envelopes.envelopes_to_expire
+    envelopes_expiring = envelopes.envelopes_expiring
     set_expiry = envelopes.set_expiry
     add_envelope = envelopes.add_envelope
     body = envelopes.body
@@ -149,3 +151,19 @@ class Transaction(Session):
     suspensions = governance.suspensions
     add_draft = governance.add_draft
     find_draft = governance.find_draft
+
+    figure_place = figures.figure_place
+    set_figure_place = figures.set_figure_place
+    add_figures = figures.add_figures
+    drop_empty_figures = figures.drop_empty_figures
+    figure_sums = figures.figure_sums
+    find_figure_part = figures.find_figure_part
+    set_figure_part = figures.set_figure_part
+    figures_waiting_from = figures.figures_waiting_from
+    figures_waiting_between = figures.figures_waiting_between
+    periods_met_in = figures.periods_met_in
+    forget_figures = figures.forget_figures
+    add_named = figures.add_named
+    named = figures.named
+    see_agencies = figures.see_agencies
+    agencies_seen = figures.agencies_seen
