@@ -15,11 +15,11 @@ from typing import Any, Final
 import msgspec
 
 from adapters.errors import GatewayError, NotYetError
-from adapters.gateway import consequences, embargo, handling
+from adapters.gateway import consequences, embargo, handling, holds, sightings, suspecting
+from adapters.gateway.claims import claim_acceptance
 from adapters.gateway.client import HubRefusedError, decode_body
 from adapters.gateway.context import Gateway
 from adapters.gateway.opening import Arrived, Opened, RejectedError, open_delivery
-from adapters.gateway.proving import note_accepted
 from adapters.gateway.receipting import add_receipt
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.succession import is_anothers, was_anothers
@@ -112,14 +112,21 @@ async def _prepare(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: Ma
         # A statement that nobody can be held to changes nothing here, but for this word of it.
         details = {"kind": kind, "reason": error.code, "seq": entry["seq"]}
         topic = f"left-out:{mailbox}:{entry['seq']}"
-        return partial(_leave_out, gateway, mailbox, topic, details)
+        return partial(_leave_out, gateway, mailbox, topic, details, entry)
     return _nothing
 
 
 async def _leave_out(
-    gateway: Gateway, mailbox: MailboxId, topic: str, details: Mapping[str, object], tx: Transaction
+    gateway: Gateway,
+    mailbox: MailboxId,
+    topic: str,
+    details: Mapping[str, object],
+    entry: Mapping[str, Any],
+    tx: Transaction,
 ) -> None:
     await gateway.tell(tx, "statement-left-out", topic, mailbox=mailbox, details=details)
+    if entry["kind"] == "receipt":
+        await suspecting.suspect_receipt(gateway, tx, entry)
 
 
 async def _refresh(gateway: Gateway) -> None:
@@ -165,6 +172,8 @@ async def _delivery(gateway: Gateway, watch: Watch, mailbox: MailboxId, entry: M
         opened = await _open(gateway, arrived)
         if opened.header.id != envelope:
             return await _reject(gateway, arrived, envelope, "layers-differ")
+        if opened.header.directory > gateway.partnership.books.directory.version:
+            await _refresh(gateway)
     except RejectedError as error:
         return await _reject(gateway, arrived, envelope, error.code)
     return lambda tx: _keep(gateway, watch, tx, opened)
@@ -226,7 +235,8 @@ async def _keep(gateway: Gateway, watch: Watch, tx: Transaction, opened: Opened)
     )  # fmt: skip
     await tx.run("add_unregistered", envelope=header.id, why="received", draft=None)
     await watch.see_envelope(tx, header, opened.acceptance.at, gateway.partnership.books)
-    await note_accepted(tx, header, jws.parse(opened.header_jws, jws.ENVELOPE).kid, opened.acceptance)
+    await claim_acceptance(tx, opened.header_jws, opened.acceptance_jws)
+    await suspecting.suspect_directory(gateway, tx, opened)
     await consequences.note_deletion(tx, header.id, opened.mailbox, header.type, opened.message)
 
 
@@ -250,6 +260,7 @@ async def _reject(gateway: Gateway, arrived: Arrived, envelope: str, code: str) 
             tx, gateway.keyring, "rejected", envelope=envelope, mailbox=arrived.mailbox, sealed_sha256=sealed,
             manifest_sha256=None, now=now, seen=gateway.witness.receipt_view(), code=code,
         )  # fmt: skip
+        await suspecting.suspect_delivery(gateway, tx, arrived, envelope, code)
 
     return work
 
@@ -263,10 +274,13 @@ async def _receipt(gateway: Gateway, watch: Watch, entry: Mapping[str, Any]) -> 
     if signer is None:
         raise GatewayError("receipt-signer", "a receipt is by a key that isn't its mailbox's")
     jws.check(unverified, signer)
-    return lambda tx: _hear(gateway, watch, tx, receipt, compact, at)
+    index = entry.get("index")
+    return lambda tx: _hear(gateway, watch, tx, receipt, compact, index if isinstance(index, int) else None, at)
 
 
-async def _hear(gateway: Gateway, watch: Watch, tx: Transaction, receipt: Receipt, compact: bytes, at: Moment) -> None:
+async def _hear(
+    gateway: Gateway, watch: Watch, tx: Transaction, receipt: Receipt, compact: bytes, index: int | None, at: Moment
+) -> None:
     sent = await tx.one("find_sent", envelope=receipt.envelope)
     added = await tx.run(
         "add_heard", id=receipt.id, envelope=receipt.envelope, mailbox=receipt.mailbox, level=receipt.level,
@@ -275,6 +289,7 @@ async def _hear(gateway: Gateway, watch: Watch, tx: Transaction, receipt: Receip
     if not added or sent is None:
         return
     header = header_of(sent)
+    await sightings.hear(gateway, tx, header, receipt, compact, index, at)
     if receipt.mode == "destroyed":
         await watch.take_back(tx, header, frozenset({receipt.mailbox}), at, gateway.partnership.books)
     else:
@@ -318,6 +333,9 @@ async def _take_notice(
     )  # fmt: skip
     if notice.obligation is not None:
         await watch.hear(tx, notice.notice, notice.obligation, notice.thread or "", at)
+    if notice.notice in {"hold-placed", "hold-released"}:
+        await holds.take_notice(gateway, tx, notice, at)
+        return
     if notice.envelope is None:
         return
     if notice.notice == "reseal-needed":

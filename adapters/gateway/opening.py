@@ -53,6 +53,7 @@ class Opened:
     header: Header
     header_jws: bytes
     acceptance: Acceptance
+    acceptance_jws: bytes
     manifest: Manifest
     manifest_jws: bytes
     message: Mapping[str, Any]
@@ -148,8 +149,9 @@ def open_delivery(arrived: Arrived, *, books: Books, catalogue: Catalogue, keyri
         if number != manifest.message
     )
     return Opened(
-        header=header, header_jws=arrived.header, acceptance=acceptance, manifest=manifest, manifest_jws=manifest_jws, message=message,
-        documents=documents, mailbox=arrived.mailbox, seq=arrived.seq,
+        header=header, header_jws=arrived.header, acceptance=acceptance, acceptance_jws=arrived.acceptance,
+        manifest=manifest, manifest_jws=manifest_jws, message=message, documents=documents, mailbox=arrived.mailbox,
+        seq=arrived.seq,
     )  # fmt: skip
 
 

@@ -17,12 +17,12 @@ import msgspec
 
 from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing, Spooled
 from adapters.errors import GatewayError, NotYetError, place_of
-from adapters.gateway import apart, consequences, handling
+from adapters.gateway import apart, consequences, evidence, handling, sightings
+from adapters.gateway.claims import claim_acceptance
 from adapters.gateway.client import MAX_BATCH, MAX_BATCH_BYTES, HubRefusedError
 from adapters.gateway.compose import Composed, compose
 from adapters.gateway.context import Gateway
 from adapters.gateway.inbox.indexing import index_sent
-from adapters.gateway.proving import note_accepted
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.succession import tell_moved, tell_refused
 from adapters.gateway.watch import Watch
@@ -30,6 +30,7 @@ from keys import jws
 from keys.digests import new_id, sha256_b64u
 from keys.errors import KeysError
 from schemas.envelope import join_envelope, parse_header
+from schemas.evidence import Said
 from schemas.identifiers import EnvelopeId, ThreadId
 from schemas.statements import Acceptance, parse_acceptance
 from schemas.strict_json import MalformedError, dump
@@ -240,6 +241,7 @@ async def _take_outcome(gateway: Gateway, watch: Watch, row: Row, outcome: Mappi
         except (GatewayError, KeysError, MalformedError) as error:
             # Not the hub's word, so not an answer: the envelope stays, and somebody must look.
             _log.error("an acceptance does not verify: %s", error.code)
+            await gateway.spool.write(partial(_keep_forged, gateway, row, str(outcome["acceptance"]).encode()))
             gateway.pacer.failed(key)
             return False
         await _accept(gateway, watch, row, str(outcome["acceptance"]).encode(), acceptance)
@@ -259,6 +261,11 @@ async def _take_outcome(gateway: Gateway, watch: Watch, row: Row, outcome: Mappi
     detail, hint = str(problem.get("detail", "the hub refused it")), str(problem.get("hint", ""))
     await refuse(gateway, row, {"code": code, "message": detail, "hint": hint})
     return False
+
+
+async def _keep_forged(gateway: Gateway, row: Row, acceptance: bytes, tx: Transaction) -> None:
+    said = Said(reason="acceptance-forged", at=gateway.clock(), envelope=row["envelope"], mailbox=row["mailbox"])
+    await evidence.accuse(tx, said, signed=(bytes(row["header"]), acceptance))
 
 
 async def _find_answer(gateway: Gateway, row: Row) -> str | None:
@@ -307,8 +314,6 @@ def check_acceptance(gateway: Gateway, row: Row, compact: bytes) -> Acceptance:
 
 async def _accept(gateway: Gateway, watch: Watch, row: Row, compact: bytes, acceptance: Acceptance) -> None:
     header = parse_header(jws.parse(bytes(row["header"]), jws.ENVELOPE).payload)
-
-    kid = jws.parse(bytes(row["header"]), jws.ENVELOPE).kid
     draft = _open_draft(gateway, row).draft if consequences.has_any(row["type"]) else None
 
     async def work(tx: Transaction) -> None:
@@ -316,7 +321,8 @@ async def _accept(gateway: Gateway, watch: Watch, row: Row, compact: bytes, acce
             # The content goes with this transaction; the queue keeps it until the register has it.
             await tx.run("add_unregistered", envelope=row["envelope"], why="sent", draft=row["draft"])
             await watch.see_envelope(tx, header, acceptance.at, gateway.partnership.books)
-            await note_accepted(tx, header, kid, acceptance)
+            await claim_acceptance(tx, bytes(row["header"]), compact)
+            await sightings.expect(tx, header, acceptance.index)
             if draft is not None:
                 await consequences.note_sent(gateway, tx, header, draft)
 

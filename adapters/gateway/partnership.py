@@ -12,12 +12,13 @@ from typing import Any, Final
 import msgspec
 
 from adapters.errors import GatewayError, NotYetError
-from adapters.gateway import trust
+from adapters.gateway import evidence, trust
 from adapters.gateway.books import Books
 from adapters.gateway.client import Client
 from adapters.gateway.spool import Spool
 from adapters.gateway.witness import Witness
 from keys import jws
+from keys.digests import sha256_b64u
 from schemas.agreement import Agreement, parse_agreement
 from schemas.directory import Directory, Officers, parse_directory
 from schemas.envelope import Struct
@@ -73,7 +74,11 @@ class Partnership:
         """Take up where the spool left off; what it holds was verified when it came."""
         row = await self._spool.one("find_fact", name=_FACT)
         if row is not None:
-            self._set(msgspec.json.decode(bytes(row["value"]), type=Held))
+            held = msgspec.json.decode(bytes(row["value"]), type=Held)
+            self._set(held)
+            await self._spool.run(
+                "add_directory", version=held.directory.version, document=held.directory.document.encode()
+            )
 
     async def refresh(self) -> bool:
         """Fetch and verify what is new; answer whether anything was.
@@ -99,6 +104,13 @@ class Partnership:
 
     async def _refresh_directory(self, held: Held | None) -> Held:
         newest = (await self._client.fetch("/v1/directory")).body
+        try:
+            return await self._follow_directory(held, newest)
+        except GatewayError as error:
+            await evidence.keep_directory(self._spool, newest, error, self._witness.clock())
+            raise
+
+    async def _follow_directory(self, held: Held | None, newest: bytes) -> Held:
         version, digest = _peek(newest, jws.DIRECTORY)
         _check_not_older(version, digest, held.directory if held else None)
         while held is None or held.directory.version < version:
@@ -108,6 +120,7 @@ class Partnership:
             parsed = trust.verify_directory(
                 document, _directory(held) if held else None, before.sha256 if before else None, self._pinned.officers
             )
+            await self._spool.run("add_directory", version=number, document=document)
             kept = Version(
                 version=number, sha256=trust.payload_sha256(document, jws.DIRECTORY), document=document.decode()
             )
@@ -142,6 +155,11 @@ class Partnership:
         good, wrong = trust.verify_statements(listing, directory, {one.sha256: one for one in before})
         for code in wrong:
             _log.warning("a key statement was left out: %s", code)
+        if wrong:
+            held_to = {one.sha256 for one in good}
+            for listed in new:
+                if sha256_b64u(listed.jws.encode(errors="replace")) not in held_to:
+                    await evidence.keep_key(self._spool, listed, self._witness.clock())
         stated, tree = [], self._witness.tree()
         for one in good:
             proved = one.proved or await self._witness.prove(one, tree)

@@ -29,6 +29,7 @@ T = TypeVar("T")
 Row = Mapping[str, Any]
 VERSION: Final = 1
 STATEMENTS: Final = files("adapters.gateway").joinpath("spool.sql")
+EVIDENCE: Final = files("adapters.gateway").joinpath("evidence.sql")
 PAGES: Final = tuple(
     files("adapters.gateway.inbox").joinpath(name)
     for name in ("people.sql", "threads.sql", "search.sql", "notify/notify.sql")
@@ -161,7 +162,7 @@ class Spool(Database):
 
     def __init__(self, path: Path, key: bytes) -> None:
         """Take the spool's *path* and the 32-byte *key* under which content is kept."""
-        super().__init__(path, key, name="spool", statements=(STATEMENTS, *PAGES))
+        super().__init__(path, key, name="spool", statements=(STATEMENTS, EVIDENCE, *PAGES))
 
 
 async def _prepare(database: aiosqlite.Connection, queries: Mapping[str, str]) -> None:

@@ -55,13 +55,15 @@ CREATE TABLE IF NOT EXISTS export (
   variant TEXT NOT NULL, form TEXT NOT NULL, person TEXT NOT NULL, reason TEXT, second TEXT);
 CREATE INDEX IF NOT EXISTS export_of ON export (envelope);
 CREATE TABLE IF NOT EXISTS item (ref TEXT NOT NULL, envelope TEXT NOT NULL, PRIMARY KEY (ref, envelope)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS unproved (
-  envelope TEXT PRIMARY KEY, ix INTEGER NOT NULL, leaf BLOB NOT NULL, thread TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS unregistered (
   number INTEGER PRIMARY KEY AUTOINCREMENT, envelope TEXT NOT NULL, why TEXT NOT NULL, draft BLOB);
 CREATE TABLE IF NOT EXISTS deletion (
   envelope TEXT NOT NULL, mailbox TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (envelope, mailbox)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS deletion_at ON deletion (at);
+CREATE TABLE IF NOT EXISTS legal_hold (
+  thread TEXT NOT NULL, envelope TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (thread, envelope)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kept_back (
+  thread TEXT NOT NULL, envelope TEXT NOT NULL, mailbox TEXT NOT NULL, PRIMARY KEY (thread, envelope, mailbox)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS chore (
   kind TEXT NOT NULL, ref TEXT NOT NULL, details BLOB NOT NULL, PRIMARY KEY (kind, ref)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS atrisk_issued (
@@ -181,14 +183,17 @@ WHERE content IS NOT NULL AND at < :before AND state <> 'embargoed'
                   AND (receipt.state = 'waiting' OR receipt.at >= :before))
   AND NOT EXISTS (SELECT 1 FROM obligation WHERE obligation.envelope = inbox.envelope
                   AND (obligation.state = 'open' OR obligation.settled_at >= :before))
+  AND NOT EXISTS (SELECT 1 FROM legal_hold AS l WHERE l.thread = inbox.thread AND l.envelope IN ('', inbox.envelope))
 -- name: sweep_outbox
 UPDATE outbox SET draft = NULL, body = NULL, content_key = NULL, wraps = NULL
 WHERE state IN ('withdrawn', 'refused') AND at < :before AND wraps IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM legal_hold AS l WHERE l.thread = outbox.thread AND l.envelope IN ('', outbox.envelope))
 -- name: sweep_written
 UPDATE outbox SET draft = NULL
 WHERE adapter = 'inbox' AND state = 'accepted' AND draft IS NOT NULL AND at < :before
   AND NOT EXISTS (SELECT 1 FROM obligation WHERE obligation.thread = outbox.thread
                   AND (obligation.state = 'open' OR obligation.settled_at >= :before))
+  AND NOT EXISTS (SELECT 1 FROM legal_hold AS l WHERE l.thread = outbox.thread AND l.envelope IN ('', outbox.envelope))
 -- name: drop_written
 UPDATE outbox SET draft = NULL WHERE envelope = :envelope AND state = 'accepted'
 -- name: drop_content
@@ -330,13 +335,6 @@ UPDATE notice SET told = 1 WHERE id = :id
 -- name: list_notices
 SELECT * FROM notice ORDER BY at, id
 
--- name: add_unproved
-INSERT INTO unproved (envelope, ix, leaf, thread) VALUES (:envelope, :ix, :leaf, :thread) ON CONFLICT DO NOTHING
--- name: unproved
-SELECT * FROM unproved ORDER BY ix LIMIT :limit
--- name: drop_unproved
-DELETE FROM unproved WHERE envelope = :envelope
-
 -- name: add_unregistered
 INSERT INTO unregistered (envelope, why, draft) VALUES (:envelope, :why, :draft)
 -- name: unregistered
@@ -365,13 +363,31 @@ DELETE FROM chore WHERE kind = :kind AND ref = :ref
 -- name: add_deletion
 INSERT INTO deletion (envelope, mailbox, at) VALUES (:envelope, :mailbox, :at) ON CONFLICT DO NOTHING
 -- name: due_deletions
-SELECT * FROM deletion WHERE at <= :now ORDER BY at LIMIT :limit
+SELECT * FROM deletion WHERE at <= :now
+  AND NOT EXISTS (SELECT 1 FROM inbox JOIN legal_hold AS l ON l.thread = inbox.thread AND l.envelope IN ('', inbox.envelope)
+                  WHERE inbox.envelope = deletion.envelope)
+  AND NOT EXISTS (SELECT 1 FROM outbox JOIN legal_hold AS l ON l.thread = outbox.thread AND l.envelope IN ('', outbox.envelope)
+                  WHERE outbox.envelope = deletion.envelope)
+ORDER BY at LIMIT :limit
 -- name: delete_incoming
 UPDATE inbox SET content = NULL,
   state = CASE WHEN state IN ('collected', 'waiting-person', 'embargoed') THEN 'deleted' ELSE state END
 WHERE envelope = :envelope AND mailbox = :mailbox
 -- name: drop_deletion
 DELETE FROM deletion WHERE envelope = :envelope AND mailbox = :mailbox
+
+-- name: add_legal_hold
+INSERT INTO legal_hold (thread, envelope, at) VALUES (:thread, :envelope, :at) ON CONFLICT DO NOTHING
+-- name: drop_legal_hold
+DELETE FROM legal_hold WHERE thread = :thread AND envelope = :envelope
+-- name: legal_holds_on
+SELECT thread, envelope, at FROM legal_hold WHERE thread = :thread AND envelope IN ('', :envelope)
+-- name: keep_back
+INSERT INTO kept_back (thread, envelope, mailbox) VALUES (:thread, :envelope, :mailbox) ON CONFLICT DO NOTHING
+-- name: kept_back
+SELECT envelope, mailbox FROM kept_back WHERE thread = :thread
+-- name: drop_kept_back
+DELETE FROM kept_back WHERE thread = :thread AND envelope = :envelope AND mailbox = :mailbox
 
 -- name: add_issued
 INSERT INTO atrisk_issued (version, list, digest, expires_at, state, content)

@@ -5,7 +5,8 @@ Source: protocol 8; C2SP tlog-tiles.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeVar
 
 from adapters.errors import GatewayError
 from adapters.gateway.client import Client
@@ -15,6 +16,15 @@ from keys.notes import Checkpoint
 TILE_HEIGHT: Final = 8
 TILE_WIDTH: Final = 1 << TILE_HEIGHT
 HASH: Final = 32
+T = TypeVar("T")
+
+
+class Shown(NamedTuple):
+    """What the tree has at ``place``: a leaf's hash, and the proof from its sibling upwards."""
+
+    place: int
+    hash: bytes
+    proof: list[bytes]
 
 
 class _MissingTileError(LookupError):
@@ -37,13 +47,38 @@ class Tree:
             KeysError: ``merkle-proof``, ``merkle-range``.
             NotYetError: the hub is away.
         """
+        proof = await self._with_tiles(lambda: merkle.inclusion_proof(index, self.seen.size, self._node))
+        merkle.verify_inclusion(leaf, index, self.seen.size, proof, self.seen.root)
+
+    async def find(self, index: int) -> Shown:
+        """Return what the tree has at *index*.
+
+        Raises:
+            KeysError: ``merkle-proof``: the hashes that the hub shows are not this tree's; ``merkle-range``.
+            NotYetError: the hub is away.
+        """
+        proof = await self._with_tiles(lambda: merkle.inclusion_proof(index, self.seen.size, self._node))
+        leaf = await self._with_tiles(lambda: self._node(0, index))
+        merkle.verify_inclusion(leaf, index, self.seen.size, proof, self.seen.root)
+        return Shown(index, leaf, proof)
+
+    async def beginning(self, size: int) -> list[bytes]:
+        """Return the path that shows the root of this tree's first *size* leaves, which are fewer than it has.
+
+        Raises:
+            KeysError: as :meth:`find`.
+            NotYetError: the hub is away.
+        """
+        path = await self._with_tiles(lambda: merkle.older_path(size, self.seen.size, self._node))
+        merkle.older_root(size, self.seen.size, path, self.seen.root)
+        return path
+
+    async def _with_tiles(self, work: Callable[[], T]) -> T:
         while True:
             try:
-                proof = merkle.inclusion_proof(index, self.seen.size, self._node)
-                break
+                return work()
             except _MissingTileError as missing:
                 await self._fetch(missing.level, missing.number)
-        merkle.verify_inclusion(leaf, index, self.seen.size, proof, self.seen.root)
 
     def _node(self, height: int, index: int) -> bytes:
         level, rest = divmod(height, TILE_HEIGHT)

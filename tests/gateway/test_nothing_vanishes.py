@@ -197,9 +197,9 @@ async def test_what_was_accepted_is_found_in_the_log(town: Town) -> None:
         await settle(council, health)
         await town.tick()
         for agent in (council, health):
-            assert len(await agent.gateway.spool.all("unproved", limit=9)) == 3
+            assert len(await agent.gateway.spool.all("claims", limit=9)) == 3
             await agent.refresh_pass()
-            assert await agent.gateway.spool.all("unproved", limit=9) == []
+            assert await agent.gateway.spool.all("claims", limit=9) == []
 
 
 async def test_what_is_not_in_the_log_rings_the_alarm(town: Town) -> None:
@@ -208,9 +208,9 @@ async def test_what_is_not_in_the_log_rings_the_alarm(town: Town) -> None:
         send_minutes(town.homes[COUNCIL], NURSES)
         await settle(council)
         await town.tick()
-        (row,) = await council.gateway.spool.all("unproved", limit=9)
-        await council.gateway.spool.run("drop_unproved", envelope=row["envelope"])
-        await council.gateway.spool.run("add_unproved", **(dict(row) | {"leaf": b"\x00" * 32}))
+        (row,) = await council.gateway.spool.all("claims", limit=9)
+        await council.gateway.spool.run("drop_claim", name=row["name"])
+        await council.gateway.spool.run("add_claim", **(dict(row) | {"leaf": b"\x00" * 32}))
         for _ in range(2):
             with pytest.raises(GatewayError) as caught:
                 await council.refresh_pass()
