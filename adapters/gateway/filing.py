@@ -14,6 +14,7 @@ import msgspec
 
 from adapters.base import Filed, Incoming, Later, NeedsPerson, Notice, Outcome, TakesNotices
 from adapters.errors import place_of
+from adapters.gateway import holds
 from adapters.gateway.client import HubRefusedError
 from adapters.gateway.context import Gateway
 from adapters.gateway.receipting import add_receipt
@@ -164,7 +165,7 @@ async def _take_receipt_outcome(gateway: Gateway, watch: Watch, row: Row, outcom
         return None
     _log.warning("a receipt was refused: %s", code)
     if code == "receipt-out-of-order" and await _was_withdrawn(gateway, receipt.envelope):
-        await gateway.spool.write(lambda tx: _let_go(gateway, tx, row))
+        await gateway.spool.write(lambda tx: holds.let_go(gateway, tx, row["envelope"], row["mailbox"]))
     await gateway.spool.write(lambda tx: _set_receipt_refused(gateway, tx, row, receipt, code))
     return False
 
@@ -175,27 +176,6 @@ async def _was_withdrawn(gateway: Gateway, envelope: str) -> bool:
     except HubRefusedError:
         return False
     return state is not None and state["state"] == "withdrawn"
-
-
-async def _let_go(gateway: Gateway, tx: Transaction, row: Row) -> None:
-    """Drop what was taken back after it came here and before its receipt reached the hub; nobody asks for it then."""
-    held = await tx.one("find_incoming", envelope=row["envelope"], mailbox=row["mailbox"])
-    if held is None or held["state"] in {"rejected", "destroyed"}:
-        return
-    details = {
-        "envelope": row["envelope"],
-        "thread": held["thread"],
-        "type": held["type"],
-        "record": held["record"] or "",
-    }
-    topic = f"destroy:{row['envelope']}:{row['mailbox']}"
-    await gateway.tell(tx, "destruction-asked", topic, mailbox=row["mailbox"], details=details)
-    await tx.run("drop_content", envelope=row["envelope"], mailbox=row["mailbox"])
-    await tx.run("add_unregistered", envelope=row["envelope"], why="withdrawn", draft=None)
-    if held["state"] != "filed":
-        await tx.run(
-            "set_incoming", envelope=row["envelope"], mailbox=row["mailbox"], state="destroyed", code=None, record=None
-        )
 
 
 async def _set_receipt_refused(gateway: Gateway, tx: Transaction, row: Row, receipt: Receipt, code: str) -> None:
