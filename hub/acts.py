@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from hub import breaches, holds, ledger, people, suspensions
+from hub import breaches, holds, ledger, people, suspensions, waiving
 from hub.core import breaching
 from hub.core.events import Event, EventName
 from hub.core.rights import Right, Role, rights_of
@@ -32,6 +32,7 @@ _SWEEP: Final = 100
 Subject = Mapping[str, Any]
 # Takes the transaction, what the act is about, who proposed and who decided, and the moment.
 CarryOut = Callable[[Transaction, Any, ProposalRow, Moment], None]
+LookUp = Callable[[Transaction, Any, Moment], tuple[Code, ...]]
 
 
 class Act(NamedTuple):
@@ -39,7 +40,7 @@ class Act(NamedTuple):
 
     ``about``: the struct that says what it is about; ``subject``: the members of a leaf that name it; ``check`` raises where it
     can't be done as things are, when it is proposed and when it is decided; ``carry_out``: what approval does, ``None``: it is
-    done elsewhere later (:func:`finish`).  ``reasons``: the codes that may be given, none: any code.
+    done elsewhere later (:func:`finish`).  ``reasons``: the codes that may be given, or what looks them up; none: any code.
     """
 
     title: str
@@ -49,7 +50,7 @@ class Act(NamedTuple):
     subject: Callable[[Any], Subject]
     check: Callable[[Transaction, Any, Moment], None]
     carry_out: CarryOut | None
-    reasons: tuple[Code, ...] = ()
+    reasons: tuple[Code, ...] | LookUp = ()
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +161,26 @@ ACTS: Final[dict[str, Act]] = {
         carry_out=suspensions.readmit,
         reasons=suspensions.READMIT_REASONS,
     ),
+    waiving.WAIVE: Act(
+        title="give a duty up",
+        propose="propose",
+        decide="decide",
+        about=waiving.Ending,
+        subject=lambda about: {"obligation": about.obligation, "thread": about.thread},
+        check=waiving.check_ending,
+        carry_out=None,
+        reasons=waiving.reasons_at,
+    ),
+    waiving.ELSEWHERE: Act(
+        title="record that something was delivered by other means",
+        propose="propose",
+        decide="decide",
+        about=waiving.Ending,
+        subject=lambda about: {"obligation": about.obligation, "thread": about.thread},
+        check=waiving.check_ending,
+        carry_out=None,
+        reasons=waiving.reasons_at,
+    ),
 }
 
 
@@ -171,8 +192,9 @@ def propose(tx: Transaction, by: str, act: str, about: msgspec.Struct, reason: C
     """
     kind = _get_act(act)
     _check_right(tx, by, kind.propose)
-    if kind.reasons and reason not in kind.reasons:
-        raise HubError("act-reason", "that reason isn't known for this", f"give one of: {', '.join(kind.reasons)}")
+    reasons = reasons_for(tx, act, about, at)
+    if reasons and reason not in reasons:
+        raise HubError("act-reason", "that reason isn't known for this", f"give one of: {', '.join(reasons)}")
     kind.check(tx, about, at)
     row = ProposalRow(new_id(at), act, msgspec.json.encode(about), reason, "proposed", by, at, at + DAYS * DAY)
     _note(tx, "act-proposed", by, row, about, at)
@@ -231,6 +253,20 @@ def finish(tx: Transaction, name: str, at: Moment) -> None:
         raise HubError("act-decided", f"that proposal is {row.state}", "see the list of proposals")
     _note(tx, "act-done", row.decided_by, row, about_of(row), at)
     tx.decide_proposal(name, "done", row.decided_by, row.decided_at or at)
+
+
+def give_up(tx: Transaction, name: str, at: Moment) -> None:
+    """Record that an approved act can't be done any more, because what it was about has ended otherwise."""
+    row = get_proposal(tx, name)
+    if row.state == "approved":
+        _note(tx, "act-lapsed", None, row, about_of(row), at)
+        tx.decide_proposal(name, "lapsed", row.decided_by, row.decided_at or at)
+
+
+def reasons_for(tx: Transaction, act: str, about: msgspec.Struct, at: Moment) -> tuple[Code, ...]:
+    """Return the codes that may be given for *act*, none: any."""
+    reasons = _get_act(act).reasons
+    return reasons(tx, about, at) if callable(reasons) else reasons
 
 
 def lapse(tx: Transaction, now: Moment) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeVar
 
-from hub import breaches, holds, ledger, notices, obligations
+from hub import acts, breaches, holds, ledger, notices, obligations, waiving
 from hub.core import delivery
 from hub.core.amending import judge_waiver
 from hub.core.events import Event, EventName
@@ -234,6 +234,7 @@ async def record_waiver(
         if (before := tx.find_waiver(said.id)) is not None and before.jws == raw:
             return Waived(row.state, frozenset())
         outcome = _record_waiver(tx, registry.snapshot, row, said, raw, at)
+        _end_act(tx, said, outcome, at)
         return _logged(tx, outcome, "waiver-refused", said.mailbox, raw, at)
 
     return _value(await in_transaction(store, registry, record))
@@ -266,6 +267,20 @@ def _record_waiver(
     for mailbox in sorted(parties):
         tx.add_feed(mailbox, "waiver", said.id, at, raw)
     return Waived(said.state, frozenset(parties))
+
+
+def _end_act(tx: Transaction, said: Waiver, outcome: Waived | Refusal, at: Moment) -> None:
+    """Note what became of what two people agreed on: a waiver that is signed for them has their proposal's id."""
+    proposal = tx.find_proposal(said.id)
+    if proposal is None or proposal.state != "approved" or proposal.act not in (waiving.WAIVE, waiving.ELSEWHERE):
+        return
+    about = acts.about_of(proposal)
+    if not isinstance(about, waiving.Ending) or about.obligation != said.obligation:
+        return
+    if isinstance(outcome, Waived):
+        acts.finish(tx, proposal.id, at)
+    elif outcome.code == "waiver-not-open":
+        acts.give_up(tx, proposal.id, at)
 
 
 def _own_envelope(

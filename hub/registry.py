@@ -141,6 +141,30 @@ def _read(tx: Transaction) -> Snapshot:
     )
 
 
+def read_directory(tx: Transaction) -> DirectoryIndex:
+    """Return the directory in force in this very transaction.
+
+    Raises:
+        HubError: ``home``; there is none yet.
+    """
+    row = tx.current_document("directory")
+    if row is None:
+        raise HubError("home", "there is no directory yet", "run `hub init`")
+    return _directory(row.document)
+
+
+def read_rules(tx: Transaction, now: Moment) -> Rules:
+    """Return the agreement in force at *now* in this very transaction: the newest whose day has come, else the first.
+
+    Raises:
+        HubError: ``home``; there is none yet.
+    """
+    rules = [_rules(row.document) for row in tx.documents("agreement")]
+    if not rules:
+        raise HubError("home", "there is no agreement yet", "run `hub init`")
+    return next((one for one in reversed(rules) if one.agreement.in_force_from <= now), rules[0])
+
+
 # Most of a new snapshot is what the old one had: a document never changes once it is published.
 @lru_cache(maxsize=2)
 def _directory(document: bytes) -> DirectoryIndex:

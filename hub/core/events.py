@@ -76,6 +76,7 @@ EventName = Literal[
     "breach-decided",
     "key-suspended",
     "key-readmitted",
+    "obligation-chased",
 ]
 
 
