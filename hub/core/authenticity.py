@@ -14,12 +14,17 @@ from schemas.identifiers import AgencyId, KeyId, MailboxId, Moment, agency_of
 
 
 class Caller(NamedTuple):
-    """Who a request comes from; ``mailbox`` where the key is one mailbox's own and speaks for no other."""
+    """Who a request comes from; ``mailbox`` where the key is one mailbox's own and speaks for no other.
+
+    A program of the partnership's has no key: ``program`` is its token's id and ``account`` who made it.
+    """
 
     agency: AgencyId
     mailbox: MailboxId | None
     kid: KeyId
     expires: Moment
+    program: str | None = None
+    account: str | None = None
 
     def speaks_for(self, mailbox: MailboxId) -> bool:
         """Answer whether the caller may act as *mailbox*."""

@@ -11,12 +11,15 @@ from typing import Final, Self, cast
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from hub import programs
+from hub.errors import HubError
 from hub.kit.headers import add_security_headers
 from hub.kit.limits import SERVER_OPTIONS, limit_connections
 from hub.kit.logs import log
 from hub.web.console.app import add_console
 from hub.web.console.making import make_console
 from hub.web.context import HUB, Hub
+from hub.web.identity import Caller
 from hub.web.openapi import build_openapi
 from hub.web.problems import respond
 from hub.web.requests import MEMORY
@@ -48,7 +51,7 @@ def _serve(hub: Hub, route: Route) -> Handler:
 
         async def serve_private(request: web.Request) -> web.StreamResponse:
             request[_ROUTE] = route
-            caller = hub.identity.authenticate(request.headers.get("Authorization"), hub.registry, hub.clock())
+            caller = await _authenticate(hub, route, request.headers.get("Authorization"))
             request[_AGENCY] = caller.agency
             request[MEMORY] = hub.memory
             return await private(hub, request, caller)
@@ -62,6 +65,19 @@ def _serve(hub: Hub, route: Route) -> Handler:
         return await public(hub, request)
 
     return serve_public
+
+
+async def _authenticate(hub: Hub, route: Route, authorization: str | None) -> Caller:
+    """Return who calls: an agency's gateway, or a program of the partnership's that may do what *route* is for."""
+    bearer = f"Bearer {programs.PREFIX}"
+    if authorization is None or not authorization.startswith(bearer):
+        return hub.identity.authenticate(authorization, hub.registry, hub.clock())
+    token, now = authorization.removeprefix("Bearer "), hub.clock()
+    program = await hub.store.read(lambda tx: programs.find_program(tx, token, now))
+    if route.scope not in program.scopes:
+        raise HubError("token-scope", "the access token doesn't allow this", "use one that was made for it")
+    partnership = hub.registry.snapshot.directory.directory.partnership
+    return Caller(partnership, None, "", now, program=program.id, account=program.account)
 
 
 def _door(hub: Hub) -> Middleware:

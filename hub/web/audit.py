@@ -75,6 +75,7 @@ async def show_entries_tile(hub: Hub, request: web.Request, caller: Caller) -> w
             "ask /v1/audit/entries for what concerns you",
         )
     number, width = _tile_of(request)
+    await hub.looks.note(hub.store, caller, "entries", hub.clock())
     answer = _tile_answer(await hub.store.read(lambda tx: ledger.entries_tile(tx, number, width)))
     answer.headers["Cache-Control"] = "private"
     return answer
@@ -108,6 +109,7 @@ async def find_entries(hub: Hub, request: web.Request, caller: Caller) -> web.Re
     filters = filters_of(request)
     after = integer(request, "after") if "after" in request.query else -1
     snapshot, now = hub.registry.snapshot, hub.clock()
+    await hub.looks.note(hub.store, caller, "entries", now, filters)
     found = await hub.store.read(lambda tx: entries.find(tx, snapshot, caller, filters, after, limit, now))
     answer: dict[str, Any] = {"entries": [entry_of(row) for row in found.rows]}
     if found.next is not None:

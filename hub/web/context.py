@@ -13,6 +13,7 @@ from hub.kit.limits import BodyLimits, Memory
 from hub.registry import Registry
 from hub.store.base import Store
 from hub.web.identity import Identity
+from hub.web.looking import Looks
 from hub.web.metrics import Metrics
 from hub.web.wakeups import Wakeups
 from hub.witnessing import Times
@@ -41,6 +42,7 @@ class Hub:
     witness_times: Times = field(default_factory=Times)
     # Where several processes share a database, a wait also looks by itself this often.
     poll_seconds: float | None = None
+    looks: Looks = field(default_factory=Looks)
     ready: bool = False
     # Streams of the log that are being written just now.
     exporting: int = 0

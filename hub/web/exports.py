@@ -56,6 +56,7 @@ async def export_entries(hub: Hub, request: web.Request, caller: Caller) -> web.
         raise invalid("`format` isn't jsonl or csv")
     filters = filters_of(request)
     after = integer(request, "after") if "after" in request.query else -1
+    await hub.looks.note(hub.store, caller, "export", hub.clock(), filters)
     pages = _pages(hub, caller, filters, after)
     pieces = _as_csv(pages) if kind == "csv" else _as_lines(pages)
     return await stream(hub, request, MEDIA[kind], f"log.{kind}", pieces)
@@ -70,6 +71,7 @@ async def export_tar(hub: Hub, request: web.Request, caller: Caller) -> web.Stre
             "only the partnership's own agency reads the whole log",
             "ask /v1/audit/export for what concerns you",
         )
+    await hub.looks.note(hub.store, caller, "export", hub.clock())
     opened = await export.open_export(hub.store, hub.clock())
     return await stream(hub, request, TAR, "log.tar", export.tar_pieces(opened))
 

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
+from hub.core.rights import Scope
 from hub.web import (
     audit,
     documents,
@@ -28,6 +29,7 @@ from hub.web.context import Hub
 from hub.web.identity import Caller
 from schemas.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE
 
+GROUPS: Final = reports.GROUPS
 JSON: Final = "application/json"
 JOSE: Final = "application/jose"
 TEXT: Final = "text/plain"
@@ -40,12 +42,13 @@ Private = Callable[[Hub, web.Request, Caller], Awaitable[web.StreamResponse]]
 
 
 class Query(NamedTuple):
-    """One query parameter: its schema, by name in ``hub.web.shapes``, or ``integer`` or ``text``."""
+    """One query parameter; how it is spelt, ``kind``, is one of those in ``hub.web.openapi``; ``most`` of an integer."""
 
     name: str
     kind: str
     meaning: str
     required: bool = False
+    most: int | None = None
 
 
 class Route(NamedTuple):
@@ -61,19 +64,21 @@ class Route(NamedTuple):
     request: Mapping[str, str] = {}
     query: tuple[Query, ...] = ()
     waits: bool = False
+    # What a program's token must be for; without one, only agencies' gateways call it.
+    scope: Scope | None = None
 
 
-def _q(*, after: bool = True) -> tuple[Query, ...]:
-    limit = Query("limit", "integer", "How many at most.")
-    return (Query("after", "text", "The cursor `next` of the answer before."), limit) if after else (limit,)
+def _limit(most: int) -> Query:
+    return Query("limit", "integer", "How many at most.", most=most)
 
 
-_SIGNED: Final = {200: {JSON: "SignedDocument"}}
+_SIGNED: Final[Mapping[int, Mapping[str, str]]] = {200: {JSON: "SignedDocument"}}
+_TAGGED: Final = {**_SIGNED, 304: {}}
 _OUTCOMES: Final = {200: {JSON: "ReceiptOutcomes"}}
 _PERIOD: Final = (
     Query("from", "integer", "First moment, UTC milliseconds.", required=True),
     Query("to", "integer", "Moment after the last one.", required=True),
-    Query("by", "text", "`agency`, `sector`, `type`, `week` or `variant`."),
+    Query("by", "group", "What a row is for."),
     Query("type", "text", "Only this type, without its version."),
     Query("sector", "text", "Only what was owed to this sector."),
 )
@@ -84,8 +89,8 @@ _RULES: Final = (
 )
 _SEARCH: Final = (
     Query("after", "integer", "Entries after this index."),
-    Query("limit", "integer", "How many at most."),
-    Query("event", "text", "Only this event."),
+    _limit(audit.MAX_ENTRIES),
+    Query("event", "event", "Only this event."),
     Query("agency", "agency", "Only acts of this agency."),
     Query("mailbox", "mailbox", "Only acts of this mailbox."),
     Query("type", "text", "Only this type, with or without its version."),
@@ -97,20 +102,21 @@ _SEARCH: Final = (
 )
 _DUTIES: Final = (
     Query("mailbox", "mailbox", "Only those of this mailbox as debtor or creditor."),
-    Query("state", "text", "Only those in this state."),
+    Query("state", "state", "Only those in this state."),
     Query("thread", "id", "Only those of this thread."),
-    Query("whole", "text", "`yes`: each with the duty as the rules found it."),
-    *_q(),
+    Query("whole", "yes", "Each with the duty as the rules found it."),
+    Query("after", "sha256", "The cursor `next` of the answer before."),
+    _limit(obligations.MAX_LIMIT),
 )
 _KEYS: Final = (
     Query("after", "integer", "Statements from this index of the log on; `next` of the answer before."),
-    Query("limit", "integer", "How many at most."),
-    Query("all", "text", "`true`: every statement, not only the newest about each key."),
+    _limit(documents.MAX_KEYS),
+    Query("all", "flag", "Every statement, not only the newest about each key."),
 )
 _FEED: Final = (
     Query("after", "integer", "Entries after this number; 0 is the beginning."),
-    Query("limit", "integer", "How many at most, up to 200."),
-    Query("wait", "integer", "Seconds to wait for the next entry, up to 30."),
+    _limit(feed.MAX_LIMIT),
+    Query("wait", "integer", "Seconds to wait for the next entry.", most=feed.MAX_WAIT),
 )
 
 # A table is read across: one operation, one block.
@@ -151,7 +157,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         "GET", "/v1/obligations", "listObligations", "What is owed by and to the caller, for the partnership all that is owed",
-        {200: {JSON: "Obligations"}}, private=obligations.list_obligations, query=_DUTIES,
+        {200: {JSON: "Obligations"}}, private=obligations.list_obligations, query=_DUTIES, scope="log",
     ),
     Route(
         "POST", "/v1/obligations/{id}/waiver", "waiveObligation", "Waive an obligation, or say it was met elsewhere",
@@ -162,22 +168,22 @@ ROUTES: Final[tuple[Route, ...]] = (
         {200: {"text/event-stream": "Text"}}, private=events.stream_events, waits=True,
     ),
     Route(
-        "GET", "/v1/directory", "getDirectory", "The directory in force", _SIGNED, public=documents.show_directory,
+        "GET", "/v1/directory", "getDirectory", "The directory in force", _TAGGED, public=documents.show_directory,
     ),
     Route(
         "GET", "/v1/directory/{version}", "getDirectoryVersion", "One version of the directory",
-        _SIGNED, public=documents.show_directory,
+        _TAGGED, public=documents.show_directory,
     ),
     Route(
         "POST", "/v1/directory", "publishDirectory", "Publish the next directory, by its officers' signatures",
         {200: {JSON: "Published"}}, public=documents.take_directory, request={JSON: "SignedDocument"},
     ),
     Route(
-        "GET", "/v1/agreement", "getAgreement", "The newest agreement", _SIGNED, public=documents.show_agreement,
+        "GET", "/v1/agreement", "getAgreement", "The newest agreement", _TAGGED, public=documents.show_agreement,
     ),
     Route(
         "GET", "/v1/agreement/{version}", "getAgreementVersion", "One version of the agreement",
-        _SIGNED, public=documents.show_agreement,
+        _TAGGED, public=documents.show_agreement,
     ),
     Route(
         "POST", "/v1/agreement", "publishAgreement", "Publish the next agreement, by its officers' signatures",
@@ -201,7 +207,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         "GET", "/v1/audit/tile/entries/{tile:.+}", "getEntriesTile", "Leaves, as tlog-tiles names them, for the partnership",
-        {200: {BYTES: "Bytes"}}, private=audit.show_entries_tile,
+        {200: {BYTES: "Bytes"}}, private=audit.show_entries_tile, scope="log",
     ),
     Route(
         "GET", "/v1/audit/tile/{level}/{tile:.+}", "getTile", "Hashes, as tlog-tiles names them",
@@ -209,16 +215,16 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         "GET", "/v1/audit/entries", "findEntries", "What concerns the caller in the log, by time, event and subject",
-        {200: {JSON: "Entries"}}, private=audit.find_entries, query=_SEARCH,
+        {200: {JSON: "Entries"}}, private=audit.find_entries, query=_SEARCH, scope="log",
     ),
     Route(
         "GET", "/v1/audit/export", "exportEntries", "What concerns the caller in the log, all of it, as a stream of lines",
-        {200: {"application/jsonl": "Text", "text/csv": "Text"}}, private=exports.export_entries, waits=True,
-        query=(*(one for one in _SEARCH if one.name != "limit"), Query("format", "text", "`jsonl` or `csv`.")),
+        {200: {"application/jsonl": "Text", "text/csv": "Text"}}, private=exports.export_entries, waits=True, scope="log",
+        query=(*(one for one in _SEARCH if one.name != "limit"), Query("format", "format", "As JSON Lines, or as a table.")),
     ),
     Route(
         "GET", "/v1/audit/export.tar", "exportLog", "The whole log with its evidence, for `hub audit verify`, for the partnership",
-        {200: {exports.TAR: "Bytes"}}, private=exports.export_tar, waits=True,
+        {200: {exports.TAR: "Bytes"}}, private=exports.export_tar, waits=True, scope="log",
     ),
     Route(
         "GET", "/v1/audit/proof/inclusion", "proveInclusion", "That a leaf is in the tree",
@@ -240,11 +246,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         "GET", "/v1/reports/receipts", "reportReceipts", "Owed, sent, taken and missing",
-        {200: {JSON: "Report", "text/csv": "Text"}}, private=reports.report_receipts, query=_PERIOD,
+        {200: {JSON: "Report", "text/csv": "Text"}}, private=reports.report_receipts, query=_PERIOD, scope="figures",
     ),
     Route(
         "GET", "/v1/reports/duties", "reportDuties", "How a type's duties went, rule by rule: in time, late, stuck, how well",
-        {200: {JSON: "DutiesReport", "text/csv": "Text"}}, private=reports.report_duties, query=_RULES,
+        {200: {JSON: "DutiesReport", "text/csv": "Text"}}, private=reports.report_duties, query=_RULES, scope="figures",
     ),
     Route("GET", "/healthz", "isAlive", "Whether the process runs", {200: {JSON: "Done"}}, public=pages.show_health),
     Route("GET", "/readyz", "isReady", "Whether it can serve", {200: {JSON: "Done"}}, public=pages.show_ready),
