@@ -4,6 +4,8 @@ A folder, or a tar archive with the same names:
 
 * ``export.json``: ``{"v":1,"origin","size","exported_at"}``.
 * ``checkpoint.txt``: the signed note over exactly ``size`` leaves, the witnesses' lines after the hub's own.
+* ``witnesses.jsonl``: of each witness that has not cosigned that one the last that it did, as a JSON string, with its
+  line alone.
 * ``directory-N.json``, ``agreement-N.json``: version N as published: an array of JWS.
 * ``leaves.jsonl``: one leaf a line, in order; a line without its LF is the leaf's bytes as hashed.
 * ``evidence.jsonl``: one compact JWS a line, as a JSON string, in the order of the leaves: every header, acceptance,
@@ -28,6 +30,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 from hub.errors import HubError
 from hub.store.base import Store
 from hub.store.transaction import Transaction
+from hub.witnessing import cosigned
 from keys import notes
 
 PAGE: Final = 512
@@ -58,7 +61,7 @@ async def open_export(store: Store, now: int) -> Export:
         HubError: ``no-checkpoint``.
     """
 
-    def look(tx: Transaction) -> tuple[int, str, list[tuple[str, int]]] | None:
+    def look(tx: Transaction) -> tuple[int, str, list[tuple[str, int]], bytes] | None:
         last = tx.last_checkpoint()
         if last is None:
             return None
@@ -68,22 +71,32 @@ async def open_export(store: Store, now: int) -> Export:
             for row in tx.documents(kind)
             if row.index < last[0]
         ]
-        return last[0], last[2] + "".join(line for _, line, _ in tx.cosignatures(last[0])), versions
+        note = last[2] + "".join(line for _, line, _ in tx.cosignatures(last[0]))
+        return last[0], note, versions, b"".join(_witnesses(tx, last[0]))
 
     signed = await store.read(look)
     if signed is None:
         raise HubError("no-checkpoint", "no checkpoint is signed yet", "start the hub, and wait a second")
-    size, note, versions = signed
+    size, note, versions, witnesses = signed
     origin = notes.Checkpoint.parse(notes.split_note(note)[0]).origin
     about = {"v": 1, "origin": origin, "size": size, "exported_at": now}
     parts = (
         Part("export.json", partial(_once, json.dumps(about).encode() + b"\n")),
         Part("checkpoint.txt", partial(_once, note.encode())),
+        Part("witnesses.jsonl", partial(_once, witnesses)),
         *(Part(f"{kind}-{number}.json", partial(_document, store, kind, number)) for kind, number in versions),
         Part("leaves.jsonl", partial(_pages, store, size, _leaves)),
         Part("evidence.jsonl", partial(_pages, store, size, _evidence)),
     )
     return Export(size, now, parts)
+
+
+def _witnesses(tx: Transaction, size: int) -> Iterator[bytes]:
+    """Yield, as a JSON string, the last cosigned checkpoint of each witness that has not cosigned the one of *size*."""
+    for row in tx.list_witnesses():
+        note = cosigned(tx, row.name, row.size)
+        if note is not None and row.size < size:
+            yield json.dumps(note).encode() + b"\n"
 
 
 async def _once(data: bytes) -> Pieces:

@@ -13,6 +13,7 @@ An export is a folder:
 ``evidence.jsonl``     one compact JWS a line, as a JSON string: every header, acceptance, receipt, waiver,
                        withdrawal, key statement that a leaf names by its digest, officer's word for one
 ``checkpoint.txt``     the newest signed checkpoint, cosignature lines after the hub's own
+``witnesses.jsonl``    of each other witness the last checkpoint that it cosigned (``hub.cosigned``)
 =====================  =============================================================================
 
 Source: protocol 8; RFC 6962; C2SP signed-note, tlog-checkpoint, tlog-cosignature.
@@ -34,12 +35,13 @@ from hub.core.enrolling import Known, judge_statement, usable_from
 from hub.core.events import MAX_LEAF, Leaf
 from hub.core.replay import Replay
 from hub.core.sharing import judge_header, judge_superseding
+from hub.cosigned import Cosignatures
 from hub.enrolment import check_officer, has_shown_possession
 from hub.errors import HubError
 from hub.evidence import Evidence, read_agreements, read_directories, read_documents
-from hub.registry import public_key, public_members, witness_name
+from hub.registry import public_key, public_members
 from hub.tree import grow
-from keys import digests, documents, jws, notes
+from keys import digests, documents, jws
 from keys.errors import KeysError
 from schemas.directory import DirectoryIndex, Officers, parse_key_statement
 from schemas.envelope import parse_header
@@ -63,6 +65,8 @@ class Verdict:
     root: str = ""
     signatures: int = 0
     witnesses: tuple[str, ...] = ()
+    witnessed_size: int = 0
+    quorum: str = ""
     at: Moment = 0
     problems: list[str] = field(default_factory=list)
 
@@ -91,6 +95,7 @@ class Verifier:
         officers = [one.directory.officers for one in self.directories]
         self.agreements = list(read_agreements(folder, officers, _signers))
         self.evidence = Evidence(folder / "evidence.jsonl", self.verdict.object)
+        self.cosignatures = Cosignatures(folder, self.verdict.object)
         self.tree = grow(())
         self.index = 0
         self.rules: list[Rules] = []
@@ -102,7 +107,7 @@ class Verifier:
     def run(self) -> Verdict:
         """Verify everything and return what was found."""
         with closing(self.evidence), (self.folder / "leaves.jsonl").open("rb") as leaves:
-            self.tree = grow(leaves, self.evidence.sizes)
+            self.tree = grow(leaves, self.evidence.sizes | self.cosignatures.sizes)
             leaves.seek(0)
             for self.index, line in enumerate(leaves):
                 self._read(line)
@@ -332,33 +337,10 @@ class Verifier:
         if self.current is None:
             self.verdict.object("directory-1.json", "there is no directory")
             return
-        hub = self.current.directory.hub
-        note = (self.folder / "checkpoint.txt").read_text(encoding="utf-8")
-        try:
-            signed = notes.open_checkpoint(note, hub.checkpoint, origin=hub.origin)
-        except KeysError as error:
-            self.verdict.object("checkpoint.txt", f"{error.code}: {error.message}")
-            return
-        if (signed.size, signed.root) != (self.tree.size, self.tree.root):
-            self.verdict.object("checkpoint.txt", f"it is over {signed.size} leaves with another root than these")
-        known = {
-            witness_name(hub.origin, fact.agency): self.keys[fact.kid]
-            for fact in self.facts.values()
-            if fact.use == "witness" and fact.state == "active"
-        }
-        good: list[str] = []
-        lines = notes.split_note(note)[1]
-        if len(set(lines)) < len(lines):
-            self.verdict.object("checkpoint.txt", "a signature is there twice")
-        for line in lines:
-            name = line.split(" ")[1]
-            if name in known:
-                try:
-                    notes.check_cosignature(note, line, notes.witness_verifier(name, known[name]))
-                    good.append(name)
-                except KeysError as error:
-                    self.verdict.object("checkpoint.txt", f"{name}: {error.message}")
-        self.verdict.witnesses = tuple(sorted(good))
+        at = self.verdict.at
+        found = self.cosignatures.judge(self.current, self.facts.values(), self.keys, self.tree, at)
+        self.verdict.witnesses, self.verdict.witnessed_size = found.witnesses, found.size
+        self.verdict.quorum = found.quorum
 
     def figures(self, families: frozenset[str], now: Moment | None = None) -> Figures:
         """Return the audit's figures as the replayed log has them at *now*, by default the last leaf's moment."""
@@ -396,7 +378,10 @@ def verify_export(folder: Path, roots_path: Path) -> dict[str, Any]:
         "root": verdict.root,
         "signatures": verdict.signatures,
         "witnesses": list(verdict.witnesses),
-        "witnessed": bool(verdict.witnesses),
+        # Only what a quorum cosigned is evidence against the hub itself; who must, the officers signed.
+        "witnessed": verdict.size == verdict.witnessed_size > 0,
+        "witnessed_size": verdict.witnessed_size,
+        "quorum": verdict.quorum,
         "at": verdict.at,
         "envelopes": len(verifier.replay.headers),
         "receipts": len(verifier.replay.taken),

@@ -127,10 +127,10 @@ def state(tx: Transaction, snapshot: Snapshot, now: Moment) -> Witnessed:
     )
 
 
-def cosigned(tx: Transaction, one: Witness) -> str | None:
-    """Return the checkpoint that *one* cosigned last as a note with its line alone, or ``None`` where there is none."""
-    note = tx.find_checkpoint(one.size) if one.size else None
-    line = tx.find_cosignature(one.size, one.name) if one.size else None
+def cosigned(tx: Transaction, name: str, size: int) -> str | None:
+    """Return the checkpoint of *size* as a note with the line of the witness *name* alone, ``None`` where there is none."""
+    note = tx.find_checkpoint(size) if size else None
+    line = tx.find_cosignature(size, name) if size else None
     return f"{notes.split_note(note)[0]}\n{line}" if note and line else None
 
 

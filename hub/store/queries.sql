@@ -83,6 +83,9 @@ SELECT at FROM checkpoint WHERE size = :size
 -- name: find_witness
 SELECT name, key_id, size, said_at, at, asked_at, error FROM witness WHERE name = :name
 
+-- name: list_witnesses
+SELECT name, key_id, size, said_at, at, asked_at, error FROM witness WHERE name > :after ORDER BY name
+
 -- name: put_witness
 INSERT INTO witness (name, key_id, size, said_at, at, asked_at, error)
 VALUES (:name, :key_id, :size, :said_at, :at, :asked_at, :error)
@@ -187,10 +190,11 @@ WHERE mailbox = :mailbox AND seq > :after ORDER BY seq LIMIT :limit
 SELECT f.mailbox, f.seq, f.kind, f.tombstone, f.ref, f.at, f.payload, f.state,
   e.id, e.thread, e.type, e.sender, e.header, e.wraps, e.acceptance, e.header_sha256, e.sealed_sha256, e.length,
   e.opening, e.variant, e.at, e.accepted_at, e.ix, e.keep_until, e.supersedes, e.superseded_by, e.state,
-  e.expire_at, e.expire_stage, b.content
+  e.expire_at, e.expire_stage, b.content, r.ix
 FROM feed AS f
 LEFT JOIN envelope AS e ON e.ix = f.envelope_ix
 LEFT JOIN body AS b ON b.envelope_ix = f.envelope_ix AND e.length <= 65536 AND e.state = 'present'
+LEFT JOIN receipt AS r ON f.kind = 'receipt' AND r.id = f.ref
 WHERE f.mailbox = :mailbox AND f.seq > :after ORDER BY f.seq LIMIT :limit
 
 -- name: tombstone
@@ -606,11 +610,11 @@ VALUES (:thread, :item, :place, :low, :high, :bucket, :family, :creditor, :debto
   :obligation, :due)
 
 -- name: figures_waiting_from
-SELECT thread, low, high, bucket, family, creditor, debtor, facts, amount, until, obligation, due
+SELECT thread, item, low, high, bucket, family, creditor, debtor, facts, amount, until, obligation, due
 FROM figure_waiting WHERE until >= :until
 
 -- name: figures_waiting_between
-SELECT thread, low, high, bucket, family, creditor, debtor, facts, amount, until, obligation, due
+SELECT thread, item, low, high, bucket, family, creditor, debtor, facts, amount, until, obligation, due
 FROM figure_waiting WHERE low >= :first AND low < :past AND high < :past
 
 -- name: periods_met_in

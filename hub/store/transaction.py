@@ -33,6 +33,7 @@ class Transaction(Session):
     find_cosignature = witnesses.find_cosignature
     checkpoint_moment = witnesses.checkpoint_moment
     find_witness = witnesses.find_witness
+    list_witnesses = witnesses.list_witnesses
     put_witness = witnesses.put_witness
 
     find_envelope = envelopes.find_envelope

@@ -11,6 +11,11 @@ def find_witness(tx: Session, name: str) -> WitnessRow | None:
     return next((WitnessRow(*row) for row in tx.connection.rows("find_witness", {"name": name})), None)
 
 
+def list_witnesses(tx: Session) -> list[WitnessRow]:
+    """Return what is known of every witness, also of those that count no more, in the order of their names."""
+    return [WitnessRow(*row) for row in tx.connection.rows("list_witnesses", {"after": ""})]
+
+
 def put_witness(tx: Session, row: WitnessRow) -> None:
     """Keep *row* instead of what was known of that witness."""
     tx.connection.run(

@@ -40,7 +40,7 @@ async def show_witnesses(hub: Hub, request: web.Request) -> web.Response:
                     "size": one.size,
                     "at": one.said_at,
                     "error": one.error,
-                    "cosigned": witnessing.cosigned(tx, one),
+                    "cosigned": witnessing.cosigned(tx, one.name, one.size),
                 }
                 for one in state.witnesses
             ],

@@ -22,6 +22,7 @@ from hub import ledger, reports
 from hub.core import statistics
 from hub.errors import HubError
 from hub.export import open_export, write_folder
+from hub.registry import witness_name
 from hub.store.base import Store, open_store
 from hub.verifier import Verifier, verify_export
 from hub.web.reports import as_json
@@ -153,9 +154,9 @@ async def witness(store: Store, desk: Desk) -> None:
     county = desk.county
     signed = await ledger.sign_checkpoint(store, ORIGIN, county.note_signers, county.now)
     assert signed is not None
-    known = desk.registry.snapshot.witnesses(county.now)
+    known = list(desk.registry.snapshot.witnesses(county.now))
     for agency in (COUNCIL, HEALTH):
-        name = next(name for name in known if agency in name)
+        name = witness_name(ORIGIN, agency)
         line = notes.cosign(signed[1], name, county.keyrings[agency].witness, county.now)
         assert await ledger.add_cosignatures(store, known, (signed[1] + line).encode(), county.now)
 
