@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from hub import breaches, holds, ledger, people, suspensions, waiving
+from hub import breaches, drafts, holds, ledger, people, suspensions, waiving
 from hub.core import breaching
 from hub.core.events import Event, EventName
 from hub.core.rights import Right, Role, rights_of
@@ -150,6 +150,16 @@ ACTS: Final[dict[str, Act]] = {
         check=suspensions.check_suspend,
         carry_out=suspensions.suspend,
         reasons=suspensions.REASONS,
+    ),
+    drafts.PUBLISH: Act(
+        title="publish the next directory or agreement",
+        propose="propose",
+        decide="decide",
+        about=drafts.Publish,
+        subject=lambda about: {"version": about.version, "digest": about.digest},
+        check=drafts.check_publish,
+        carry_out=None,
+        reasons=drafts.REASONS,
     ),
     "key-readmit": Act(
         title="let a suspended key in again",

@@ -246,6 +246,10 @@ CODES: Final[Mapping[str, Known]] = MappingProxyType(
             ("breach-moment", 400, "The regulator can't have been told then"),
             ("suspension-key", 409, "The key can't be suspended"),
             ("suspension-none", 409, "The key isn't suspended"),
+            ("draft", 422, "The file is no draft that officers could sign"),
+            ("draft-unknown", 404, "There is no such draft"),
+            ("draft-outdated", 409, "The draft doesn't follow the version in force"),
+            ("certificate", 422, "This is no certificate"),
             # Audit log
             ("tile-unknown", 404, "The log doesn't reach so far"),
             ("proof-range", 400, "No proof between these sizes"),

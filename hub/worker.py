@@ -13,9 +13,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hub import exchange, ledger, retention
+from hub import acts, exchange, finishing, ledger, retention
 from hub.errors import HubError
 from hub.registry import Registry
+from hub.rounds import Rounds
 from hub.store.base import Store
 from keys.jws import SigningKey
 from keys.note_keys import NoteSigner
@@ -33,7 +34,7 @@ class Worker:
     ``wake`` is told which feeds grew; ``keep_checkpoint`` puts a signed note beside the hub's keys; ``in_doubt`` says
     that the clock can't be trusted: the hub then goes on accepting and judges nothing; ``see_expiry`` is shown, each
     round, when the directory expires; ``see_swept``, up to when everything that was due has been dealt with;
-    ``ask_witnesses`` is the round of ``hub.asking``.
+    ``ask_witnesses`` is the round of ``hub.asking``; ``rounds`` is told how each went.
     """
 
     store: Store
@@ -51,6 +52,7 @@ class Worker:
     sweep_seconds: float = 1.0
     checkpoint_seconds: float = 1.0
     witness_seconds: float = 5.0
+    rounds: Rounds = field(default_factory=Rounds)
     resealed: set[KeyId] = field(default_factory=set)
     unkept: list[str] = field(default_factory=list)
 
@@ -61,6 +63,7 @@ class Worker:
             ("deadlines", self.enforce_deadlines, self.sweep_seconds),
             ("checkpoint", self.sign_checkpoint, self.checkpoint_seconds),
             ("retention", self.expire, self.sweep_seconds),
+            ("proposals", self.finish_proposals, self.sweep_seconds),
         ]
         if self.ask_witnesses is not None:
             loops.append(("witnesses", self.ask_witnesses, self.witness_seconds))
@@ -72,14 +75,18 @@ class Worker:
         while True:
             try:
                 await work()
+                self.rounds.finish(name, self.clock())
             except HubError as error:
                 log.warning("round failed", extra={"loop": name, "code": error.code})
+                self.rounds.fail(name, self.clock(), error.code)
             except Exception:
                 log.exception("round failed", extra={"loop": name})
+                self.rounds.fail(name, self.clock(), "internal")
             await asyncio.sleep(seconds)
 
     async def follow_registry(self) -> None:
         """Read the registry again if another process changed it: a revoked key is refused within a round."""
+        self.rounds.in_doubt = self.in_doubt()
         await self.registry.refresh(self.store)
         self.see_expiry(self.registry.snapshot.directory.directory.expires)
 
@@ -102,6 +109,17 @@ class Worker:
         if self.unkept:
             self.keep_checkpoint(self.unkept[-1])
             self.unkept.clear()
+
+    async def finish_proposals(self) -> None:
+        """Let go what nobody decided in time, and note what was approved and has been done where officers' keys are."""
+        if not self.in_doubt():
+            await finishing.sweep(self.store, self.clock())
+
+    async def lapse(self) -> None:
+        """Let go what somebody proposed and nobody decided in time."""
+        now = self.clock()
+        if await self.store.read(lambda tx: tx.proposals_lapsed(now, 1)):
+            await self.store.write(lambda tx: acts.lapse(tx, now))
 
     async def expire(self) -> None:
         """Warn of bodies and keys that are about to go, delete what may go, forget assertions that have expired."""

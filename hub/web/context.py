@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
 from hub.config import Config
 from hub.kit.limits import BodyLimits, Memory
 from hub.registry import Registry
+from hub.rounds import Rounds
 from hub.store.base import Store
 from hub.web.identity import Identity
 from hub.web.looking import Looks
@@ -44,9 +45,10 @@ class Hub:
     poll_seconds: float | None = None
     looks: Looks = field(default_factory=Looks)
     ready: bool = False
+    rounds: Rounds = field(default_factory=Rounds)
     # Streams of the log that are being written just now.
     exporting: int = 0
-    openapi: dict[str, object] = field(default_factory=dict)
+    openapi: dict[str, Any] = field(default_factory=dict)
 
 
 HUB: Final = web.AppKey("hub", Hub)
