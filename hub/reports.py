@@ -9,22 +9,26 @@ Source: protocol 5 (the clear figures) and 9 (reports); domain 8 and 9.7.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from hub import sums
 from hub.core.authenticity import Caller
 from hub.core.releasing import find_gaps, release
 from hub.core.statistics import Period, Rows, count, rows_from_leaves, sector_of
 from hub.entries import is_administrator, may_see
+from hub.figures import Maker
 from hub.registry import Snapshot
 from hub.store.base import Store
 from hub.store.rows import ObligationRow
 from hub.store.transaction import Transaction
+from hub.sums import Counted
 from schemas.identifiers import MailboxId, Moment
-from schemas.rules.figures import COLUMNS
+from schemas.rules.counting import HasParties, Keep
+from schemas.rules.figures import COLUMNS, Figures
 from schemas.rules.periods import days_of, is_quarter
 from schemas.rules.stages import COLUMNS as DUTY_COLUMNS
 from schemas.rules.stages import Judged, Thread, judge, tally_duties
@@ -43,6 +47,30 @@ class Question(NamedTuple):
     period: Period
     families: frozenset[str] = frozenset()
     sector: str | None = None
+
+
+# Figures at one moment of what is of some types (none: all) and of parties that are kept, in one sector if that is asked.
+Tell = Callable[[Collection[str], Keep], Figures]
+
+
+async def count_period(store: Store, asked: Question, snapshot: Snapshot, now: Moment) -> Tell:
+    """Return who tells the figures of what is *asked*: by the sums that are kept, or, where there are none, anew."""
+    maker = Maker.of(snapshot, now)
+
+    def add_up(tx: Transaction) -> Counted | None:
+        fresh = sums.look(tx, maker)
+        return None if fresh is None else sums.count_days(tx, asked.period, maker, now, fresh)
+
+    counted = await store.read(add_up)
+    if counted is None:
+        return tell_rows(await store.read(lambda tx: rows_from_store(tx, asked.period)), asked, snapshot, now)
+    return lambda families, keep: counted.figures(now, maker.sector_of, families, keep, asked.sector)
+
+
+def tell_rows(rows: Rows, asked: Question, snapshot: Snapshot, now: Moment) -> Tell:
+    """Return who tells the figures of what is *asked* from *rows*."""
+    days, index = days_of(snapshot.rules_at(now).agreement), snapshot.directory
+    return lambda families, keep: count(rows, asked.period, index, now, families, days, keep)
 
 
 async def rows_from_log(store: Store) -> tuple[Rows, int]:
@@ -94,7 +122,7 @@ def readers_of(snapshot: Snapshot, caller: Caller, now: Moment) -> tuple[IsOwn, 
 
 
 def report_receipts(
-    rows: Rows, asked: Question, snapshot: Snapshot, now: Moment, readers: Sequence[IsOwn] | None
+    tell: Tell, asked: Question, snapshot: Snapshot, now: Moment, readers: Sequence[IsOwn] | None
 ) -> dict[str, Any]:
     """Return the figures at *now* as plain values, fit for all of *readers*; of the first, its own are shown whole.
 
@@ -105,32 +133,27 @@ def report_receipts(
     days, index, least = days_of(rules.agreement), snapshot.directory, rules.agreement.suppress_below
     find_sector = sector_of(index)
 
-    def is_asked(row: DutyRow) -> bool:
+    def is_asked(row: HasParties) -> bool:
         return asked.sector in (None, find_sector(row.creditor))
 
-    whole = count(rows, asked.period, index, now, asked.families, days, is_asked)
+    whole = tell(asked.families, is_asked)
     told: dict[str, Any] = {"definitions": COLUMNS}
     if asked.sector is not None:
         told["sector"] = asked.sector
     if readers is None:
         return {**told, **msgspec.to_builtins(whole)}
 
-    def without(is_own: IsOwn, row: DutyRow) -> bool:
+    def without(is_own: IsOwn, row: HasParties) -> bool:
         return is_asked(row) and not is_own(row.debtor) and not is_own(row.creditor)
 
     is_open = asked.sector is None and asked.period.end <= now and is_quarter(days, *asked.period)
     gaps = {
         family: frozenset[Any]().union(
-            *(
-                find_gaps(
-                    count(rows, asked.period, index, now, {family}, days, partial(without, reader)), find_sector, least
-                )
-                for reader in readers
-            )
+            *(find_gaps(tell({family}, partial(without, reader)), find_sector, least) for reader in readers)
         )
         for family in (whole.by_type if is_open else ())
     }
-    others = count(rows, asked.period, index, now, asked.families, days, partial(without, readers[0]))
+    others = tell(asked.families, partial(without, readers[0]))
     family = next(iter(asked.families)) if len(asked.families) == 1 else None
     return {
         **told,

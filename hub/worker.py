@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hub import acts, exchange, finishing, ledger, retention
+from hub import acts, exchange, figures, finishing, ledger, retention
 from hub.errors import HubError
 from hub.registry import Registry
 from hub.rounds import Rounds
@@ -24,6 +24,7 @@ from schemas.identifiers import KeyId, MailboxId, Moment
 
 # Rows a round: small enough that an envelope waits for no more than one round of them.
 SWEEP_LIMIT: Final = 500
+FIGURES_PAUSE: Final = 0.01
 log = logging.getLogger("hub.worker")
 
 
@@ -50,6 +51,7 @@ class Worker:
     see_swept: Callable[[Moment], None] = lambda _: None
     ask_witnesses: Callable[[], Awaitable[None]] | None = None
     sweep_seconds: float = 1.0
+    figures_seconds: float = 5.0
     checkpoint_seconds: float = 1.0
     witness_seconds: float = 5.0
     rounds: Rounds = field(default_factory=Rounds)
@@ -64,6 +66,7 @@ class Worker:
             ("checkpoint", self.sign_checkpoint, self.checkpoint_seconds),
             ("retention", self.expire, self.sweep_seconds),
             ("proposals", self.finish_proposals, self.sweep_seconds),
+            ("figures", self.follow_figures, self.figures_seconds),
         ]
         if self.ask_witnesses is not None:
             loops.append(("witnesses", self.ask_witnesses, self.witness_seconds))
@@ -120,6 +123,12 @@ class Worker:
         now = self.clock()
         if await self.store.read(lambda tx: tx.proposals_lapsed(now, 1)):
             await self.store.write(lambda tx: acts.lapse(tx, now))
+
+    async def follow_figures(self) -> None:
+        """Add up what the log has beyond what is counted; whoever asks meanwhile has the rest counted at once."""
+        while await figures.follow(self.store, self.registry.snapshot, self.clock()):
+            # Envelopes come first: a log of years is caught up with between them.
+            await asyncio.sleep(FIGURES_PAUSE)
 
     async def expire(self) -> None:
         """Warn of bodies and keys that are about to go, delete what may go, forget assertions that have expired."""

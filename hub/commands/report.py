@@ -103,7 +103,8 @@ async def _count(args: argparse.Namespace) -> dict[str, Any]:
     asked = reports.Question(period, frozenset(args.type), args.sector)
     # What is given to anyone is fit for somebody who is a party to nothing.
     readers = (lambda _: False,) if args.shared else None
-    figures = reports.report_receipts(rows, asked, registry.snapshot, now, readers)
+    tell = reports.tell_rows(rows, asked, registry.snapshot, now)
+    figures = reports.report_receipts(tell, asked, registry.snapshot, now, readers)
     return as_json(figures, period, now, args.by) | {"log_size": head}
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from schemas.directory import DirectoryIndex
 from schemas.identifiers import Moment, agency_of
 from schemas.rules.clocks import OpenDays
+from schemas.rules.counting import Keep
 from schemas.rules.figures import Figures, tally
 from schemas.rules.periods import UTC
 from schemas.rules.units import DutyRow, Taken
@@ -76,7 +77,7 @@ def count(
     now: Moment,
     families: Collection[str] = (),
     days: OpenDays = UTC,
-    keep: Callable[[DutyRow], bool] = lambda _: True,
+    keep: Keep = lambda _: True,
 ) -> Figures:
     """Return the figures at *now* for *families* (every type, when none is named) that fall due in *period*.
 

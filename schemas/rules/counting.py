@@ -8,8 +8,8 @@ Source: protocol 5 (the clear figures).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
 
 from schemas.identifiers import MailboxId, Moment, agency_of
 from schemas.rules.units import COLLECTED as COLLECTED_LEVELS
@@ -40,6 +40,22 @@ CLEARED_LEVELS: Final = frozenset({"filed", "acknowledged"})
 ) = (1 << place for place in range(18))
 # Of the units of one kind, how many have exactly these bits.
 Facts = Mapping[int, int]
+
+
+class HasParties(Protocol):
+    """Whatever has a debtor and a creditor: a duty, or many of the same two."""
+
+    @property
+    def debtor(self) -> MailboxId:
+        """Who owes."""
+
+    @property
+    def creditor(self) -> MailboxId:
+        """Who is owed."""
+
+
+# Which units count, by the parties of the duty that speaks for each.
+Keep = Callable[[HasParties], bool]
 
 
 def facts_of(unit: Unit) -> int:

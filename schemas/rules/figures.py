@@ -16,7 +16,7 @@ import msgspec
 from schemas.identifiers import Code, MailboxId, Moment, ObligationId, ThreadId
 from schemas.rules import counting
 from schemas.rules.clocks import OpenDays
-from schemas.rules.counting import Facts, Groups, count
+from schemas.rules.counting import Facts, Groups, Keep, count
 from schemas.rules.periods import UTC, week_of
 from schemas.rules.units import DutyRow, Taken, Unit, find_units
 
@@ -179,7 +179,7 @@ def tally(
     sector_of: Callable[[MailboxId], str],
     families: Collection[str],
     days: OpenDays = UTC,
-    keep: Callable[[DutyRow], bool] = lambda _: True,
+    keep: Keep = lambda _: True,
     is_asked: Callable[[DutyRow], bool] = lambda _: True,
 ) -> Figures:
     """Return the figures at *now* for what *families* of type were owed by *duties*.

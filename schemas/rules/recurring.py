@@ -25,6 +25,8 @@ from schemas.rules.selectors import resolve_role
 from schemas.rules.timing import Steps
 
 _FOREVER = 2**53 - 1
+# The 48 bits of a UUIDv7's moment.
+_1970 = "A" * 8
 
 
 def thread_of(name: str) -> ThreadId:
@@ -37,6 +39,11 @@ def thread_of(name: str) -> ThreadId:
         value = (value ^ byte) * 0x100000001B3 % 2**64
     raw = (0x7 << 76 | 0b10 << 62 | value >> 2).to_bytes(16, "big")
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def is_recurring(thread: ThreadId) -> bool:
+    """Answer whether *thread* is a recurring rule's own: no thread that an agency begins is of the first moment of 1970."""
+    return thread.startswith(_1970)
 
 
 class Period(NamedTuple):

@@ -10,13 +10,16 @@ import pytest
 
 from hub.store.base import Store
 from tests.county import County, Desk
+from tests.hub import adding
 from tests.hub.support import verify
 
 
 @asynccontextmanager
 async def _at_work(store: Store, folder: Path) -> AsyncIterator[Desk]:
     county = County()
-    yield Desk(county, store, await county.found(store))
+    desk = Desk(county, store, await county.found(store))
+    yield desk
+    await adding.check(store, desk.registry.snapshot, county.now)
     verdict = await verify(store, county, folder / "export")
     assert verdict.problems == []
 
