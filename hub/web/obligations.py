@@ -36,7 +36,9 @@ async def list_obligations(hub: Hub, request: web.Request, caller: Caller) -> we
     The partnership's own agency sees everybody's.  ``whole``: each with the duty as the rules found it, for a gateway's watch.
     """
     check_query(request, "mailbox", "state", "thread", "after", "limit", "whole")
-    whole = optional(request, "whole", "text") == "yes"
+    whole = request.query.get("whole")
+    if whole not in {None, "yes"}:
+        raise invalid("`whole` isn't `yes`", "leave it out, or ask with whole=yes")
     mailbox, thread = optional(request, "mailbox", "mailbox"), optional(request, "thread", "id")
     state, after = optional(request, "state", "text"), optional(request, "after", "sha256")
     if state is not None and state not in get_args(State):
@@ -50,7 +52,7 @@ async def list_obligations(hub: Hub, request: web.Request, caller: Caller) -> we
         lambda tx: tx.list_obligations(mailboxes=mine, thread=thread, state=state, after_id=after, limit=limit + 1)
     )
     now = hub.clock()
-    answer: dict[str, Any] = {"obligations": [describe(row, now, whole=whole) for row in rows[:limit]]}
+    answer: dict[str, Any] = {"obligations": [describe(row, now, whole=whole is not None) for row in rows[:limit]]}
     if len(rows) > limit:
         answer["next"] = rows[limit - 1].id
     return reply(answer)

@@ -27,12 +27,14 @@ from hub.web import (
 )
 from hub.web.context import Hub
 from hub.web.identity import Caller
+from hub.web.reference import pages as reference
 from schemas.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE
 
 GROUPS: Final = reports.GROUPS
 JSON: Final = "application/json"
 JOSE: Final = "application/jose"
 TEXT: Final = "text/plain"
+HTML: Final = "text/html"
 BYTES: Final = "application/octet-stream"
 FEED_FRAMES: Final = feed.FRAMES
 
@@ -256,7 +258,15 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/readyz", "isReady", "Whether it can serve", {200: {JSON: "Done"}}, public=pages.show_ready),
     Route("GET", "/metrics", "getMetrics", "Figures for the operator", {200: {TEXT: "Text"}}, public=pages.show_metrics),
     Route("GET", "/openapi.json", "getOpenApi", "This document", {200: {JSON: "Any"}}, public=pages.show_openapi),
-    Route("GET", "/docs", "getDocs", "These operations as a page", {200: {"text/html": "Text"}}, public=pages.show_docs),
-    Route("GET", "/docs/errors", "getErrors", "Every code of a problem", {200: {"text/html": "Text"}}, public=pages.show_errors),
+    Route("GET", "/docs", "getDocs", "These operations as pages", {200: {HTML: "Text"}}, public=reference.show_docs),
+    Route(
+        "GET", "/docs/operations/{operation}", "getOperation", "One operation as a page: parameters, answers, examples",
+        {200: {HTML: "Text"}}, public=reference.show_operation,
+    ),
+    Route("GET", "/docs/errors", "getErrors", "Every code of a problem", {200: {HTML: "Text"}}, public=reference.show_errors),
+    Route(
+        "GET", f"{reference.ASSETS}/{{digest}}/{{file}}", "getDocsFile", "What these pages look like",
+        {200: dict.fromkeys(("text/css", "text/javascript", "image/svg+xml"), "Text")}, public=reference.show_asset,
+    ),
 )
 # fmt: on

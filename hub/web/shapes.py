@@ -8,10 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from schemas.identifiers import ID_PATTERN, SHA256_PATTERN
+
+
+def in_json_schema(pattern: str) -> str:
+    """Return one of our own patterns as JSON Schema writes the same, which marks beginning and end otherwise."""
+    return "^" + pattern.removeprefix(r"\A").removesuffix(r"\Z") + "$"
+
+
 _INT: Final = {"type": "integer", "minimum": 0}
 _TEXT: Final = {"type": "string"}
-_ID: Final = {"type": "string", "minLength": 22, "maxLength": 22}
-_SHA256: Final = {"type": "string", "minLength": 43, "maxLength": 43}
+ID: Final = {"type": "string", "pattern": in_json_schema(ID_PATTERN)}
+SHA256: Final = {"type": "string", "pattern": in_json_schema(SHA256_PATTERN)}
 _COMPACT: Final = {"$ref": "#/components/schemas/Compact"}
 _STATUS: Final = {"type": "integer", "minimum": 200, "maximum": 599}
 
@@ -34,20 +42,23 @@ def _ref(name: str) -> dict[str, str]:
 
 
 PATH_PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "id": {"type": "string", "minLength": 22, "maxLength": 43},
+    "id": ID,
     "agency": {"type": "string", "maxLength": 40},
     "team": {"type": "string", "maxLength": 40},
     "version": {"type": "integer", "minimum": 1},
     "level": {"type": "integer", "minimum": 0, "maximum": 7},
-    "tile": {"type": "string", "maxLength": 40},
+    "operation": {"type": "string", "pattern": "^[a-z][A-Za-z]{0,39}$"},
+    "digest": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16}$"},
+    "file": {"type": "string", "pattern": "^[a-z]{1,20}\\.(css|js|svg)$"},
+    "tile": {"type": "string", "pattern": r"^(x[0-9]{3}/){0,4}[0-9]{3}(\.p/[1-9][0-9]{0,2})?$"},
 }
 
 _OBLIGATION: Final = _object(
     {
-        "id": _SHA256,
+        "id": SHA256,
         "kind": {"enum": ["send", "receipt"]},
         "rule": _TEXT,
-        "thread": _ID,
+        "thread": ID,
         "types": _list(_TEXT),
         "debtor": _TEXT,
         "creditor": _TEXT,
@@ -55,12 +66,12 @@ _OBLIGATION: Final = _object(
         "state": {"enum": ["open", "met", "met_late", "met_elsewhere", "waived", "lapsed", "superseded"]},
         "overdue": {"type": "boolean"},
     },
-    {"envelope": _ID, "item": _TEXT, "settled_at": _INT, "settled_by": _TEXT, "duty": {"type": "object"}},
+    {"envelope": ID, "item": _TEXT, "settled_at": _INT, "settled_by": _TEXT, "duty": {"type": "object"}},
 )
 _ENTRY: Final = _object(
     {"seq": _INT, "kind": {"enum": ["delivery", "receipt", "notice", "waiver", "tombstone"]}, "at": _INT},
     {
-        "envelope": _ID,
+        "envelope": ID,
         "header": _COMPACT,
         "wraps": _COMPACT,
         "acceptance": _COMPACT,
@@ -68,6 +79,7 @@ _ENTRY: Final = _object(
         "length": _INT,
         "body": {"type": "string", "contentEncoding": "base64url"},
         "jws": _COMPACT,
+        "index": _INT,
     },
 )
 
@@ -99,23 +111,27 @@ SHAPES: Final[Mapping[str, Any]] = {
     ),
     "EnvelopeState": _object(
         {
-            "id": _ID,
-            "thread": _ID,
+            "id": ID,
+            "thread": ID,
             "type": _TEXT,
             "state": {"enum": ["present", "withdrawn", "deleted"]},
             "accepted_at": _INT,
             "index": _INT,
             "deliveries": _list(_object({"mailbox": _TEXT, "state": _TEXT, "levels": _list(_TEXT)})),
         },
-        {"supersedes": _ID, "superseded_by": _ID, "acceptance": _COMPACT},
+        {"supersedes": ID, "superseded_by": ID, "acceptance": _COMPACT},
     ),
     "Withdrawn": _object({"state": {"enum": ["withdrawn", "destruction-asked"]}}),
     "Feed": _object({"mailbox": _TEXT, "after": _INT, "next": _INT, "entries": _list(_ENTRY)}),
     "Receipts": _object({"receipts": _list({"type": "string", "maxLength": 8192}, minItems=1, maxItems=500)}),
     "ReceiptOutcomes": _object(
-        {"outcomes": _list(_object({"status": _STATUS}, {"id": _ID, "index": _INT, "problem": _ref("Problem")}))}
+        {
+            "outcomes": _list(
+                _object({"status": _STATUS}, {"id": ID, "index": _INT, "at": _INT, "problem": _ref("Problem")})
+            )
+        }
     ),
-    "Obligations": _object({"obligations": _list(_OBLIGATION)}, {"next": _SHA256}),
+    "Obligations": _object({"obligations": _list(_OBLIGATION)}, {"next": SHA256}),
     "SignedDocument": _list(_COMPACT, minItems=1, maxItems=64),
     "Published": _object({"version": _INT}),
     "Keys": _object(

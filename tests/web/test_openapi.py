@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any
 
-import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, settings
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from schemathesis.checks import not_a_server_error
 
+from hub.errors import CODES
+from hub.web.answers import SPECIAL, problems_of
 from hub.web.app import make_app
 from hub.web.console.frame import ROOT
+from hub.web.examples import EXAMPLES
 from hub.web.openapi import build_openapi, describe_path
+from hub.web.reference.describing import operations_of
 from hub.web.routes import ROUTES
-from schemas.envelope import BATCH_MEDIA_TYPE, MEDIA_TYPE
 from tests.county import COUNCIL, HEALTH, MASH, NURSES
 from tests.web.support import Site
 from tests.web.test_envelopes import minutes
-
-RAW = (MEDIA_TYPE, BATCH_MEDIA_TYPE, "application/jose", "application/octet-stream")
-
-
-@schemathesis.serializer(*RAW)
-def as_bytes(_: Any, value: Any) -> bytes:
-    """Return what the generator made as raw bytes."""
-    return value if isinstance(value, bytes) else str(value).encode()
-
 
 DOCUMENT = build_openapi(ROUTES, "https://hub.example.org")
 
@@ -73,7 +62,7 @@ def test_what_changes_something_or_shows_a_partys_things_needs_a_token() -> None
 
 def _check(path: str, method: str, status: int, media: str, value: Any) -> None:
     answers = DOCUMENT["paths"][path][method]["responses"]
-    schema = answers.get(str(status), answers["default"])["content"][media]["schema"]
+    schema = answers[str(status)]["content"][media]["schema"]
     Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
 
 
@@ -108,36 +97,53 @@ async def test_answers_are_as_described(site: Site) -> None:
     _check("/v1/obligations", "get", 400, "application/problem+json", refused.json)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::pytest.PytestWarning")
-async def test_no_generated_request_is_a_server_error(site: Site) -> None:
-    """Requests made from the document, right and wrong ones, never get 5xx."""
-    token = (await site.as_agency(COUNCIL)).token
-    schema = schemathesis.openapi.from_dict(DOCUMENT)
-    for number, operation in enumerate(schema.get_all_operations()):
-        case_strategy = operation.ok().as_strategy()
-        if operation.ok().path == "/v1/events":
-            continue
-        await asyncio.to_thread(_call_some, case_strategy, site.api.base, token, number)
+def test_every_operation_shows_how_it_is_used() -> None:
+    """Each body and each parameter of a path has an example, and each example is as its schema has it."""
+    lacking, names = [], {route.name for route in ROUTES}
+    assert set(EXAMPLES) <= names
+    assert set(SPECIAL) <= names
+    for path, methods in DOCUMENT["paths"].items():
+        for operation in methods.values():
+            name = operation["operationId"]
+            bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+            for media, said in [one for body in bodies for one in body.get("content", {}).items()]:
+                if "example" in said:
+                    schema = {**said["schema"], "components": DOCUMENT["components"]}
+                    Draft202012Validator(schema).validate(said["example"])
+                elif media.endswith("json"):
+                    lacking.append((name, media))
+            for said in operation["parameters"]:
+                if "example" in said:
+                    Draft202012Validator(said["schema"]).validate(said["example"])
+                elif said["in"] == "path":
+                    lacking.append((path, said["name"]))
+    assets = "/docs/assets/{digest}/{file}"
+    assert lacking == [("getOpenApi", "application/json"), (assets, "digest"), (assets, "file")]
 
 
-def _call_some(strategy: Any, base: str, token: str | None, seed: int) -> None:
-    from hypothesis import given
-    from hypothesis import seed as seeded
+async def test_the_description_is_pages_too(site: Site) -> None:
+    """Each operation has its page, each code its place, and whatever a page links to is there."""
+    index = (await site.api.get("/docs")).body.decode()
+    for route in ROUTES:
+        path = f"/docs/operations/{route.name}"
+        assert f'href="{path}"' in index
+        page = await site.api.get(path)
+        assert page.status == 200
+        for code in (code for codes in problems_of(route).values() for code in codes):
+            assert f'href="/docs/errors#{code}"' in page.body.decode(), (route.name, code)
+    errors = (await site.api.get("/docs/errors")).body.decode()
+    assert all(f'id="{code}"' in errors for code in CODES)
+    linked = re.findall(r'(?:href|src)="(/docs/assets/[^"]+)"', index)
+    assert len(linked) == 4
+    assert [(await site.api.get(path)).status for path in linked] == [200] * 4
+    assert "<script>" not in index + errors
+    for path in ("/docs/operations/nothing", "/docs/assets/AAAAAAAAAAAAAAAA/pages.css", f"{linked[0]}x"):
+        assert (await site.api.get(path)).code == "not-found"
 
-    @seeded(seed)
-    @settings(
-        max_examples=6,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(case=strategy)
-    def call(case: Any) -> None:
-        # A wait on purpose is no error, but takes long.
-        if case.query:
-            case.query.pop("wait", None)
-        headers = {"Authorization": f"Bearer {token}"}
-        case.call_and_validate(base_url=base, headers=headers, checks=[not_a_server_error], timeout=10)
 
-    call()
+def test_a_line_to_try_an_operation_by_has_its_examples() -> None:
+    """Parameters, token and media type stand where a shell wants them."""
+    lines = {one.name: one.curl for one in operations_of(DOCUMENT)}
+    base = DOCUMENT["servers"][0]["url"]
+    assert lines["proveInclusion"] == f'curl "{base}/v1/audit/proof/inclusion?index=41&size=750"'
+    assert lines["waiveObligation"].startswith('curl -X POST -H "Authorization: Bearer $TOKEN" -H "Content-Type: ')
