@@ -126,7 +126,9 @@ class Worker:
 
     async def follow_figures(self) -> None:
         """Add up what the log has beyond what is counted; whoever asks meanwhile has the rest counted at once."""
-        while await figures.follow(self.store, self.registry.snapshot, self.clock()):
+        more = True
+        while more:
+            more = await figures.follow(self.store, self.registry.snapshot, self.clock())
             # Envelopes come first: a log of years is caught up with between them.
             await asyncio.sleep(FIGURES_PAUSE)
 
