@@ -18,6 +18,7 @@ from adapters.gateway.statements import DAY, KEY_LIFE, Chain, make_statement
 from adapters.gateway.trust import members
 from keys import sealing
 from keys.digests import sha256_b64u
+from keys.jws import SigningKey
 from keys.keyring import HeldKey, Keyring
 from schemas.identifiers import KeyId, Moment
 
@@ -89,21 +90,47 @@ async def rotate_signing(gateway: Gateway) -> KeyId:
         HubAwayError: the key is kept, and published at the next try.
     """
     with gateway.keyfile.changing() as keyring:
-        _check_identity(keyring)
-        key = keyring.prepare_signing()
-        # Stored first: a key that is published and lost could never sign that it is given up.
-        gateway.keyfile.save(keyring)
-        # Killed from here on, the same key is prepared and published next time; none is used before it is listed.
-        await gateway.partnership.refresh()
+        key = await _prepare(gateway, keyring)
         if key.kid not in gateway.partnership.books.keys:
-            now, chain = gateway.clock(), Chain.after(gateway.partnership.books, gateway.config.agency)
-            statement = make_statement(
-                keyring, chain, use="sign", jwk=key.public.jwk, now=now, not_before=now + DAY,
-                expires=now + DAY + KEY_LIFE["sign"], signer=key,
-            )  # fmt: skip
-            await gateway.client.publish_key(statement)
+            await gateway.client.publish_key(_state_signing(gateway, keyring, key, wait=DAY))
             await gateway.partnership.refresh()
     return key.kid
+
+
+async def state_signing(gateway: Gateway) -> tuple[KeyId, str]:
+    """Make the next signing key; return its kid and the statement that an officer publishes with their word.
+
+    Without waiting a day the key takes over, once it is published.
+
+    Raises:
+        GatewayError: ``identity-missing``; ``key-published``: the next key is published, and waits.
+        NotYetError: ``keys-busy``.
+        HubAwayError: the key is kept, and the same one is stated at the next try.
+    """
+    with gateway.keyfile.changing() as keyring:
+        key = await _prepare(gateway, keyring)
+        if key.kid in gateway.partnership.books.keys:
+            raise GatewayError("key-published", "the next signing key is published already", "it takes over by itself")
+        return key.kid, _state_signing(gateway, keyring, key, wait=0)
+
+
+async def _prepare(gateway: Gateway, keyring: Keyring) -> SigningKey:
+    """Return the next signing key, kept, with the books as they are now."""
+    _check_identity(keyring)
+    key = keyring.prepare_signing()
+    # Stored first: a key that is published and lost could never sign that it is given up.
+    gateway.keyfile.save(keyring)
+    # Killed from here on, the same key is prepared and published next time; none is used before it is listed.
+    await gateway.partnership.refresh()
+    return key
+
+
+def _state_signing(gateway: Gateway, keyring: Keyring, key: SigningKey, *, wait: int) -> str:
+    now, chain = gateway.clock(), Chain.after(gateway.partnership.books, gateway.config.agency)
+    return make_statement(
+        keyring, chain, use="sign", jwk=key.public.jwk, now=now, not_before=now + wait,
+        expires=now + wait + KEY_LIFE["sign"], signer=key,
+    )  # fmt: skip
 
 
 def follow(gateway: Gateway) -> bool:

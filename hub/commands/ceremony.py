@@ -272,7 +272,9 @@ def _clock() -> int:
 
 def _now(args: argparse.Namespace) -> int:
     """Return the hub's moment, which may be a training clock's; of a hub over the wire, this machine's."""
+    if args.url:
+        return _clock()
     from hub.commands.options import read_config
     from hub.wiring import make_clock
 
-    return _clock() if args.url else make_clock(read_config(args))()
+    return make_clock(read_config(args))()

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -19,6 +26,27 @@ def pages() -> list[Path]:
 def code_blocks(page: Path, language: str) -> list[str]:
     """Return the fenced blocks of *page* in *language*."""
     return re.findall(rf"```{language}\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+
+
+def run_page(page: Path, folder: Path, *, port: str) -> subprocess.CompletedProcess[str]:
+    """Run every shell block of *page*, in order, in *folder* with the examples beside it; its *port* becomes a free one."""
+    if shutil.which("bash") is None:
+        pytest.skip("needs bash")
+    shutil.copytree(DOCS, folder / "docs")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = str(probe.getsockname()[1])
+    script = "\n".join(["set -e", "set -m", 'trap "kill %1 2>/dev/null || true" EXIT', *code_blocks(page, "sh")])
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", script.replace(port, free).replace("sleep 4", "sleep 8")],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
 
 
 def shipped_texts() -> Iterator[Path]:
