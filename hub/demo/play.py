@@ -30,6 +30,7 @@ from schemas.rules.figures import Figures
 SHIPPED: Final = Path(__file__).parents[2] / "docs" / "examples"
 PACKAGED: Final = Path(__file__).parent / "examples"
 DAY: Final = 24 * HOUR
+PROVED: Final = ("size", "root", "verified", "signatures", "witnesses", "witnessed", "witnessed_size", "quorum")
 
 
 def play(args: argparse.Namespace) -> int:
@@ -168,6 +169,7 @@ class _Demo:
         stage = self.stage
         export = stage.home / "export"
         config = ["--config", str(stage.hub / "hub.toml")]
+        stage.wait_witnessed()
         stage.processes.run(["hub", "audit", "export", str(export), *config])
         verdict = proofs.verify_log(stage.processes, export, stage.trust)
         words = proofs.planted_words(self.quarter)
@@ -180,7 +182,7 @@ class _Demo:
         file, offset = proofs.alter_one_byte(export, stage.home / "altered")
         said = proofs.is_altered_copy_found(stage.processes, stage.home / "altered", stage.trust)
         return {
-            "audit": {name: verdict[name] for name in ("size", "root", "verified", "signatures", "witnesses")},
+            "audit": {name: verdict[name] for name in PROVED},
             "plaintext_found": len(found.found),
             "plaintext": {**found._asdict(), "control": len(control.found)},
             "altered": {"file": file, "offset": offset, "found": True, "said": said},

@@ -161,8 +161,8 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     console.print("Proofs", style="bold")
     console.print(
         f"  1. hub audit verify, a separate process that trusts only the officers' keys: {audit['size']} entries, root "
-        f"{audit['root']}, {audit['signatures']} signatures: {'verified' if audit['verified'] else 'NOT VERIFIED'}; cosigned by "
-        f"{len(audit['witnesses'])} agencies' gateways, by nobody outside\n"
+        f"{audit['root']}, {audit['signatures']} signatures: {'verified' if audit['verified'] else 'NOT VERIFIED'}; "
+        f"{_witnessed(audit)}\n"
         f"  2. searched {plain['files']} files ({plain['bytes'] / 1e6:.1f} MB) of the hub for {plain['words']} planted names "
         f"and sentences: {'FOUND in ' + ', '.join(plain['found']) if summary['plaintext_found'] else 'none found'} "
         f"(in the agencies' own folders: {plain['control']} files have them)\n"
@@ -170,6 +170,15 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _witnessed(audit: Mapping[str, Any]) -> str:
+    agencies = sum("/witness/" in name for name in audit["witnesses"])
+    outside = len(audit["witnesses"]) - agencies
+    by = f"cosigned by {agencies} agencies' gateways and {outside} outsider{'' if outside == 1 else 's'}"
+    if not audit["witnessed"]:
+        return f"{by}; NOT WITNESSED" + (f": it takes {audit['quorum']}" if audit["quorum"] else "")
+    return f"{by}: witnessed, which takes {audit['quorum']}"
 
 
 def _percent(rate: float | None) -> str:

@@ -24,6 +24,8 @@ FOLLOWER: Final = "log"
 GATEWAY_PACE: Final = {"poll_seconds": 0.4, "watch_seconds": 3.0, "witness_seconds": 4.0, "retry_seconds": 1.0}
 MAKERS: Final = 4
 ORIGIN: Final = "hub.exampleshire.example/log"
+WITNESS: Final = "witness.example/w1"
+QUORUM: Final = "group evidenced all agencies outsider\nquorum evidenced\n"
 ROLES: Final = {"opened": "open", "acknowledged": "acknowledge"}
 
 
@@ -35,6 +37,8 @@ class Stage:
         self.url = f"http://127.0.0.1:{free_port()}"
         self.hub = home / "hub"
         self.trust = home / "trust.json"
+        self.witness = home / "witness"
+        self.witness_url = f"http://127.0.0.1:{free_port()}"
         self.now = 0
         self._clock = home / "clock"
         self._on: set[str] = set()
@@ -42,18 +46,31 @@ class Stage:
     # -- setting up
 
     def make_hub(self, now: int) -> None:
-        """Make the partnership and its hub, at the moment *now*."""
+        """Make the partnership, its outside witness and its hub, at the moment *now*."""
         self.set_clock(now)
         source = self.quarter.folder
-        command = ["hub", "init", str(self.hub), "--directory", str(source / "county.toml")]
+        command = ["hub", "init", str(self.hub), "--directory", str(self._make_county(source / "county.toml"))]
         command += ["--agreement", str(source / "agreement.toml"), "--url", self.url, "--origin", ORIGIN]
         command += ["--listen", self.url.removeprefix("http://"), "--training", "--clock", f"file:{self._clock}"]
         self.processes.run(command)
         config = self.hub / "hub.toml"
-        pace = f"sweep_seconds = {SWEEP_SECONDS}\ncheckpoint_seconds = {SWEEP_SECONDS}\n"
+        pace = f"sweep_seconds = {SWEEP_SECONDS}\ncheckpoint_seconds = {SWEEP_SECONDS}\nwitness_seconds = 0.5\n"
         config.write_text(pace + config.read_text("utf-8"), encoding="utf-8")
         # Handed to the agencies by a way that they trust: nobody asks the hub whom to trust.
         self.trust.write_bytes((self.hub / "trust.json").read_bytes())
+
+    def _make_county(self, source: Path) -> Path:
+        """Make a witness that is no agency, and return a copy of *source* by which it must cosign beside a majority."""
+        self.processes.run(["hub", "witness", "init", str(self.witness), "--name", WITNESS, "--training"])
+        verifier = json.loads((self.witness / "witness.json").read_bytes())["verifier"]
+        policy = f"witness outsider {verifier} {self.witness_url}\n{QUORUM}"
+        county = self.home / "county.toml"
+        text = source.read_text("utf-8")
+        # A JSON string is a TOML string.
+        county.write_text(
+            text.replace("[partnership]\n", f"[partnership]\nwitnesses = {json.dumps(policy)}\n", 1), "utf-8"
+        )
+        return county
 
     def enrol(self) -> None:
         """Make every agency's gateway, and let the officers enrol them all."""
@@ -73,10 +90,24 @@ class Stage:
         """Start the hub, then every gateway, and wait until the hub is ready."""
         self.processes.start("hub", ["hub", "serve", "--config", str(self.hub / "hub.toml")])
         self.wait("the hub to be ready", self._is_ready)
+        self._start_witness()
         command = ["hub", "audit", "show", "--follow", "--json", "--config", str(self.hub / "hub.toml")]
         self.processes.start(FOLLOWER, command)
         for agency in self.quarter.agencies:
             self.switch(agency["id"], on=True)
+
+    def _start_witness(self) -> None:
+        directory = self.home / "directory.json"
+        directory.write_bytes(self._get("/v1/directory"))
+        self.processes.run(
+            ["hub", "witness", "follow", str(self.witness), "--trust", str(self.trust), "--directory", str(directory)]
+        )
+        listen = ["--listen", self.witness_url.removeprefix("http://"), "--clock", f"file:{self._clock}"]
+        self.processes.start("witness", ["hub", "witness", "serve", str(self.witness), *listen])
+
+    def _get(self, path: str) -> bytes:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=30) as answer:  # noqa: S310 - our own address
+            return bytes(answer.read())
 
     def _is_ready(self) -> bool:
         try:
@@ -98,9 +129,16 @@ class Stage:
         """Wait until the hub has dealt with all that is due now."""
         self.wait("the hub to deal with what is due", lambda: self._swept_until() >= self.now / 1000)
 
+    def wait_witnessed(self) -> None:
+        """Wait until a majority of the gateways and the outsider have cosigned all of the log."""
+        self.wait("the log to be witnessed", self._is_witnessed)
+
+    def _is_witnessed(self) -> bool:
+        said = json.loads(self._get("/v1/audit/witnesses"))
+        return bool(said["size"] == said["witnessed_size"])
+
     def _swept_until(self) -> float:
-        with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as answer:  # noqa: S310 - our own address
-            lines = answer.read().decode().splitlines()
+        lines = self._get("/metrics").decode().splitlines()
         return next((float(line.split()[1]) for line in lines if line.startswith("hub_deadlines_until_seconds ")), 0.0)
 
     def switch(self, agency: str, *, on: bool) -> None:

@@ -43,6 +43,8 @@ def test_a_small_quarter_is_counted_and_proved(tmp_path: Path) -> None:
     assert summary["notices"] == {"overdue": 3, "warned": 3, "debtor_told": 3, "creditor_told": 3}
     assert (summary["after"]["received_in_the_end"], summary["after"]["missing"]) == (6, [])
     assert summary["audit"]["verified"] is True
+    assert summary["audit"]["witnessed"] is True
+    assert "witness.example/w1" in summary["audit"]["witnesses"]
     assert summary["plaintext_found"] == 0
     assert summary["altered"]["found"] is True
     assert not list(tmp_path.glob("hub-demo-*")), "the demo cleans up after itself"
