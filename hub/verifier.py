@@ -357,8 +357,8 @@ def _signers(officers: Officers) -> documents.Signers:
     return documents.Signers.of(officers.threshold, map(public_members, officers.keys))
 
 
-def verify_export(folder: Path, roots_path: Path) -> dict[str, Any]:
-    """Verify the export in *folder* with the officers' keys of *roots_path*; return the verdict as plain values.
+def run_verifier(folder: Path, roots_path: Path) -> Verifier:
+    """Return a verifier that has gone through the export in *folder*, with the officers' keys of *roots_path*.
 
     *roots_path* is the file that every agency is given once: ``{"officers": {"threshold", "keys"}, …}``.
 
@@ -367,11 +367,24 @@ def verify_export(folder: Path, roots_path: Path) -> dict[str, Any]:
     """
     try:
         trusted = json.loads(roots_path.read_bytes())
-        roots = msgspec.convert(trusted["officers"], Officers)
-        verifier = Verifier(folder, roots)
-        verdict = verifier.run()
+        verifier = Verifier(folder, msgspec.convert(trusted["officers"], Officers))
+        verifier.run()
     except (OSError, ValueError, LookupError, msgspec.ValidationError) as error:
         raise HubError("export", f"couldn't read the export: {error}", "export it again, whole") from error
+    return verifier
+
+
+def verify_export(folder: Path, roots_path: Path) -> dict[str, Any]:
+    """Verify the export in *folder* with the officers' keys of *roots_path*; return the verdict as plain values.
+
+    Raises: as :func:`run_verifier`.
+    """
+    return tell_verdict(run_verifier(folder, roots_path))
+
+
+def tell_verdict(verifier: Verifier) -> dict[str, Any]:
+    """Return what *verifier* found, as plain values."""
+    verdict = verifier.verdict
     return {
         "verified": verdict.verified,
         "size": verdict.size,

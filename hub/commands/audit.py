@@ -1,4 +1,4 @@
-"""``hub audit verify``, ``export`` and ``show``."""
+"""``hub audit verify``, ``figures``, ``export`` and ``show``."""
 
 from __future__ import annotations
 
@@ -33,6 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("--trust", metavar="FILE", required=True, help="trust.json, as the partnership handed it out")
     verify.add_argument("--json", action="store_true", help="print the result as one JSON object")
     verify.set_defaults(run=run_verify)
+    figures = commands.add_parser(
+        "figures", help="count from an export alone what was owed and received, with the entries that prove each gap"
+    )
+    figures.add_argument("export", metavar="EXPORT", help="folder or .tar that `hub audit export` wrote")
+    figures.add_argument("--trust", metavar="FILE", required=True, help="trust.json, as the partnership handed it out")
+    figures.add_argument("--type", metavar="TYPE", action="append", default=[], help="only this type; again for each")
+    figures.add_argument("--sector", metavar="SECTOR", help="only what was owed to this sector, such as health")
+    figures.add_argument("--from", dest="start", metavar="DATE", default="1970-01-01", help="what falls due from here")
+    figures.add_argument("--to", dest="end", metavar="DATE", default="2100-01-01", help="and before this")
+    figures.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    figures.set_defaults(run=run_figures)
     export = commands.add_parser("export", help="write the whole log with its evidence, for anyone to check")
     export.add_argument("export", metavar="EXPORT", help="a new folder, or a new file that ends in .tar")
     add_config(export)
@@ -62,6 +73,37 @@ def run_verify(args: argparse.Namespace) -> int:
         for name, value in result.items():
             print(f"{name.replace('_', ' ')}: {value}")
     return 0 if result.get("verified") else 1
+
+
+def run_figures(args: argparse.Namespace) -> int:
+    """Count from an export alone; 1 if the export does not verify."""
+    from hub.core.statistics import Period
+    from hub.inspecting import Question, inspect_export
+
+    asked = Question(Period(parse_moment(args.start), parse_moment(args.end)), frozenset(args.type), args.sector)
+    with _as_folder(Path(args.export)) as folder:
+        result = inspect_export(folder, Path(args.trust), asked)
+    if args.json:
+        print(json.dumps(result))
+    else:
+        _print_figures(result, args.sector or "everybody")
+    return 0 if result["verdict"]["verified"] else 1
+
+
+def _print_figures(result: dict[str, Any], who: str) -> None:
+    verdict, total = result["verdict"], result["figures"]["total"]
+    print(
+        f"{who} had received {total['received']} of {total['owed']} by the deadline"
+        + (f" ({total['received_rate']:.0%})" if total["owed"] else "")
+        + f"; {total['received_in_the_end']} in the end"
+    )
+    for gap in result["gaps"]:
+        where = ", ".join(map(str, gap["entries"]))
+        print(f"  {gap['state']}: {gap['type']} of thread {gap['thread']} to {gap['creditor']}: entries {where}")
+    print(f"counted from {verdict['size']} entries, root {verdict['root']}, {verdict['signatures']} signatures checked")
+    print("witnessed by a quorum" if verdict["witnessed"] else "not witnessed by a quorum")
+    for problem in verdict["problems"]:
+        print(f"WRONG: {problem}")
 
 
 @contextmanager
