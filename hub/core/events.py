@@ -77,6 +77,7 @@ EventName = Literal[
     "key-suspended",
     "key-readmitted",
     "obligation-chased",
+    "question-saved",
 ]
 
 

@@ -498,6 +498,12 @@ WHERE state = 'proposed' AND until <= :now ORDER BY until LIMIT :limit
 -- name: decide_proposal
 UPDATE proposal SET state = :state, decided_by = :decided_by, decided_at = :decided_at WHERE id = :id
 
+-- name: add_question
+INSERT INTO question (id, title, filters, account, at) VALUES (:id, :title, :filters, :account, :at)
+
+-- name: questions
+SELECT id, title, filters, account, at FROM question WHERE id > :after ORDER BY id LIMIT :limit
+
 -- Governance --------------------------------------------------------------------------------------------------------
 
 -- name: add_hold

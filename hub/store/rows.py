@@ -271,6 +271,16 @@ class ProposalRow(Row, frozen=True):
     decided_at: int | None = None
 
 
+class QuestionRow(Row, frozen=True):
+    """A saved question to the audit log; ``filters`` is the JSON of what is asked for."""
+
+    id: str
+    title: str
+    filters: str
+    account: str
+    at: int
+
+
 class HoldRow(Row, frozen=True):
     """One legal hold on a thread, or on one ``envelope`` of it; ``id`` and ``released_by``: what two people agreed on."""
 

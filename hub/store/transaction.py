@@ -7,7 +7,7 @@ A verb is a plain function of its topic's module, listed here.  Reading verbs wo
 from __future__ import annotations
 
 from hub.store import accounts as people
-from hub.store import envelopes, feeds, figures, governance, log, obligations, registered, witnesses
+from hub.store import envelopes, feeds, figures, governance, log, obligations, questions, registered, witnesses
 from hub.store.session import Session
 
 
@@ -134,6 +134,8 @@ class Transaction(Session):
     proposals = people.proposals
     proposals_lapsed = people.proposals_lapsed
     decide_proposal = people.decide_proposal
+    add_question = questions.add_question
+    questions = questions.questions
 
     add_hold = governance.add_hold
     find_hold = governance.find_hold
