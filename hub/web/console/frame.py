@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import jinja2
 from aiohttp import web
 
+from hub import witnessing
 from hub.core.rights import Right, rights_of
 from hub.errors import HubError
 from hub.kit import pages
@@ -22,6 +23,7 @@ from hub.kit.oidc import Provider
 from hub.people import check_roles
 from hub.store.rows import AccountRow
 from hub.web.context import Hub
+from hub.witnessing import Witnessed
 from schemas.directory import DirectoryIndex
 from schemas.identifiers import AgencyId, MailboxId, MessageType, Moment, agency_of
 
@@ -94,6 +96,18 @@ class Words(Moments):
         return text.replace("_", " ").replace("-", " ")
 
 
+# For how long a page may say what the witnesses said before.
+FRESH: Final = 5_000
+
+
+@dataclass(slots=True)
+class Seen:
+    """How far the log was witnessed when somebody last asked, and when that was."""
+
+    state: Witnessed | None = None
+    at: Moment = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
     """The console of one hub.
@@ -109,6 +123,7 @@ class Console:
     titles: Mapping[str, str]
     provider: Provider | None = None
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    seen: Seen = field(default_factory=Seen)
 
     @property
     def origin(self) -> str:
@@ -118,6 +133,14 @@ class Console:
     def now(self) -> Moment:
         """Return the hub's time."""
         return self.hub.clock()
+
+    async def see_witnesses(self) -> Witnessed:
+        """Return how far the log is witnessed, as every page says it; asked again after some seconds."""
+        now, snapshot, seen = self.now(), self.hub.registry.snapshot, self.seen
+        if seen.state is None or abs(now - seen.at) > FRESH:
+            seen.state = await self.hub.store.read(lambda tx: witnessing.state(tx, snapshot, now))
+            seen.at = now
+        return seen.state
 
     def words(self) -> Words:
         """Return the words of now for agencies, teams, message types and moments."""
@@ -134,7 +157,7 @@ class Console:
         around: dict[str, Any] = {
             "visit": visit, "rights": rights, "assets": f"{ROOT}/assets/{self.version}", "has_script": self.has_script,
             "partnership": words.name_of(self.hub.registry.snapshot.directory.directory.partnership),
-            "training": self.hub.config.training, "words": words, "path": path, "now": words.now,
+            "training": self.hub.config.training, "witnessed": self.seen.state, "words": words, "path": path, "now": words.now,
             "navigation": [
                 {"href": ROOT + link.removesuffix("/"), "text": text, "active": _is_under(path, link)}
                 for link, text, right in NAVIGATION if right in rights
