@@ -54,10 +54,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A receipt is durable and in the log at ``index``; ``wake``: mailboxes whose feeds grew."""
+    """A receipt is durable and in the log at ``index`` since ``at``; ``wake``: mailboxes whose feeds grew."""
 
     id: ReceiptId
     index: int
+    at: Moment
     repeat: bool
     wake: frozenset[MailboxId]
 
@@ -251,7 +252,7 @@ def _record_receipt(
     digest = digests.sha256_b64u(compact)
     if (stored := tx.find_receipt(receipt.id)) is not None:
         if stored.jws == compact:
-            return Taken(receipt.id, stored.index, repeat=True, wake=frozenset())
+            return Taken(receipt.id, stored.index, stored.accepted_at, repeat=True, wake=frozenset())
         reused = Refusal("receipt-id-reused", "another receipt has this id", "give every receipt an id of its own")
         return entering.refuse_receipt(tx, receipt, digest, reused, at)
     found = tx.find_delivered(receipt.envelope, receipt.mailbox)
@@ -283,7 +284,7 @@ def _record_receipt(
         told |= notices.tell_envelope(tx, "returned", envelope, [envelope.sender], index, at, signer)
     if (receipt.level, receipt.code) == ("declined", DECLINED):
         breaches.open_record(tx, envelope, "wrong_recipient", receipt.id, at)
-    return Taken(receipt.id, index, repeat=False, wake=frozenset(told))
+    return Taken(receipt.id, index, at, repeat=False, wake=frozenset(told))
 
 
 def _earlier_receipts(tx: Transaction, receipt: Receipt) -> frozenset[str]:

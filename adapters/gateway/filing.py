@@ -15,6 +15,7 @@ import msgspec
 from adapters.base import Filed, Incoming, Later, NeedsPerson, Notice, Outcome, TakesNotices
 from adapters.errors import place_of
 from adapters.gateway import holds
+from adapters.gateway.claims import claim_receipt
 from adapters.gateway.client import HubRefusedError
 from adapters.gateway.context import Gateway
 from adapters.gateway.receipting import add_receipt
@@ -148,6 +149,7 @@ async def _take_receipt_outcome(gateway: Gateway, watch: Watch, row: Row, outcom
 
         async def work(tx: Transaction) -> None:
             await tx.run("set_receipt", id=row["id"], state="taken", code=None)
+            await _claim(tx, row, receipt, outcome)
             incoming = await tx.one("find_incoming", envelope=row["envelope"], mailbox=row["mailbox"])
             if incoming is not None and receipt.mode == "destroyed" and incoming["header"] is not None:
                 books, gone = gateway.partnership.books, frozenset({receipt.mailbox})
@@ -168,6 +170,14 @@ async def _take_receipt_outcome(gateway: Gateway, watch: Watch, row: Row, outcom
         await gateway.spool.write(lambda tx: holds.let_go(gateway, tx, row["envelope"], row["mailbox"]))
     await gateway.spool.write(lambda tx: _set_receipt_refused(gateway, tx, row, receipt, code))
     return False
+
+
+async def _claim(tx: Transaction, row: Row, receipt: Receipt, outcome: Mapping[str, Any]) -> None:
+    """Remember where the hub says that it has the receipt in its log."""
+    held = await tx.one("find_incoming", envelope=row["envelope"], mailbox=row["mailbox"])
+    index, at = outcome.get("index"), outcome.get("at")
+    if held is not None and held["thread"] and isinstance(index, int) and isinstance(at, int):
+        await claim_receipt(tx, "receipt", receipt, bytes(row["jws"]), held["thread"], index=index, at=at)
 
 
 async def _was_withdrawn(gateway: Gateway, envelope: str) -> bool:

@@ -65,9 +65,9 @@ def feed(tx: Session, mailbox: str, after: int, limit: int) -> list[FeedRow]:
 
 
 def feed_deliveries(tx: Session, mailbox: str, after: int, limit: int) -> list[FeedDelivery]:
-    """Return :func:`feed` with envelopes and bodies of up to 64 KiB, read by one statement."""
+    """Return :func:`feed` with envelopes, bodies of up to 64 KiB and receipts' places in the log, read by one statement."""
     return [
-        FeedDelivery(_entry(row), None if row[8] is None else make_envelope(row[8:29]), row[29])
+        FeedDelivery(_entry(row), None if row[8] is None else make_envelope(row[8:29]), row[29], row[30])
         for row in tx.connection.rows("feed_deliveries", {"mailbox": mailbox, "after": after, "limit": limit})
     ]
 

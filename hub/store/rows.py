@@ -100,11 +100,15 @@ class FeedRow(Row, frozen=True):
 
 
 class FeedDelivery(Row, frozen=True):
-    """A feed entry with, for a delivery, its envelope, and its body while that is present and at most 64 KiB."""
+    """A feed entry with, for a delivery, its envelope, and its body while that is present and at most 64 KiB.
+
+    ``index`` is a receipt's place in the log.
+    """
 
     entry: FeedRow
     envelope: EnvelopeRow | None
     body: bytes | None
+    index: int | None = None
 
 
 class ReceiptRow(Row, frozen=True):

@@ -84,6 +84,8 @@ def describe(item: FeedDelivery) -> dict[str, Any]:
         }
     elif entry.payload is not None:
         said["jws"] = bytes(entry.payload).decode()
+        if item.index is not None:
+            said["index"] = item.index
     return said
 
 

@@ -43,6 +43,6 @@ async def take_receipts(hub: Hub, request: web.Request, caller: Caller) -> web.R
 
 def _outcome(outcome: Any) -> dict[str, Any]:
     if isinstance(outcome, exchange.Taken):
-        return {"status": 200 if outcome.repeat else 201, "id": outcome.id, "index": outcome.index}
+        return {"status": 200 if outcome.repeat else 201, "id": outcome.id, "index": outcome.index, "at": outcome.at}
     problem = describe(outcome)
     return {"status": problem["status"], "problem": problem}
