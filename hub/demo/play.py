@@ -41,13 +41,14 @@ def play(args: argparse.Namespace) -> int:
     try:
         with Processes(home / "logs") as processes, Steps(console) as steps:
             steps.say(BANNER)
-            summary = _Demo(quarter, Stage(home, quarter, processes), steps).run()
+            stage = Stage(home, quarter, processes)
+            summary = _Demo(quarter, stage, steps).run()
             if args.json:
                 print_json(summary)
             else:
                 print_summary(make_console(error=False), summary)
             if args.keep:
-                _keep(steps, processes, home, summary)
+                _keep(steps, stage, summary)
     except KeyboardInterrupt:
         console.print("stopped; every process has ended")
         return 130
@@ -224,9 +225,14 @@ def _input_folder(given: str | None) -> Path:
     raise DemoError(f"there is no quarter.csv in {folders[0]}", "name a copy of docs/examples by --input")
 
 
-def _keep(steps: Steps, processes: Processes, home: Path, summary: Mapping[str, Any]) -> None:
+def _keep(steps: Steps, stage: Stage, summary: Mapping[str, Any]) -> None:
     """Say where to look, and wait for Ctrl-C."""
+    processes, home = stage.processes, stage.home
+    codes = stage.open_console()
     steps.say(f"\nEverything is still running, in {home}:")
+    steps.say(f"  the console  {stage.console}/console/welcome, with one of these codes:")
+    for who, code in codes.items():
+        steps.say(f"               {code}  {who}")
     steps.say(f"  the hub      {home / 'hub'}, its log {processes.logs / 'hub.log'}")
     steps.say(f"  the agencies {home / 'agencies'}: case-system/in, sent, in/notices of each")
     steps.say(f"  the export   {home / 'export'}: {summary['audit']['size']} entries")

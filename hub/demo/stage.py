@@ -26,6 +26,13 @@ MAKERS: Final = 4
 ORIGIN: Final = "hub.exampleshire.example/log"
 WITNESS: Final = "witness.example/w1"
 QUORUM: Final = "group evidenced all agencies outsider\nquorum evidenced\n"
+PEOPLE: Final = (
+    ("business.manager@exampleshire.example", "Fictional Manager", "administrator"),
+    ("deputy.manager@exampleshire.example", "Fictional Deputy", "administrator"),
+    ("governance@exampleshire.example", "Fictional Guardian", "governance"),
+    ("inspector@exampleshire.example", "Fictional Inspector", "inspector"),
+    ("operator@exampleshire.example", "Fictional Operator", "operator"),
+)
 ROLES: Final = {"opened": "open", "acknowledged": "acknowledge"}
 
 
@@ -34,7 +41,10 @@ class Stage:
 
     def __init__(self, home: Path, quarter: Quarter, processes: Processes) -> None:
         self.home, self.quarter, self.processes = home, quarter, processes
-        self.url = f"http://127.0.0.1:{free_port()}"
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        # Browsers keep a secure cookie of this machine only under its name.
+        self.console = f"http://localhost:{port}"
         self.hub = home / "hub"
         self.trust = home / "trust.json"
         self.witness = home / "witness"
@@ -55,7 +65,8 @@ class Stage:
         self.processes.run(command)
         config = self.hub / "hub.toml"
         pace = f"sweep_seconds = {SWEEP_SECONDS}\ncheckpoint_seconds = {SWEEP_SECONDS}\nwitness_seconds = 0.5\n"
-        config.write_text(pace + config.read_text("utf-8"), encoding="utf-8")
+        console = f"\n[console]\norigin = {json.dumps(self.console)}\n"
+        config.write_text(pace + config.read_text("utf-8") + console, encoding="utf-8")
         # Handed to the agencies by a way that they trust: nobody asks the hub whom to trust.
         self.trust.write_bytes((self.hub / "trust.json").read_bytes())
 
@@ -95,6 +106,20 @@ class Stage:
         self.processes.start(FOLLOWER, command)
         for agency in self.quarter.agencies:
             self.switch(agency["id"], on=True)
+
+    def open_console(self) -> dict[str, str]:
+        """Make an account for each role at the console; return the codes to begin with, by who they are for.
+
+        The hub stops for it: while it runs, nobody else writes into its database.
+        """
+        config, codes = ["--config", str(self.hub / "hub.toml")], {}
+        self.processes.stop("hub")
+        for login, name, role in PEOPLE:
+            command = ["hub", "people", "add", login, "--name", name, "--role", role]
+            codes[f"{name}, {role}"] = self.processes.run([*command, *config]).stdout.split()[-1]
+        self.processes.start("hub", ["hub", "serve", *config])
+        self.wait("the hub to be ready", self._is_ready)
+        return codes
 
     def _start_witness(self) -> None:
         directory = self.home / "directory.json"
