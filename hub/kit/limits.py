@@ -31,6 +31,13 @@ OVERLOADED: Final = (
 )
 
 
+# What isn't HTTP, or is too long to be read as such, is told so; aiohttp's own answer would repeat what was sent.
+MALFORMED: Final = (
+    b'{"type":"about:blank","title":"Bad Request","status":400,"detail":"not a request as HTTP/1.1 has it, or longer than '
+    b'is read","code":"request-invalid"}'
+)
+
+
 class LimitError(Exception):
     """A limit was met.  ``status`` for the answer, ``code`` permanent; ``close`` the connection afterwards."""
 
@@ -123,11 +130,28 @@ class _Overloaded(asyncio.Protocol):
         transport.close()
 
 
+class _Handler(web.RequestHandler):
+    """One connection, whose client hears nothing of what it sent."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        if not isinstance(exc, HttpProcessingError):
+            return super().handle_error(request, status, exc, message)
+        response = web.Response(status=status, body=MALFORMED, content_type="application/problem+json")
+        response.force_close()
+        return response
+
+
 def limit_connections(server: web.Server, most: int) -> Callable[[], asyncio.BaseProtocol]:
     """Return a protocol factory that serves at most *most* connections at once and refuses further ones."""
     logging.getLogger("aiohttp.server").addFilter(is_worth_logging)
 
     def make() -> asyncio.BaseProtocol:
-        return _Overloaded() if len(server.connections) >= most else server()
+        if len(server.connections) >= most:
+            return _Overloaded()
+        return _Handler(server, loop=asyncio.get_running_loop(), **SERVER_OPTIONS)
 
     return make

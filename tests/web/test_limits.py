@@ -210,3 +210,10 @@ async def test_another_method_is_named(site: Site) -> None:
     """405 says which methods there are."""
     answer = await site.api.call("DELETE", "/v1/envelopes")
     assert (answer.status, answer.code, answer.headers["Allow"]) == (405, "method-not-allowed", "POST")
+
+
+async def test_what_is_no_request_is_answered_without_its_bytes(site: Site) -> None:
+    """A filter that is longer than a request's line may be: a problem, and nothing of what was sent comes back."""
+    answer = await site.api.get(f"/v1/audit/entries?thread={'marker' * 1000}")
+    assert (answer.status, answer.code) == (400, "request-invalid")
+    assert b"marker" not in answer.body
