@@ -37,7 +37,7 @@ from schemas.identifiers import Moment
 from schemas.witnessing import Outsider
 
 MAX_ANSWER: Final = 16 * 1024
-ANSWER_SECONDS: Final = 15.0
+ANSWER_SECONDS: Final = 5.0
 MAX_BACKOFF: Final = 300.0
 SIZE_TYPE: Final = "text/x.tlog.size"
 _SIZE: Final = re.compile(rb"(0|[1-9][0-9]{0,18})\n")
@@ -88,6 +88,32 @@ class Asker:
             await asyncio.gather(*(self._try(one, last[0], last[2]) for one in due))
         self.see(await self.store.read(lambda tx: state(tx, snapshot, now)))
 
+    async def check_not_behind(self) -> None:
+        """Return unless an outsider says that it cosigned a longer log than the database has.
+
+        A database that was put back together with the checkpoint beside the keys looks whole from here.  Whoever can't be
+        reached, or says anything else, says nothing about that.
+
+        Raises:
+            HubError: ``rolled-back``.  Going on would sign a second history over the entries that are missing.
+        """
+        last = await self.store.read(lambda tx: tx.last_checkpoint())
+        if last is None:
+            return
+        asked = [one for one in policy_of(self.registry.snapshot).outsiders if one.url]
+        said = await asyncio.gather(
+            *(self._ask(one, last[0], last[2], always=True) for one in asked), return_exceptions=True
+        )
+        for error in said:
+            if isinstance(error, HubError) and error.code == "witness-ahead":
+                raise HubError(
+                    "rolled-back",
+                    "an outside witness has cosigned a longer log than the database has",
+                    "restore the newest backup; if entries are lost for good, the partnership decides how to go on",
+                ) from error
+            if isinstance(error, BaseException) and not isinstance(error, (HubError, KeysError)):
+                raise error
+
     def _is_due(self, outsider: Outsider) -> bool:
         return self._failed.get(outsider.verifier, (0, 0.0))[1] <= self.monotonic()
 
@@ -111,8 +137,8 @@ class Asker:
 
         await self.store.write(record)
 
-    async def _ask(self, outsider: Outsider, size: int, note: str) -> bool:
-        """Have *note* cosigned; answer whether there was anything to ask.
+    async def _ask(self, outsider: Outsider, size: int, note: str, *, always: bool = False) -> bool:
+        """Have *note* cosigned; answer whether there was anything to ask, which there is *always* if told so.
 
         Raises:
             HubError: ``witness-*``.
@@ -121,12 +147,16 @@ class Asker:
         row = await self.store.read(lambda tx: tx.find_witness(outsider.key_name))
         known = row is not None and row.key_id == outsider.verifier.split("+")[1]
         old = min(row.size, size) if row is not None and known else 0
-        if known and old == size:
+        if known and old == size and not always:
             return False
         answer = await self._post(outsider, old, size, note)
-        if isinstance(answer, _Conflict) and answer.size is not None and answer.size <= size:
-            # It knows a later one of ours than we kept: its line was lost on the way.
-            answer = await self._post(outsider, answer.size, size, note)
+        if isinstance(answer, _Conflict) and answer.size is not None:
+            if answer.size > size:
+                # Another process of this hub may have signed more, and asked, since we looked.
+                size, _, note = await self.store.read(lambda tx: tx.last_checkpoint()) or (size, 0, note)
+            if answer.size <= size:
+                # It knows a later one of ours than we kept: its line was lost on the way.
+                answer = await self._post(outsider, answer.size, size, note)
         if isinstance(answer, _Conflict):
             raise _conflict(answer, size)
         now = self.clock()

@@ -210,6 +210,14 @@ def make_worker(
 
 
 @asynccontextmanager
+async def _serving(hub: Hub, asker: Asker) -> AsyncIterator[Server]:
+    # Before anybody is answered: what a hub that was put back accepts would make a second history.
+    await asker.check_not_behind()
+    async with Server(hub) as server:
+        yield server
+
+
+@asynccontextmanager
 async def run_hub(config: Config, passphrase: str) -> AsyncIterator[Running]:
     """Run the hub that *config* describes for as long as the block lasts.
 
@@ -226,7 +234,7 @@ async def run_hub(config: Config, passphrase: str) -> AsyncIterator[Running]:
         # A training clock leaps, while a signature is on its way too.
         said = hub.witness_times.in_doubt if config.clock == "system" else lambda: False
         doubt = await make_doubt(store, clock, said)
-        async with make_asker(hub) as asker, Server(hub) as server:
+        async with make_asker(hub) as asker, _serving(hub, asker) as server:
             worker = asyncio.create_task(make_worker(hub, home, doubt, asker.round).run(), name="worker")
             try:
                 hub.ready = True

@@ -20,7 +20,7 @@ from hub.store.transaction import Transaction
 from keys import notes
 from keys.digests import b64u
 from schemas.identifiers import Moment
-from schemas.witnessing import Policy, in_words, parse_policy, witnessed_size
+from schemas.witnessing import Policy, expand, in_words, parse_policy, witnessed_size
 
 # A witness's word about the time counts for so long, and is off beyond so much.
 HEARD_SECONDS: Final = 3600.0
@@ -95,6 +95,15 @@ def _agencies(snapshot: Snapshot, now: Moment) -> Mapping[str, str]:
         for verifier, agency in sorted(snapshot.witnesses(now).items(), key=lambda item: item[1])
         if index.find_agency(agency) is not None and not index.has_agency_ended(agency, now)
     }
+
+
+def expanded_policy(snapshot: Snapshot, now: Moment) -> str:
+    """Return the policy as any C2SP tool reads it, with the agencies of *now* spelt out."""
+    directory, agencies = snapshot.directory.directory, _agencies(snapshot, now)
+    keys = {
+        agency: verifier for verifier, agency in snapshot.witnesses(now).items() if agency in set(agencies.values())
+    }
+    return expand(directory.witnesses, directory.hub.checkpoint, dict(sorted(keys.items())))
 
 
 def state(tx: Transaction, snapshot: Snapshot, now: Moment) -> Witnessed:

@@ -158,6 +158,20 @@ def _wrong(number: int, message: str, hint: str) -> MalformedError:
     return MalformedError("directory-witnesses", f"the witness policy's line {number}: {message}", hint)
 
 
+def expand(text: str, logs: Iterable[str], agencies: Mapping[str, str]) -> str:
+    """Return the policy *text* for tools that know C2SP's policies and not our group ``agencies``: it is spelt out.
+
+    *logs*: the log's own verifier keys.  *agencies*: of each that counts, the verifier key by its id.
+    """
+    lines = [
+        *(f"log {key}" for key in logs),
+        *(f"witness {agency} {key}" for agency, key in agencies.items()),
+        *([f"group {AGENCIES} {majority(len(agencies))} {' '.join(agencies)}"] if agencies else []),
+        text.strip("\n") or f"quorum {NONE}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def majority(count: int) -> int:
     """Return how many of *count* are more than half of them."""
     return count // 2 + 1

@@ -168,6 +168,7 @@ SHAPES: Final[Mapping[str, Any]] = {
             "witnessed_size": _INT,
             "witnessed_at": {"type": ["integer", "null"]},
             "quorum": _TEXT,
+            "policy": _TEXT,
             "witnesses": _list(
                 _object(
                     {

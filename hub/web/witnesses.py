@@ -18,10 +18,11 @@ from hub.web.requests import check_query, reply
 async def show_witnesses(hub: Hub, request: web.Request) -> web.Response:
     """Answer how far the log is witnessed, with the last cosigned checkpoint of each witness.
 
-    ``cosigned`` is a signed note of the witness alone: whoever has its key and a consistency proof needs nothing else.
+    ``policy`` is the quorum as any C2SP tool reads it; ``cosigned`` is a signed note of the witness alone: whoever has its key and a consistency proof needs nothing else.
     """
     check_query(request)
     snapshot, now = hub.registry.snapshot, hub.clock()
+    policy = witnessing.expanded_policy(snapshot, now)
 
     def look(tx: Transaction) -> dict[str, Any]:
         state = witnessing.state(tx, snapshot, now)
@@ -32,6 +33,7 @@ async def show_witnesses(hub: Hub, request: web.Request) -> web.Response:
             "witnessed_size": state.witnessed_size,
             "witnessed_at": state.witnessed_at,
             "quorum": state.quorum,
+            "policy": policy,
             "witnesses": [
                 {
                     "name": one.name,

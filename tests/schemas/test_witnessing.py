@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.directory import parse_directory
 from schemas.strict_json import MalformedError
-from schemas.witnessing import Outsider, in_words, is_met, majority, parse_policy, witnessed_size
+from schemas.witnessing import Outsider, expand, in_words, is_met, majority, parse_policy, witnessed_size
 from tests.schemas.samples import directory, payload
 
 KEYS = [f"w{number}.example+0123456{number}+B{letter}{'A' * 42}" for number, letter in enumerate("AHgv")]
@@ -96,6 +96,23 @@ def test_the_quorum_is_said_in_english() -> None:
     )
     single = parse_policy(f"{ONE}group outsiders all one\ngroup g 1 agencies outsiders\nquorum g\n")
     assert in_words(single, AGENCIES[:2]) == "any of: a majority of the agencies (2 of 2); one"
+
+
+def test_a_policy_is_spelt_out_for_other_tools() -> None:
+    """What is expanded has no group of ours, and is judged as the original is."""
+    keys = {f"agency-{number}": f"log/witness/{number}+0123456{number}+BA{'C' * 40}{number}" for number in range(3)}
+    log = f"log+01234567+A{'A' * 43}"
+    text = expand(EVIDENCED, [log], keys)
+    assert text.splitlines()[:5] == [
+        f"log {log}",
+        *(f"witness {agency} {key}" for agency, key in keys.items()),
+        "group agencies 2 agency-0 agency-1 agency-2",
+    ]
+    known = parse_policy(text.replace("agencies", "members"))
+    names = [key.partition("+")[0] for key in keys.values()]
+    for cosigned in ([*names[:2], NAMES[0]], [names[0], NAMES[0]], names, []):
+        assert is_met(known, [], cosigned) == is_met(parse_policy(EVIDENCED), names, cosigned)
+    assert expand("", [log], {}) == f"log {log}\nquorum none\n"
 
 
 @pytest.mark.parametrize(

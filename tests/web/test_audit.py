@@ -115,6 +115,24 @@ async def test_a_witness_adds_its_line_and_nobody_else_does(site: Site) -> None:
         assert answer.status in {400, 422}, body
 
 
+async def test_anyone_sees_who_cosigned_and_how_far(site: Site) -> None:
+    """Each witness with the checkpoint that it signed, the policy for other tools, and no more than nobody's quorum."""
+    await sign(site)
+    note = (await site.api.get("/v1/audit/checkpoint")).body.decode()
+    name = f"{ORIGIN}/witness/{HEALTH}"
+    line = notes.cosign(note, name, site.county.keyrings[HEALTH].witness, site.county.now)
+    text = notes.split_note(note)[0]
+    await site.api.post("/v1/audit/cosignatures", f"{text}\n{line}".encode(), TEXT)
+    said = (await site.api.get("/v1/audit/witnesses")).json
+    size = notes.Checkpoint.parse(text).size
+    assert (said["size"], said["witnessed_size"], said["quorum"]) == (size, 0, "")
+    assert said["policy"].endswith("\nquorum none\n")
+    found = {one["title"]: one for one in said["witnesses"]}
+    assert (found[HEALTH]["size"], found[HEALTH]["cosigned"]) == (size, f"{text}\n{line}")
+    assert (found[COUNCIL]["size"], found[COUNCIL]["cosigned"]) == (0, None)
+    assert (await site.api.get("/v1/audit/witnesses?of=all")).code == "request-invalid"
+
+
 async def test_entries_are_found_by_subject(site: Site) -> None:
     """By event, agency, mailbox, envelope and thread, in pages."""
     council, sent = await site.as_agency(COUNCIL), minutes(site)

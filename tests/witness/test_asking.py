@@ -16,7 +16,9 @@ from hub import enrolment, ledger, witnessing
 from hub.asking import MAX_ANSWER, Asker
 from hub.core.events import Event
 from hub.errors import HubError
+from hub.kit.clocks import SystemClock
 from hub.store.base import Store
+from hub.wiring import make_doubt
 from hub.witness.home import Log
 from hub.witnessing import Times, Witnessed
 from keys import notes
@@ -302,6 +304,46 @@ async def test_a_directory_with_a_key_that_is_none_is_not_published(sqlite_store
     with pytest.raises(Exception, match="verifier key") as refused:
         await County(witnesses=f"witness notary {wrong}\nquorum notary\n").found(sqlite_store)
     assert getattr(refused.value, "code", "") == "note-key"
+
+
+async def test_a_hub_that_was_put_back_with_its_keys_folder_does_not_start(sqlite_store: Store, tmp_path: Path) -> None:
+    """An outsider that has seen more is believed before anybody is served; one that is level, or away, stops nobody."""
+    async with founded(sqlite_store, tmp_path) as (desk, outsider), asking(desk) as asker:
+        await asker.check_not_behind()
+        await sign(desk)
+        await asker.round()
+        await asker.check_not_behind()
+        log = outsider.witness.logs[ORIGIN]
+        outsider.witness.logs[ORIGIN] = msgspec.structs.replace(log, size=log.size + 1)
+        with pytest.raises(HubError) as refused:
+            await asker.check_not_behind()
+        assert refused.value.code == "rolled-back"
+        desk.registry.snapshot = _moved(desk, outsider, "http://127.0.0.1:9")
+        await asker.check_not_behind()
+
+
+async def test_two_processes_of_one_hub_don_t_take_each_other_for_a_rollback(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    """What another process signed, and had cosigned, between our look and our question is no longer log than ours."""
+    async with founded(sqlite_store, tmp_path) as (desk, outsider), asking(desk) as asker:
+        size, note = await sign(desk)
+        await sign(desk, grow=True)
+        await asker.round()
+        (policy,) = witnessing.policy_of(desk.registry.snapshot).outsiders
+        assert await asker._ask(policy, size, note, always=True)
+        (found,) = [one for one in (await state(desk)).witnesses if one.kind == "outsider"]
+        assert (found.size, found.error) == (size + 1, None)
+        assert outsider.witness.logs[ORIGIN].size == size + 1
+
+
+async def test_a_clock_that_the_witnesses_contradict_judges_nobody(sqlite_store: Store) -> None:
+    """The hub asks them beside its own two clocks."""
+    said = [False]
+    doubt = await make_doubt(sqlite_store, SystemClock(), lambda: said[0])
+    assert not doubt()
+    said[0] = True
+    assert doubt()
 
 
 def test_the_witnesses_clocks_judge_ours() -> None:
