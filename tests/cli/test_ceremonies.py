@@ -9,10 +9,13 @@ import pytest
 
 from hub.commands.records import fingerprint
 from keys import jws
+from keys.digests import sha256_b64u
+from keys.jws import SigningKey
+from keys.keyring import Keyring
 from schemas.strict_json import dump
 from tests.cli.officers import House, make_house
 from tests.cli.support import run, serving, write_request
-from tests.county import EXAMPLES, HEALTH, START, County
+from tests.county import EXAMPLES, HEALTH, POLICE, START, County
 
 
 def kid_of(public: Path) -> str:
@@ -169,3 +172,105 @@ def test_what_was_signed_is_published_over_the_wire(house: House) -> None:
         signed, _ = house.combine(late, ("ash", "cedar"))
         refused = run("ceremony", "publish", str(signed), *at, ok=False)
         assert "the next directory is version 3" in refused.stderr
+
+
+def enrol(house: House, agency: str = HEALTH) -> tuple[Path, Keyring]:
+    """Enrol *agency* by a ceremony; return its draft and its keys."""
+    request = house.root / f"{agency}.json"
+    keyring = write_request(request, agency, "health", County(now=START, agencies={}))
+    draft, _ = house.draft(agency, "--enrol", str(request))
+    house.hold(draft, ("ash", "birch"))
+    return draft, keyring
+
+
+def test_what_changes_is_in_the_record_whatever_it_is(house: House) -> None:
+    """An end with its heir, witnesses, and a directory that somebody edited by hand."""
+    enrol(house)
+    enrol(house, POLICE)
+    _, ended = house.draft("end", "--end", HEALTH, "--at", "2030-01-01", "--successor", POLICE)
+    assert f"  {HEALTH}: valid to: 2030-01-01T00:00:00Z, instead of none" in ended.stdout
+    assert f'"agency":"{POLICE}"' in ended.stdout
+    policy = house.root / "policy"
+    policy.write_text("quorum none\n")
+    _, witnessed = house.draft("witnesses", "--witnesses", str(policy))
+    assert "* witnesses: line added: quorum none" in witnessed.stdout
+    draft, _ = house.draft("same", "--renew")
+    edited = json.loads(json.loads(draft.read_bytes())["payload"])
+    edited["agencies"][0]["identity"]["x"] = SigningKey.generate().public.jwk["x"]
+    edited["version"] = 99
+    path = house.root / "edited.json"
+    path.write_bytes(dump(edited))
+    _, told = house.draft("edited", "--directory", str(path))
+    assert f"* {edited['agencies'][0]['id']}: has another identity key: " in told.stdout
+    assert "Version       4, after 3" in told.stdout
+    assert f"Safety number of {edited['agencies'][0]['id']}" in told.stdout
+
+
+def test_an_officer_alone_speaks_for_a_key(house: House) -> None:
+    """One is enough, because the agency's identity key has signed too; a stranger's statement is refused at once."""
+    _, keyring = enrol(house)
+    assert keyring.identity is not None
+    statement = next_statement(keyring, keyring.identity, sequence=4)
+    request = house.root / "urgent.json"
+    request.write_bytes(dump({"v": 1, "agency": HEALTH, "statements": [statement]}))
+    draft, drafted = house.draft("urgent", "--keys", str(request))
+    assert "Officers in force: 1 of them must sign" in drafted.stdout
+    assert f"* {HEALTH}: key to sign, retired, " in drafted.stdout.replace("\n    ", " ")
+    assert "Enough have signed" in house.hold(draft, ("cedar",))
+    assert "retired" in run("audit", "show", *house.config).stdout
+    forged = next_statement(keyring, SigningKey.generate(), sequence=5)
+    request.write_bytes(dump({"v": 1, "agency": HEALTH, "statements": [forged]}))
+    assert "names another key" in house.draft("forged", "--keys", str(request), ok=False)[1].stderr
+
+
+def next_statement(keyring: Keyring, signer: SigningKey, *, sequence: int) -> str:
+    """Return the statement that the agency's signing key is retired, as *signer* says it."""
+    county = County(now=START, agencies={})
+    county.keyrings[HEALTH] = keyring
+    before = [county.statement(HEALTH, use, members) for use, members in (
+        ("sign", keyring.signing.public.jwk), ("witness", keyring.witness.public.jwk),
+        ("seal", next(iter(keyring.opening_keys.values())).key.public.jwk),
+    )]  # fmt: skip
+    said = county.statement(
+        HEALTH, "sign", keyring.signing.public.jwk, state="retired", sequence=sequence, previous=sha256_b64u(before[-1])
+    )
+    return signer.sign(jws.parse(said, jws.KEY).payload, jws.KEY).decode()
+
+
+def test_two_agencies_have_a_number_of_their_own(house: House) -> None:
+    """The same whoever is named first; nobody has one who isn't in the directory."""
+    for agency in (HEALTH, POLICE):
+        enrol(house, agency)
+    one = run("safety-number", HEALTH, POLICE, *house.config).stdout
+    assert one == run("safety-number", POLICE, HEALTH, *house.config).stdout
+    assert one != run("safety-number", HEALTH, *house.config).stdout
+    assert "isn't in the directory" in run("safety-number", "nobody", *house.config, ok=False).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--end", HEALTH), "needs its moment"),
+        (("--end", HEALTH, "--at", "2030-01-01"), "isn't in the directory"),
+        (("--officer", "{ash}"), "as there are distinct keys"),
+        (("--officer", "{ash}", "{ash}", "--threshold", "2"), "as there are distinct keys"),
+        (("--officer", "{ash}", "--threshold", "2"), "as there are distinct keys"),
+        (("--officer", "{trust}", "--threshold", "1"), "couldn't use"),
+        (("--officer", "nowhere", "--threshold", "1"), "couldn't read nowhere"),
+        (("--keys", "{ash}"), "couldn't use"),
+    ],
+)
+def test_what_can_not_be_drafted_is_said(house: House, words: tuple[str, ...], says: str) -> None:
+    """In a sentence; no draft is written."""
+    named = [word.format(ash=house.root / "ash" / "key.json", trust=house.trust) for word in words]
+    path, done = house.draft("wrong", *named, ok=False)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert not path.exists()
+
+
+def test_an_officer_needs_the_file_of_the_beginning(house: House) -> None:
+    """Without it, or with something else in its place, nothing is signed."""
+    draft, _ = house.draft("renew", "--renew")
+    for trust, says in ((str(house.root / "nowhere"), "couldn't read"), (str(draft), "couldn't use")):
+        assert says in house.sign(draft, "ash", trust=trust, ok=False).stderr
