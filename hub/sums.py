@@ -26,7 +26,7 @@ from schemas.rules.periods import month_of_day, week_of_day
 from schemas.rules.spreading import EVERY_SECTOR, NEVER_RECEIVED, NOT_RECEIVED, OWED
 
 # How much is counted as it is asked for: beyond that, a page would take longer than a person waits.
-LEAVES: Final = 1_000
+LEAVES: Final = 2_000
 SCOPES: Final = 64
 
 
@@ -126,16 +126,16 @@ class Fresh(NamedTuple):
     waiting: tuple[Waiting, ...]
 
 
-def look(tx: Transaction, maker: Maker, leaves: int = LEAVES, scopes: int = SCOPES) -> Fresh | None:
-    """Return what the follower has still to count; ``None``: more than *leaves* or *scopes*, or all of it again."""
+def look(tx: Transaction, maker: Maker) -> Fresh | None:
+    """Return what the follower has still to count; ``None``: too much, or all of it again."""
     counted, text = tx.figure_place()
     size = tx.log_head().size
-    if size - counted > leaves or (text and not maker.basis.still_holds(msgspec.json.decode(text, type=Basis))):
+    if size - counted > LEAVES or (text and not maker.basis.still_holds(msgspec.json.decode(text, type=Basis))):
         return None
     found: dict[Scope, None] = {}
     for leaf in tx.leaves(counted, size):
         found.update(dict.fromkeys(scopes_of(tx, leaf)))
-        if len(found) > scopes:
+        if len(found) > SCOPES:
             return None
     change: dict[int, Counter[tuple[Any, ...]]] = defaultdict(Counter)
     waiting: list[Waiting] = []

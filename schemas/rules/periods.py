@@ -7,6 +7,7 @@ Source: domain 1 (a figure for any week), 8 and 9.7.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Final
 
@@ -14,6 +15,7 @@ from schemas.agreement import Agreement, Calendar
 from schemas.identifiers import Moment
 from schemas.rules.clocks import OpenDays, add_months
 
+_MONTH: Final = re.compile(r"\A([0-9]{4})-(0[1-9]|1[0-2])\Z")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 # After 400 years dates and weekdays repeat, so that any moment, however far, has a week.
 _CYCLE_DAYS, _CYCLE_YEARS = 146_097, 400
@@ -67,9 +69,15 @@ def month_of(days: OpenDays, at: Moment) -> str:
     return name_of_month(month_of_day(days.local(at)[0]))
 
 
+def parse_month(text: str) -> int | None:
+    """Return the month that *text* names, such as ``2026-07``; ``None``: it names none."""
+    found = _MONTH.match(text)
+    return int(found[1]) * 12 + int(found[2]) - 1 if found else None
+
+
 def name_of_month(number: int) -> str:
     """Return a month as :func:`month_of_day` counts them, such as ``2026-07``."""
-    return f"{number // 12}-{number % 12 + 1:02}"
+    return f"{number // 12:04}-{number % 12 + 1:02}"
 
 
 def is_quarter(days: OpenDays, start: Moment, end: Moment) -> bool:

@@ -19,9 +19,15 @@ from hub.kit.pages import see
 from hub.web.console import (
     account_pages,
     breach_pages,
+    directory_pages,
+    draft_pages,
+    figure_pages,
+    health_pages,
     hold_pages,
     holding_pages,
     journey_pages,
+    key_pages,
+    log_pages,
     missing_pages,
     passkeys,
     people_pages,
@@ -31,6 +37,7 @@ from hub.web.console import (
     retention_pages,
     signing_in,
     welcoming,
+    witness_pages,
 )
 from hub.web.console.frame import NAVIGATION, ROOT, VISIT, Console, NotHereError, Visit
 from hub.web.console.sessions import find_visit
@@ -82,6 +89,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("/account/passkeys", None, do=account_pages.add_passkey),
     Page("/account/passkeys/options", None, do=account_pages.offer_passkey),
     Page("/account/passkeys/remove", None, do=account_pages.remove_passkey),
+    Page("/", "figures", show=figure_pages.show_figures),
     Page("/missing", "obligations", show=missing_pages.show_missing),
     Page("/obligations/{obligation}", "obligations", show=missing_pages.show_obligation),
     Page("/obligations/{obligation}/chase", "propose", do=missing_pages.chase_obligation),
@@ -89,6 +97,9 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("/envelopes/{envelope}", "envelopes", show=journey_pages.show_envelope),
     Page("/envelopes/{envelope}/proof.tar", "envelopes", show=journey_pages.send_proof),
     Page("/threads/{thread}", "envelopes", show=journey_pages.show_thread),
+    Page("/log", "log", show=log_pages.show_log, do=log_pages.save_question),
+    Page("/log/check", "log", show=log_pages.show_check),
+    Page("/log/export.{kind}", "export", show=log_pages.export_log),
     Page("/people", "people", show=people_pages.show_people),
     Page("/people/add", "people", show=people_pages.show_add, do=people_pages.propose_add),
     Page("/people/{account}", "people", show=people_pages.show_person, do=people_pages.propose_change),
@@ -106,6 +117,18 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("/breaches", "breaches", show=breach_pages.show_breaches),
     Page("/breaches/{envelope}", "breaches", show=breach_pages.show_breach, do=breach_pages.propose_decision),
     Page("/breaches/{envelope}/statements", "breaches", show=breach_pages.give_statements),
+    Page("/directory", "directory", show=directory_pages.show_directory),
+    Page("/directory/agencies/{agency}", "directory", show=directory_pages.show_agency),
+    Page("/directory/versions/{version}", "directory", show=directory_pages.show_directory_version),
+    Page("/agreement", "directory", show=directory_pages.show_agreement),
+    Page("/agreement/versions/{version}", "directory", show=directory_pages.show_agreement_version),
+    Page("/keys", "directory", show=key_pages.show_keys),
+    Page("/keys", "propose", do=key_pages.propose_key),
+    Page("/witnesses", "directory", show=witness_pages.show_witnesses),
+    Page("/drafts", "propose", show=draft_pages.show_drafts, do=draft_pages.take_draft),
+    Page("/drafts/{digest}", "propose", show=draft_pages.show_draft, do=draft_pages.propose_draft),
+    Page("/drafts/{digest}/file", "propose", show=draft_pages.give_draft),
+    Page("/health", "health", show=health_pages.show_health),
 )
 
 
@@ -209,6 +232,7 @@ def _door(console: Console, handler: Handler) -> Handler:
             visit = await find_visit(console, read_token(request))
             if visit is not None:
                 request[VISIT] = visit
+                await console.see_witnesses()
             return await handler(request)
         except (ConnectionError, web.HTTPException):
             raise
