@@ -60,6 +60,11 @@ class Seat:
             return Answer(answer.status, CIMultiDict(answer.headers), await answer.read())
 
 
+def cookies_of(answer: Answer) -> dict[str, str]:
+    """Return the cookies that an answer sets."""
+    return dict(re.findall(r"(__Host-[a-z]+)=\"?([^;\"]*)", " ".join(answer.headers.getall("Set-Cookie", []))))  # type: ignore[attr-defined]
+
+
 def text_of(answer: Answer) -> str:
     """Return what a page says, without its tags, spaces folded."""
     return " ".join(unescape(_TAGS.sub(" ", answer.body.decode())).split())

@@ -10,7 +10,7 @@ import pytest
 from hub import acts, people
 from keys import otp
 from schemas.envelope import DAY
-from tests.console.support import Seat, seat, text_of
+from tests.console.support import Seat, cookies_of, seat, text_of
 from tests.county import MINUTE
 from tests.web.support import Site
 
@@ -24,16 +24,12 @@ async def _begin(site: Site, login: str = "ada@example.org", *roles: str) -> str
     return await site.hub.store.write(work)
 
 
-def _cookies(answer: Any) -> dict[str, str]:
-    return dict(re.findall(r"(__Host-[a-z]+)=([^;]*)", " ".join(answer.headers.getall("Set-Cookie", []))))
-
-
 async def _welcome(site: Site, code: str, password: str = "three words here") -> tuple[Seat, bytes]:
     """Go through the first sign-in with *code*; return the seat and the second factor's secret."""
     nobody = Seat(site, "", "")
     answer = await nobody.post("/console/welcome", {"code": code})
     assert (answer.status, answer.headers["Location"]) == (303, "/console/welcome/choose"), text_of(answer)
-    step = _cookies(answer)["__Host-signin"]
+    step = cookies_of(answer)["__Host-signin"]
     async with site.api.session.get(
         site.api.base + "/console/welcome/choose", headers={"Cookie": f"__Host-signin={step}"}
     ) as page:
@@ -49,7 +45,7 @@ async def _welcome(site: Site, code: str, password: str = "three words here") ->
         headers={"Cookie": f"__Host-signin={step}", "Origin": site.hub.config.url}, allow_redirects=False,
     ) as done:  # fmt: skip
         assert done.status == 303, await done.text()
-        return Seat(site, "", _cookies(done)["__Host-session"]), secret
+        return Seat(site, "", cookies_of(done)["__Host-session"]), secret
 
 
 async def test_a_code_gives_a_password_and_a_second_factor_once(site: Site) -> None:

@@ -127,12 +127,17 @@ def config(tmp: Path, text: str = "") -> Config:
 
 @asynccontextmanager
 async def open_site(
-    store: Store, tmp: Path, limits: str = "", poll: float | None = None, county: County | None = None
+    store: Store,
+    tmp: Path,
+    limits: str = "",
+    poll: float | None = None,
+    county: County | None = None,
+    tables: str = "",
 ) -> AsyncIterator[Site]:
-    """Give a hub that serves Exampleshire from *store*; *limits* is TOML of the ``[limits]`` table."""
+    """Give a hub that serves Exampleshire from *store*; *limits* is TOML of the ``[limits]`` table, *tables* of others."""
     county = county or County()
     registry = await county.found(store)
-    settings = config(tmp, f"[limits]\n{limits}" if limits else "")
+    settings = config(tmp, (f"[limits]\n{limits}\n" if limits else "") + tables)
 
     class Clock:
         def __call__(self) -> int:
