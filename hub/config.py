@@ -104,6 +104,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Seconds, _says("How often outside witnesses are asked to cosign, if the log has grown.")
     ] = 5.0
     stop_seconds: Annotated[Seconds, _says("How long requests may take to end once the hub is told to stop.")] = 10.0
+    certificates: Annotated[
+        tuple[str, ...], _says("PEM files of certificates whose end the console warns of, such as the proxy's.")
+    ] = ()
     listen: Listen = Listen()
     limits: Limits = Limits()
     console: Console = Console()
@@ -189,7 +192,10 @@ def parse_config(text: str, base: Path) -> Config:
         raise HubError("config", "a training clock outside training", 'set training = true, or clock = "system"')
     if not config.database.startswith(("sqlite:///", "postgresql://", "postgres://")):
         raise HubError("config", "`database` is neither sqlite:/// nor postgresql://", "see docs/configuration.md")
-    changes: dict[str, Any] = {"home": str(base / config.home)}
+    changes: dict[str, Any] = {
+        "home": str(base / config.home),
+        "certificates": tuple(str(base / name) for name in config.certificates),
+    }
     if config.database.startswith("sqlite:///"):
         changes["database"] = "sqlite:///" + str(base / config.database.removeprefix("sqlite:///"))
     if config.clock.startswith("file:"):

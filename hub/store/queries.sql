@@ -337,6 +337,9 @@ WHERE kind = :kind AND at <= :at ORDER BY version DESC LIMIT 1
 -- name: find_document
 SELECT kind, version, sha256, document, at, ix FROM document WHERE kind = :kind AND version = :version
 
+-- name: document_versions
+SELECT version, sha256, at, ix FROM document WHERE kind = :kind AND version < :before ORDER BY version DESC LIMIT :limit
+
 -- name: documents
 SELECT kind, version, sha256, document, at, ix FROM document WHERE kind = :kind ORDER BY version
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub.store.rows import DocumentRow, KeyRow
+from hub.store.rows import DocumentRow, KeyRow, VersionRow
 from hub.store.session import Row, Session, pack, unpack
 
 _NEVER: Final = 2**62
@@ -44,6 +44,13 @@ def find_document(tx: Session, kind: str, version: int) -> DocumentRow | None:
 def documents(tx: Session, kind: str) -> list[DocumentRow]:
     """Return every version of *kind*, the first one first."""
     return list(map(_document, tx.connection.rows("documents", {"kind": kind})))
+
+
+def document_versions(tx: Session, kind: str, before: int | None, limit: int) -> list[VersionRow]:
+    """Return up to *limit* versions of *kind* before version *before*, the newest first, without what they say."""
+    values = {"kind": kind, "before": _NEVER if before is None else before, "limit": limit}
+    rows = tx.connection.rows("document_versions", values)
+    return [VersionRow(version, unpack(digest), at, index) for version, digest, at, index in rows]
 
 
 def add_key(tx: Session, row: KeyRow) -> None:

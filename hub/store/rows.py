@@ -167,6 +167,15 @@ class DocumentRow(Row, frozen=True):
     index: int
 
 
+class VersionRow(Row, frozen=True):
+    """That there is a version of the directory or the agreement."""
+
+    version: int
+    sha256: str
+    at: int
+    index: int
+
+
 class KeyRow(Row, frozen=True):
     """One statement about one key; ``statement`` is its JWS, ``approval`` an officer's word for it."""
 

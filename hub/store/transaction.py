@@ -89,6 +89,7 @@ class Transaction(Session):
     current_document = registered.current_document
     find_document = registered.find_document
     documents = registered.documents
+    document_versions = registered.document_versions
     add_key = registered.add_key
     keys = registered.keys
     key_statements = registered.key_statements

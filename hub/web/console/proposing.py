@@ -13,6 +13,8 @@ from hub.errors import HubError
 from hub.kit.forms import Posted
 from hub.kit.pages import see
 from hub.web.console.frame import ROOT, Console, Visit
+from keys.errors import KeysError
+from schemas.strict_json import MalformedError
 
 PAGE: Final = 50
 
@@ -44,7 +46,7 @@ def make_about(act: str, about: Mapping[str, Any]) -> msgspec.Struct:
         raise HubError("request-invalid", "a reference isn't as it must be", "copy it from a page") from error
 
 
-def say(error: HubError) -> str:
+def say(error: HubError | KeysError | MalformedError) -> str:
     """Return an error as a page says it."""
     return f"{error.message[:1].upper()}{error.message[1:]}: {error.hint}"
 
