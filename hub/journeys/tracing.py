@@ -86,7 +86,8 @@ def trace_obligation(tx: Transaction, row: ObligationRow) -> tuple[Entry, ...]:
 
 
 def _entries_of(tx: Transaction, thread: ThreadId) -> tuple[tuple[Entry, ...], bool]:
-    found = tuple(Entry(row, _decode(row.body)) for row in _walk(tx, thread))
+    # Who looked at it is in the log too, but did nothing to it.
+    found = tuple(Entry(row, _decode(row.body)) for row in _walk(tx, thread) if row.event != "log-read")
     return found[:MOST], len(found) > MOST
 
 

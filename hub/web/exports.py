@@ -57,6 +57,13 @@ async def export_entries(hub: Hub, request: web.Request, caller: Caller) -> web.
     filters = filters_of(request)
     after = integer(request, "after") if "after" in request.query else -1
     await hub.looks.note(hub.store, caller, "export", hub.clock(), filters)
+    return await send_entries(hub, request, caller, kind, filters, after)
+
+
+async def send_entries(
+    hub: Hub, request: web.Request, caller: Caller, kind: str, filters: Filters, after: int
+) -> web.StreamResponse:
+    """Stream what *caller* may see of the log beyond index *after*, as :data:`MEDIA` has *kind*."""
     pages = _pages(hub, caller, filters, after)
     pieces = _as_csv(pages) if kind == "csv" else _as_lines(pages)
     return await stream(hub, request, MEDIA[kind], f"log.{kind}", pieces)

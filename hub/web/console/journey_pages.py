@@ -14,6 +14,7 @@ from hub.journeys.files import Files, as_tar, prove
 from hub.journeys.tracing import Journey, trace, trace_thread
 from hub.journeys.verdict import CHECKS, Verdict
 from hub.kit.pages import HEADERS
+from hub.reading import Look
 from hub.registry import payload_of
 from hub.store.transaction import Transaction
 from hub.web.console import saying
@@ -64,9 +65,7 @@ async def show_envelope(console: Console, request: web.Request, visit: Visit) ->
     """Answer one envelope's journey with each check and its result."""
     name = _id(request, "envelope")
     proved = await _prove(console, name)
-    await console.hub.looks.note_person(
-        console.hub.store, visit.account.id, "journey", console.now(), {"envelope": name}
-    )
+    await _note(console, visit, "journey", proved.journey)
     verdict = proved.verdict
     context: dict[str, Any] = {
         "journey": proved.journey, "verdict": verdict, "saying": saying, "checks": CHECKS,
@@ -79,13 +78,18 @@ async def show_envelope(console: Console, request: web.Request, visit: Visit) ->
 async def send_proof(console: Console, request: web.Request, visit: Visit) -> web.StreamResponse:
     """Answer everything that is needed to check the journey elsewhere, as a tar archive."""
     name = _id(request, "envelope")
-    files = (await _prove(console, name)).files
-    if files is None:
+    proved = await _prove(console, name)
+    if (files := proved.files) is None:
         raise HubError("no-checkpoint", "no checkpoint covers this envelope yet", "ask again in a second")
-    now = console.now()
-    await console.hub.looks.note_person(console.hub.store, visit.account.id, "export", now, {"envelope": name})
+    await _note(console, visit, "export", proved.journey)
     headers = HEADERS | {"Content-Disposition": f'attachment; filename="envelope-{name}.tar"'}
-    return web.Response(body=as_tar(files, now), content_type="application/x-tar", headers=headers)
+    return web.Response(body=as_tar(files, console.now()), content_type="application/x-tar", headers=headers)
+
+
+async def _note(console: Console, visit: Visit, look: Look, journey: Journey) -> None:
+    # With its thread: what is in the log of a thread is found by it.
+    about = {"envelope": journey.envelope.id, "thread": journey.envelope.thread}
+    await console.hub.looks.note_person(console.hub.store, visit.account.id, look, console.now(), about)
 
 
 async def show_thread(console: Console, request: web.Request, visit: Visit) -> web.StreamResponse:
