@@ -175,7 +175,7 @@ class Notice:
     References only, never content; people by the inbox's own random ids.  ``code`` is a notice of protocol 6, or the gateway's own:
     of what was sent `send-refused`, `re-addressed`, `follow-up-refused`, `handling-warning`, `consent-reminder`,
     `sealed-under-expired`; of what came `needs-person`, `destruction-asked`, `delete-due`, `statement-left-out`;
-    of keys and documents `key-unknown`, `keys-due`, `log-inconsistent`, `directory-expired`; of the register `register-failed`;
+    of keys and documents `key-unknown`, `keys-due`, `log-inconsistent`, `hub-contradicted`, `directory-expired`; of the register `register-failed`;
     of the list of children at risk `atrisk-match`, `atrisk-quota`, `atrisk-refused`, `atrisk-spent`, `atrisk-stale`,
     `atrisk-unanswered`, `atrisk-withdrawn`; of people `holder-left` (of `team`, `threads` are nobody's now: at most 50 are
     named, `count` says all), `holder-away` (`person` is away `until` a moment, `cover` covers), `glass-broken`,

@@ -12,7 +12,6 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from schemas.directory import Jwk
 from schemas.envelope import Struct
 from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, Sha256, Size
 from schemas.strict_json import MalformedError, parse_as
@@ -83,7 +82,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """One agency's file.
 
     ``directories``: signed documents as published, in the order of their versions.  ``notes``: signed checkpoints, named
-    elsewhere by the sha256 of their text.  ``signed``: compact JWS.  ``keys``: public keys that sign some of them.
+    elsewhere by the sha256 of their text.  ``signed``: compact JWS, with the statements by which agencies own the keys.
     """
 
     v: Literal[1]
@@ -94,7 +93,6 @@ class Evidence(Struct, frozen=True, kw_only=True):
     beginnings: tuple[Beginning, ...] = ()
     entries: tuple[Entry, ...] = ()
     signed: tuple[str, ...] = ()
-    keys: tuple[Jwk, ...] = ()
     said: tuple[Said, ...] = ()
 
 

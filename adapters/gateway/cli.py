@@ -55,6 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_keys(keys, add)
     _add_recovery(commands.add_parser("recovery", help="the agency's keys, recovered by two people"), add)
     add_register(commands.add_parser("register", help="what the agency knows of children, across threads"), add)
+    _add_evidence(commands.add_parser("evidence", help="what the hub signed and contradicts, for a third party"), add)
     add_people(commands.add_parser("people", help="who signs in at the inbox"), add)
     _add_picture(add("picture", "count the intelligence that is held, small counts left out, for a digest"))
     number = add("safety-number", "the number to compare by telephone, with an agency or with the officers")
@@ -62,6 +63,15 @@ def make_parser() -> argparse.ArgumentParser:
     add("check", "say whether this gateway could do its work now")
     add("assets", "fetch the design system of the inbox's pages, once; without it they are plain")
     return parser
+
+
+def _add_evidence(evidence: argparse.ArgumentParser, add: Any) -> None:
+    actions = evidence.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add("list", "list what this gateway met with", actions)
+    export = add("export", "write what is kept, for `hub audit convict`", actions)
+    export.add_argument(
+        "file", metavar="FILE", help="a new file; it holds signed statements and references, no content"
+    )
 
 
 def _add_keys(keys: Any, add: Any) -> None:
@@ -264,6 +274,10 @@ def _find_command(options: argparse.Namespace) -> Any:
         from adapters.gateway.picture import picture
 
         return picture
+    if options.command == "evidence":
+        from adapters.gateway.evidence_commands import COMMANDS as EVIDENCE
+
+        return EVIDENCE[options.action]
     if options.command == "recovery":
         from adapters.gateway.recovery import COMMANDS as RECOVERY
 

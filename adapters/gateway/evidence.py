@@ -16,6 +16,7 @@ import msgspec
 
 from adapters.errors import GatewayError
 from adapters.gateway import notices
+from adapters.gateway.books import KeyHistory
 from adapters.gateway.claims import claim_forged_key
 from adapters.gateway.client import Client, HubRefusedError
 from adapters.gateway.spool import Spool, Transaction
@@ -24,16 +25,16 @@ from adapters.gateway.trust import Listed, members, payload_of
 from keys import jws, notes
 from keys.digests import b64u, sha256_b64u
 from keys.errors import KeysError
-from schemas.directory import Jwk, parse_directory, parse_key_statement
+from schemas.directory import parse_directory, parse_key_statement
 from schemas.envelope import DAY, Struct
 from schemas.evidence import Beginning, Entry, Evidence, Said
-from schemas.identifiers import AgencyId, Moment
+from schemas.identifiers import AgencyId, KeyId, Moment
 from schemas.strict_json import MalformedError, dump
 
 _log = logging.getLogger("gateway.evidence")
 T = TypeVar("T", bound=Struct)
-Kind = Literal["note", "beginning", "entry", "signed", "key", "directory", "said"]
-_STRUCTS: Final[Mapping[type[Struct], Kind]] = {Beginning: "beginning", Entry: "entry", Jwk: "key", Said: "said"}
+Kind = Literal["note", "beginning", "entry", "signed", "directory", "said"]
+_STRUCTS: Final[Mapping[type[Struct], Kind]] = {Beginning: "beginning", Entry: "entry", Said: "said"}
 # Two views are found out within a minute; checkpoints that receipts carried are kept for as long as somebody may ask.
 KEEP: Final = 35 * DAY
 NOTICE: Final = "hub-contradicted"
@@ -62,6 +63,19 @@ async def accuse(tx: Transaction, said: Said, *facts: Struct, **kept: Any) -> No
     topic = f"{NOTICE}:{sha256_b64u(dump(details))}"
     if await notices.tell(tx, said.at, NOTICE, topic, mailbox=said.mailbox, details=details):
         _log.error("the hub contradicts what was signed: %s", said.reason)
+
+
+def statements_of(keys: Mapping[KeyId, KeyHistory], signed: Iterable[bytes]) -> list[bytes]:
+    """Return the agencies' own statements, among *keys*, about the keys that *signed* name: by these they are judged."""
+    found = []
+    for compact in signed:
+        try:
+            kid = jws.parse(compact, jws.purpose(compact) or "").kid
+        except KeysError:
+            continue
+        if kid in keys:
+            found.append(keys[kid].stated[0].listed.jws.encode())
+    return found
 
 
 def entry_of(note: bytes, shown: Shown, leaf: bytes | None = None) -> Entry:
@@ -170,7 +184,7 @@ async def collect(spool: Spool, agency: AgencyId, now: Moment) -> Evidence:
         v=1, agency=agency, at=now, notes=tuple(note.decode() for note in checkpoints),
         directories=tuple(msgspec.json.decode(one, type=tuple[str, ...]) for one in directories),
         beginnings=_read(kept, "beginning", Beginning), entries=_read(kept, "entry", Entry),
-        signed=tuple(one.decode() for one in kept.get("signed", [])), keys=_read(kept, "key", Jwk),
+        signed=tuple(one.decode() for one in kept.get("signed", [])),
         said=_read(kept, "said", Said),
     )  # fmt: skip
 

@@ -133,26 +133,14 @@ class Proving:
         if row["kind"].endswith("receipt"):
             about["receipt"] = row["name"]
         said = Said(reason=reason, at=self._gateway.clock(), **about)
-        keys = self._gateway.partnership.books.keys
         signed = signed_of(row)
-        signers = [keys[kid].last.jwk for kid in _kids(signed) if kid in keys]
+        signed += evidence.statements_of(self._gateway.partnership.books.keys, signed)
         is_told = row["kind"] == "acceptance" and reason in {"other-entry", "not-covered"}
         take = evidence.keep if is_told else evidence.accuse
-        await take(tx, said, *entries, *signers, signed=signed, note=note)
+        await take(tx, said, *entries, signed=signed, note=note)
         if is_told:
             details = {"reason": "not-in-log", "envelope": row["envelope"], "thread": row["thread"]}
             await self._gateway.tell(tx, "log-inconsistent", f"unproved:{row['envelope']}", details=details)
-
-
-def _kids(signed: list[bytes]) -> list[str]:
-    kids = []
-    for compact in signed:
-        for typ in (jws.ENVELOPE, jws.RECEIPT):
-            try:
-                kids.append(jws.parse(compact, typ).kid)
-            except KeysError:
-                continue
-    return kids
 
 
 def _signed_at(row: Row) -> int:

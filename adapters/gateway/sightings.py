@@ -129,7 +129,9 @@ class Sightings:
         self, row: Row, reason: Reason, facts: dict[str, Any], tx: Transaction, note: bytes | None = None
     ) -> None:
         said = Said(reason=reason, at=self._gateway.clock(), size=row["size"])
-        await evidence.accuse(tx, said, *facts.values(), signed=(bytes(row["jws"]),), note=note)
+        compact = bytes(row["jws"])
+        signed = (compact, *evidence.statements_of(self._gateway.partnership.books.keys, (compact,)))
+        await evidence.accuse(tx, said, *facts.values(), signed=signed, note=note)
 
     async def _tell_left_out(self, row: Row, tx: Transaction) -> None:
         """Tell that *row*'s recipient passed over what the hub owed it, and keep the hub's word that it did."""

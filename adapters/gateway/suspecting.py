@@ -37,13 +37,9 @@ async def suspect_delivery(
     if (reason := _FORGED.get(code)) is None:
         return
     said = Said(reason=reason, at=gateway.clock(), envelope=envelope, mailbox=arrived.mailbox)
-    keys = []
-    try:
-        kid = jws.parse(arrived.header, jws.ENVELOPE).kid
-        keys = [gateway.partnership.books.keys[kid].last.jwk]
-    except (KeysError, KeyError):
-        pass  # a key that nobody has published is nothing to show
-    await evidence.accuse(tx, said, *keys, signed=_compact(arrived.header, arrived.acceptance))
+    signed = _compact(arrived.header, arrived.acceptance)
+    signed += evidence.statements_of(gateway.partnership.books.keys, signed)
+    await evidence.accuse(tx, said, signed=signed)
 
 
 async def suspect_receipt(gateway: Gateway, tx: Transaction, entry: Mapping[str, Any]) -> None:
@@ -57,7 +53,8 @@ async def suspect_receipt(gateway: Gateway, tx: Transaction, entry: Mapping[str,
         reason="receipt-forged", at=gateway.clock(), envelope=receipt.envelope, receipt=receipt.id,
         mailbox=receipt.mailbox,
     )  # fmt: skip
-    await evidence.accuse(tx, said, signed=(compact,))
+    statements = evidence.statements_of(gateway.partnership.books.keys, (compact,))
+    await evidence.accuse(tx, said, signed=(compact, *statements))
     sent, index = await tx.one("find_sent", envelope=receipt.envelope), entry.get("index")
     if sent is not None and sent["header"] is not None and isinstance(index, int):
         thread, at = header_of(sent).thread, int(entry["at"])

@@ -1,4 +1,4 @@
-"""``hub audit verify``, ``figures``, ``export`` and ``show``."""
+"""``hub audit verify``, ``figures``, ``convict``, ``export`` and ``show``."""
 
 from __future__ import annotations
 
@@ -44,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     figures.add_argument("--to", dest="end", metavar="DATE", default="2100-01-01", help="and before this")
     figures.add_argument("--json", action="store_true", help="print the result as one JSON object")
     figures.set_defaults(run=run_figures)
+    convict = commands.add_parser("convict", help="say what agencies' evidence proves of a hub that contradicts itself")
+    convict.add_argument(
+        "files", metavar="FILE", nargs="+", help="what `gateway evidence export` wrote, of each agency"
+    )
+    convict.add_argument("--trust", metavar="FILE", required=True, help="trust.json, as the partnership handed it out")
+    convict.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    convict.set_defaults(run=run_convict)
     export = commands.add_parser("export", help="write the whole log with its evidence, for anyone to check")
     export.add_argument("export", metavar="EXPORT", help="a new folder, or a new file that ends in .tar")
     add_config(export)
@@ -73,6 +80,24 @@ def run_verify(args: argparse.Namespace) -> int:
         for name, value in result.items():
             print(f"{name.replace('_', ' ')}: {value}")
     return 0 if result.get("verified") else 1
+
+
+def run_convict(args: argparse.Namespace) -> int:
+    """Say what agencies' evidence proves; 1 where nothing is proved."""
+    from hub.convicting.judging import convict
+
+    result = convict([Path(file) for file in args.files], Path(args.trust))
+    if args.json:
+        print(json.dumps(result))
+        return 0 if result["proved"] else 1
+    for one in result["findings"]:
+        print(f"PROVED against {one['against']}" if one["proved"] else "not proved", end=f": {one['code']}\n")
+        print(f"  {one['says']}\n  signed by: {'; '.join(one['signed_by'])}")
+    for what in result["passed_over"]:
+        print(f"passed over: {what}")
+    if not result["proved"]:
+        print("nothing is proved")
+    return 0 if result["proved"] else 1
 
 
 def run_figures(args: argparse.Namespace) -> int:
