@@ -98,7 +98,7 @@ async def follow(store: Store, snapshot: Snapshot, now: Moment) -> bool:
     found = await store.read(lambda tx: _look(tx, maker))
     if found is None:
         return False
-    await store.write(lambda tx: _keep(tx, found))
+    await store.write(lambda tx: keep(tx, found))
     return True
 
 
@@ -179,7 +179,8 @@ def count_scope(tx: Transaction, scope: Scope, maker: Maker) -> Spans:
     return spread_scope(rank_units(duties, taken), lambda at: maker.days.local(at)[0], maker.sector_of)
 
 
-def _keep(tx: Transaction, found: Round) -> None:
+def keep(tx: Transaction, found: Round) -> None:
+    """Replace what each scope of *found* has put into the sums, unless somebody else has counted meanwhile."""
     if tx.figure_place() != found.before:
         return
     if found.forget:

@@ -203,6 +203,7 @@ def make_worker(
         see_swept=lambda at: hub.metrics.deadlines_until.set(at / 1000),
         ask_witnesses=ask_witnesses,
         rounds=hub.rounds,
+        gateways=hub.gateways,
         sweep_seconds=hub.config.sweep_seconds,
         checkpoint_seconds=hub.config.checkpoint_seconds,
         witness_seconds=hub.config.witness_seconds,

@@ -20,7 +20,7 @@ from hub.rounds import Rounds
 from hub.store.base import Store
 from keys.jws import SigningKey
 from keys.note_keys import NoteSigner
-from schemas.identifiers import KeyId, MailboxId, Moment
+from schemas.identifiers import AgencyId, KeyId, MailboxId, Moment
 
 # Rows a round: small enough that an envelope waits for no more than one round of them.
 SWEEP_LIMIT: Final = 500
@@ -35,7 +35,8 @@ class Worker:
     ``wake`` is told which feeds grew; ``keep_checkpoint`` puts a signed note beside the hub's keys; ``in_doubt`` says
     that the clock can't be trusted: the hub then goes on accepting and judges nothing; ``see_expiry`` is shown, each
     round, when the directory expires; ``see_swept``, up to when everything that was due has been dealt with;
-    ``ask_witnesses`` is the round of ``hub.asking``; ``rounds`` is told how each went.
+    ``ask_witnesses`` is the round of ``hub.asking``; ``rounds`` is told how each went; ``gateways``: when each
+    agency's gateway last called, of those that are not kept yet.
     """
 
     store: Store
@@ -52,6 +53,8 @@ class Worker:
     ask_witnesses: Callable[[], Awaitable[None]] | None = None
     sweep_seconds: float = 1.0
     figures_seconds: float = 5.0
+    gateways: dict[AgencyId, Moment] = field(default_factory=dict)
+    gateways_seconds: float = 60.0
     checkpoint_seconds: float = 1.0
     witness_seconds: float = 5.0
     rounds: Rounds = field(default_factory=Rounds)
@@ -67,6 +70,7 @@ class Worker:
             ("retention", self.expire, self.sweep_seconds),
             ("proposals", self.finish_proposals, self.sweep_seconds),
             ("figures", self.follow_figures, self.figures_seconds),
+            ("gateways", self.keep_gateways, self.gateways_seconds),
         ]
         if self.ask_witnesses is not None:
             loops.append(("witnesses", self.ask_witnesses, self.witness_seconds))
@@ -131,6 +135,16 @@ class Worker:
             more = await figures.follow(self.store, self.registry.snapshot, self.clock())
             # Envelopes come first: a log of years is caught up with between them.
             await asyncio.sleep(FIGURES_PAUSE)
+
+    async def keep_gateways(self) -> None:
+        """Keep when each agency's gateway last called, all at once: a row an agency, once a minute at most."""
+        seen = dict(self.gateways)
+        if seen:
+            await self.store.write(lambda tx: tx.see_agencies(seen.items()))
+            # Who has called since is kept next time.
+            for agency, at in seen.items():
+                if self.gateways.get(agency) == at:
+                    del self.gateways[agency]
 
     async def expire(self) -> None:
         """Warn of bodies and keys that are about to go, delete what may go, forget assertions that have expired."""

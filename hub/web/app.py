@@ -71,7 +71,9 @@ async def _authenticate(hub: Hub, route: Route, authorization: str | None) -> Ca
     """Return who calls: an agency's gateway, or a program of the partnership's that may do what *route* is for."""
     bearer = f"Bearer {programs.PREFIX}"
     if authorization is None or not authorization.startswith(bearer):
-        return hub.identity.authenticate(authorization, hub.registry, hub.clock())
+        caller = hub.identity.authenticate(authorization, hub.registry, hub.clock())
+        hub.gateways[caller.agency] = hub.clock()
+        return caller
     token, now = authorization.removeprefix("Bearer "), hub.clock()
     program = await hub.store.read(lambda tx: programs.find_program(tx, token, now))
     if route.scope not in program.scopes:

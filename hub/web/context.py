@@ -19,7 +19,7 @@ from hub.web.metrics import Metrics
 from hub.web.wakeups import Wakeups
 from hub.witnessing import Times
 from keys.keyring import HubKeyring
-from schemas.identifiers import Moment
+from schemas.identifiers import AgencyId, Moment
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,6 +43,8 @@ class Hub:
     witness_times: Times = field(default_factory=Times)
     # Where several processes share a database, a wait also looks by itself this often.
     poll_seconds: float | None = None
+    # When each agency's gateway last called; the worker keeps it.
+    gateways: dict[AgencyId, Moment] = field(default_factory=dict)
     looks: Looks = field(default_factory=Looks)
     ready: bool = False
     rounds: Rounds = field(default_factory=Rounds)

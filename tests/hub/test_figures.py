@@ -105,5 +105,5 @@ async def test_of_two_followers_one_counts(sqlite_store: Store) -> None:
     found = await sqlite_store.read(lambda tx: figures._look(tx, maker))
     assert found is not None
     for _ in range(2):
-        await sqlite_store.write(lambda tx: figures._keep(tx, found))
+        await sqlite_store.write(lambda tx: figures.keep(tx, found))
     await adding.check(sqlite_store, desk.registry.snapshot, county.now)
