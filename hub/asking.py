@@ -153,7 +153,8 @@ class Asker:
         if isinstance(answer, _Conflict) and answer.size is not None:
             if answer.size > size:
                 # Another process of this hub may have signed more, and asked, since we looked.
-                size, _, note = await self.store.read(lambda tx: tx.last_checkpoint()) or (size, 0, note)
+                last = await self.store.read(lambda tx: tx.last_checkpoint())
+                size, note = (last[0], last[2]) if last else (size, note)
             if answer.size <= size:
                 # It knows a later one of ours than we kept: its line was lost on the way.
                 answer = await self._post(outsider, answer.size, size, note)
