@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.console.support import seat, text_of
-from tests.county import HEALTH
+from tests.county import COUNCIL, DAY, HEALTH, POLICE
 from tests.hub import adding
 from tests.web.support import Site
 
@@ -44,3 +46,19 @@ async def test_who_may_not_see_figures_is_led_elsewhere(site: Site) -> None:
     """An operator's first page is another one."""
     answer = await (await seat(site, "operator")).get("/console")
     assert (answer.status, answer.headers["Location"]) == (303, "/console/proposals")
+
+
+async def test_coverage_says_who_is_on_the_hub_and_what_the_others_do_to_the_figures(quarter: Site) -> None:
+    """Nobody's gateway has called but one; the page names each, and has the figure with and without them."""
+    store, snapshot, now = quarter.hub.store, quarter.hub.registry.snapshot, quarter.hub.clock()
+    await adding.follow(store, snapshot, now)
+    await store.write(lambda tx: tx.see_agencies([(COUNCIL, now), (POLICE, now - 2 * DAY)]))
+    said = text_of(await (await seat(quarter, "inspector")).get(f"/console/coverage?{QUARTER}"))
+    assert "2 of 5 agencies are on the hub" in said
+    assert "never called" in said
+    assert "silent" in said
+    # Of 64 sets of full minutes, 32 were owed to health and 16 to probation: neither gateway has ever called.
+    assert re.search(r"Minutes of a meeting in full|Full minutes", said) or "48" in said
+    assert "Exampleshire Partnership never" in said
+    assert "Sampleton Childrens Services 1" not in said.partition("Who never answers")[0].partition("never invited")[2]
+    assert "The agreement asks for nothing by the calendar" in said

@@ -19,6 +19,7 @@ from hub.kit.pages import see
 from hub.web.console import (
     account_pages,
     breach_pages,
+    coverage_pages,
     directory_pages,
     draft_pages,
     figure_pages,
@@ -90,6 +91,7 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("/account/passkeys/options", None, do=account_pages.offer_passkey),
     Page("/account/passkeys/remove", None, do=account_pages.remove_passkey),
     Page("/", "figures", show=figure_pages.show_figures),
+    Page("/coverage", "figures", show=coverage_pages.show_coverage),
     Page("/missing", "obligations", show=missing_pages.show_missing),
     Page("/obligations/{obligation}", "obligations", show=missing_pages.show_obligation),
     Page("/obligations/{obligation}/chase", "propose", do=missing_pages.chase_obligation),

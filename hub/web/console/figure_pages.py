@@ -73,6 +73,19 @@ def read_month(text: str | None, otherwise: int) -> int:
     return month
 
 
+def read_period(request: web.Request, this: int) -> tuple[int, int]:
+    """Return the first month and the last that an address asks for; a year up to *this* one where it names none.
+
+    Raises:
+        NotHereError: there are no such months, or too many.
+    """
+    last = read_month(request.query.get("to"), this)
+    first = read_month(request.query.get("from"), last - MONTHS + 1)
+    if not 0 <= last - first < MOST_MONTHS:
+        raise NotHereError
+    return first, last
+
+
 async def show_figures(console: Console, request: web.Request, visit: Visit) -> web.StreamResponse:
     """Answer the figures of the months that are asked for."""
     del visit
@@ -94,10 +107,7 @@ async def show_figures(console: Console, request: web.Request, visit: Visit) -> 
 
 def _read(request: web.Request, console: Console, this: int) -> Asked:
     query = request.query
-    last = read_month(query.get("to"), this)
-    first = read_month(query.get("from"), last - MONTHS + 1)
-    if not 0 <= last - first < MOST_MONTHS:
-        raise NotHereError
+    first, last = read_period(request, this)
     kind, agency, sector = query.get("type", FIRST_TYPE), query.get("agency", ""), query.get("sector", "")
     known = kind in (FIRST_TYPE, EVERY_TYPE) or kind in console.titles
     if not known or (agency and console.hub.registry.snapshot.directory.find_agency(agency) is None):
