@@ -66,9 +66,10 @@ class HeldKey(NamedTuple):
 class Keyring:
     """An agency's keys.  Whoever changes one stores :meth:`encrypt`'s bytes before using what changed.
 
-    ``identity`` signs key statements and may be kept elsewhere (``None`` here); ``signing`` signs envelopes, receipts
+    ``identity`` signs key statements and may be kept elsewhere (``None`` here), ``next_identity`` once the officers have
+    named it; ``signing`` signs envelopes, receipts
     and assertions, ``next_signing`` once its cool-off is over; ``witness`` cosigns checkpoints; ``record_key`` makes
-    pseudonyms; ``opening_keys`` by kid; ``former``: kids of signing keys that were replaced.
+    pseudonyms; ``opening_keys`` by kid; ``former``: kids of identity and signing keys that were replaced.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Keyring:
         record_key: bytes,
         opening_keys: dict[str, HeldKey],
         next_signing: SigningKey | None = None,
+        next_identity: SigningKey | None = None,
         former: tuple[str, ...] = (),
     ) -> None:
         self.agency = agency
@@ -90,6 +92,7 @@ class Keyring:
         self.record_key = record_key
         self.opening_keys = opening_keys
         self.next_signing = next_signing
+        self.next_identity = next_identity
         self.former = former
 
     @classmethod
@@ -149,13 +152,24 @@ class Keyring:
             self.former = (*self.former, self.signing.kid)
             self.signing, self.next_signing = self.next_signing, None
 
+    def prepare_identity(self) -> SigningKey:
+        """Return the next identity key, made if there was none: for the officers to name, and used once they have."""
+        self.next_identity = self.next_identity or SigningKey.generate()
+        return self.next_identity
+
+    def adopt_identity(self) -> None:
+        """Sign key statements with the next identity key from now on, if there is one."""
+        if self.next_identity is not None:
+            self.former = (*self.former, *([self.identity.kid] if self.identity else []))
+            self.identity, self.next_identity = self.next_identity, None
+
     def without_identity(self) -> Keyring:
         """Return the same keys less the identity key: what a gateway needs day by day."""
         return Keyring(**{**vars(self), "identity": None, "opening_keys": dict(self.opening_keys)})
 
     def kids(self) -> Iterator[str]:
         """Yield the kid of every key here: a statement about any other key of this agency is cause for alarm."""
-        for key in (self.identity, self.signing, self.next_signing, self.witness):
+        for key in (self.identity, self.next_identity, self.signing, self.next_signing, self.witness):
             if key is not None:
                 yield key.kid
         yield from self.former
@@ -169,6 +183,7 @@ class Keyring:
             "identity": b64u(self.identity.seed()) if self.identity else None,
             "signing": b64u(self.signing.seed()),
             "next_signing": b64u(self.next_signing.seed()) if self.next_signing else None,
+            "next_identity": b64u(self.next_identity.seed()) if self.next_identity else None,
             "former": list(self.former),
             "witness": b64u(self.witness.seed()),
             "record_key": b64u(self.record_key),
@@ -195,8 +210,9 @@ class Keyring:
             witness=_signing(secret["witness"]),
             record_key=from_b64u(secret["record_key"]),
             opening_keys={item.key.kid: item for item in held},
-            # Key files of before signing keys were replaced in step have neither.
+            # Key files of before keys were replaced in step have none of these.
             next_signing=_signing(secret["next_signing"]) if secret.get("next_signing") else None,
+            next_identity=_signing(secret["next_identity"]) if secret.get("next_identity") else None,
             former=tuple(secret.get("former", ())),
         )
 

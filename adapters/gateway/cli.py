@@ -82,6 +82,8 @@ def _add_keys(keys: Any, add: Any) -> None:
     rotate.add_argument(
         "--at-once", metavar="FILE", help="with --signing: write what an officer speaks for, instead of waiting a day"
     )
+    identity = add("identity", "make another identity key, and write the request by which the officers name it", keys)
+    identity.add_argument("file", metavar="FILE", help="where to write the request")
     retire = add("retire", "publish that a key is used no more; what it signed stays good", keys)
     retire.add_argument("kid", metavar="KID")
     revoke = add("revoke", "publish that a key is somebody else's too", keys)
@@ -282,13 +284,8 @@ def _find_command(options: argparse.Namespace) -> Any:
         from adapters.gateway.recovery import COMMANDS as RECOVERY
 
         return RECOVERY[options.action]
-    if options.command == "safety-number" or getattr(options, "at_once", None):
-        from adapters.gateway import identity_commands
-
-        return identity_commands.show_number if options.command == "safety-number" else identity_commands.rotate_at_once
-    if options.command == "keys":
-        by_action = {"list": commands.keys_list, "rotate": commands.keys_rotate}
-        return by_action.get(options.action, commands.keys_give_up)
+    if options.command in {"keys", "safety-number"}:
+        return _find_key_command(options)
     return {
         "init": setup.init,
         "run": commands.run,
@@ -307,6 +304,21 @@ def _find_command(options: argparse.Namespace) -> Any:
         "check": setup.check,
         "assets": setup.assets,
     }[options.command]
+
+
+def _find_key_command(options: argparse.Namespace) -> Any:
+    from adapters.gateway import commands, identity_commands
+
+    if options.command == "safety-number":
+        return identity_commands.show_number
+    if getattr(options, "at_once", None):
+        return identity_commands.rotate_at_once
+    by_action: dict[str, Any] = {
+        "list": commands.keys_list,
+        "rotate": commands.keys_rotate,
+        "identity": identity_commands.renew_identity,
+    }
+    return by_action.get(options.action, commands.keys_give_up)
 
 
 def _print(printed: Any, *, as_json: bool) -> None:

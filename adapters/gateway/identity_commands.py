@@ -1,4 +1,4 @@
-"""``gateway safety-number``, and ``gateway keys rotate --signing --at-once``: what people compare, and what an officer speaks for.
+"""``gateway safety-number``, ``keys rotate --signing --at-once``, ``keys identity``: what is compared, and asked of officers.
 
 Source: protocol 7.
 """
@@ -16,6 +16,7 @@ from adapters.errors import GatewayError
 from adapters.gateway import identity, rotation
 from adapters.gateway.agent import open_gateway
 from adapters.gateway.client import HubAwayError
+from keys import jws
 from keys.safety import safety_number, side_of
 
 _log = logging.getLogger("gateway.identity")
@@ -60,6 +61,22 @@ async def rotate_at_once(options: Namespace) -> dict[str, Any]:
         request = {"v": 1, "agency": gateway.config.agency, "statements": [statement]}
         write_file(path, json.dumps(request, indent=2).encode() + b"\n", mode=0o644)
         return {"next": kid, "give to an officer": str(path)}
+
+
+async def renew_identity(options: Namespace) -> dict[str, Any]:
+    """Make the next identity key and write the request by which officers name it; it is used once they have.
+
+    Raises:
+        GatewayError: ``keys-file``: the file is there already.
+    """
+    path = Path(options.file)
+    _check_new(path)
+    async with open_gateway(Path(options.home), passphrase_file=options.passphrase_file) as gateway:
+        request = await identity.request_identity(gateway)
+        write_file(path, json.dumps(request, indent=2).encode() + b"\n", mode=0o644)
+        kid = jws.thumbprint(request["identity"])
+        number = safety_number(side_of(gateway.config.agency, [kid]), identity.officers(gateway))
+        return {"next identity": kid, "give to the officers": str(path), "number": number}
 
 
 def _check_new(path: Path) -> None:

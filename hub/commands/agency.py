@@ -85,11 +85,18 @@ def read_request(path: Path) -> EnrolmentRequest:
         ) from error
 
 
-def enrol(directory: Directory, payload: bytes, requests: Sequence[EnrolmentRequest], now: int) -> Directory:
+def enrol(
+    directory: Directory,
+    payload: bytes,
+    requests: Sequence[EnrolmentRequest],
+    now: int,
+    *,
+    new_identity: bool = False,
+) -> Directory:
     """Return the next directory: *directory*, whose payload is *payload*, with the agencies of *requests*.
 
     An agency that is there already keeps its first day, its end and its earlier names, and must show the same identity
-    key.  A mailbox that it no longer asks for ends now and stays listed: its address leads on to whoever answers for it.
+    key unless *new_identity*.  A mailbox that it no longer asks for ends now and stays listed: its address leads on to whoever answers for it.
 
     Raises:
         HubError: ``enrolment``.
@@ -97,7 +104,7 @@ def enrol(directory: Directory, payload: bytes, requests: Sequence[EnrolmentRequ
     entries = {entry.id: entry for entry in directory.agencies}
     for request in requests:
         known = entries.get(request.agency)
-        if known is not None and known.identity != request.identity:
+        if known is not None and known.identity != request.identity and not new_identity:
             raise HubError(
                 "enrolment",
                 f"{request.agency} is in the directory with another identity key",

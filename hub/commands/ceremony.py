@@ -82,6 +82,7 @@ def _add_draft(draft: argparse.ArgumentParser) -> None:
     change.add_argument("--renew", action="store_true", help="the same directory for another term")
     change.add_argument("--agreement", metavar="FILE", help="the next sharing agreement, as TOML")
     change.add_argument("--keys", metavar="REQUEST", nargs="+", help="speak for keys, so that they may be used at once")
+    draft.add_argument("--new-identity", action="store_true", help="of --enrol: although the identity key is another")
     draft.add_argument("--at", metavar="DATE", help="of --end: from when on")
     draft.add_argument("--successor", metavar="ID[:PART]", action="append", default=[], help="of --end: who takes over")
     draft.add_argument("--threshold", metavar="K", type=int, help="of --officer: how many must sign")

@@ -101,7 +101,7 @@ def draft_directory(args: argparse.Namespace, published: Published, now: int) ->
     statements: list[str] = []
     if args.enrol:
         requests = [read_request(Path(file)) for file in args.enrol]
-        following = enrol(directory, payload, requests, now)
+        following = enrol(directory, payload, requests, now, new_identity=args.new_identity)
         statements = [one for request in requests for one in request.statements]
     elif args.end:
         if not args.at:

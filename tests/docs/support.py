@@ -44,7 +44,7 @@ def run_page(page: Path, folder: Path, *, port: str) -> subprocess.CompletedProc
         env={**os.environ, "PATH": path, "COLUMNS": "200"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=360,
         check=False,
     )
 

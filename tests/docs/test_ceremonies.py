@@ -11,12 +11,13 @@ from tests.docs.support import DOCS, run_page
 
 @pytest.mark.slow
 def test_the_ceremonies_are_rehearsed(tmp_path: Path) -> None:
-    """Officers' keys, the beginning, an agency, a stolen key, new officers, a new agreement, the records."""
+    """Officers' keys, the beginning, an agency, a stolen key, another identity, new officers, a new agreement, the records."""
     done = run_page(DOCS / "ceremonies.md", tmp_path, port="8472")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     for said in (
         "Enough have signed",
         "* northmere-health: is new: Northmere Health Trust",
+        "* northmere-health: has another identity key: ",
         "* officers: key removed: ",
         "until now: Retention `case`",
     ):

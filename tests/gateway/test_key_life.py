@@ -16,7 +16,7 @@ import pytest
 
 from adapters.durable import make_folder
 from adapters.errors import GatewayError
-from adapters.gateway import identity_commands, rotation
+from adapters.gateway import identity, identity_commands, rotation
 from adapters.gateway.agent import Agent
 from adapters.gateway.config import Config
 from adapters.gateway.context import Gateway
@@ -246,10 +246,10 @@ async def test_two_gateways_show_the_same_number(town: Town, monkeypatch: pytest
         assert one["number"] == other["number"]
         assert (one["with"], other["with"]) == (POLICE, HEALTH)
         officers = await identity_commands.show_number(options(health.gateway.home, agency=None))
-        identity = health.gateway.keyring.identity
-        assert identity is not None
+        own = health.gateway.keyring.identity
+        assert own is not None
         county = side_of(PARTNERSHIP, (key.kid for key in town.county.officers), 2)
-        assert officers["number"] == safety_number(side_of(HEALTH, [identity.kid]), county)
+        assert officers["number"] == safety_number(side_of(HEALTH, [own.kid]), county)
         health.gateway.keyring.identity = jws.SigningKey.generate()
         swapped = await identity_commands.show_number(options(health.gateway.home, agency=POLICE))
         assert swapped["number"] != one["number"]
@@ -280,3 +280,34 @@ async def test_what_an_officer_speaks_for_is_written_once(town: Town, monkeypatc
         with pytest.raises(GatewayError) as caught:
             await identity_commands.rotate_at_once(options(town.tmp, at_once=str(path)))
         assert caught.value.code == "keys-file"
+
+
+async def test_an_agency_gets_another_identity(town: Town) -> None:
+    """Named by the officers, told by the gateway's own request; mail goes on, for who was there and for who joins later."""
+    async with town.agent(HEALTH) as health, town.agent(COUNCIL) as council:
+        await settle(health, council)
+        old = health.gateway.keyring.identity
+        request = await identity.request_identity(health.gateway)
+        assert health.gateway.keyring.identity is old
+        entries = tuple(
+            msgspec.structs.replace(one, identity=as_jwk(request["identity"])) if one.id == HEALTH else one
+            for one in parse_directory(town.county.directory()).agencies
+        )
+        await town.site.desk.next_directory(agencies=entries)
+        for statement in request["statements"]:
+            await town.site.desk.publish_key(statement.encode(), town.county.approve(statement.encode()))
+        await town.tick()
+        await settle(health)
+        assert health.gateway.keyring.identity.kid == jws.thumbprint(request["identity"])
+        assert health.gateway.keyring.next_identity is None
+        assert await rotation.rotate_keys(health.gateway, force=True) == 1
+        await town.tick()
+        send_minutes(town.homes[COUNCIL], "after")
+        await settle(council, health)
+        assert len(list((town.homes[HEALTH] / "in").glob("*/message.json"))) == 1
+        assert [one for one in read_notices(town.homes[HEALTH]) if one["notice"] == "key-unknown"] == []
+        async with town.agent(POLICE) as newcomer:
+            await newcomer.refresh_pass()
+            books = newcomer.gateway.partnership.books
+            assert books.sealing_key(NURSES, town.county.now) is not None
+            assert books.find_signer(health.gateway.keyring.signing.kid, NURSES, town.county.now) is not None

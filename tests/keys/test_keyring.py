@@ -51,6 +51,27 @@ def test_a_gateway_can_do_without_the_identity_key() -> None:
     assert len(keyring.opening_keys) == 1
 
 
+def test_an_identity_key_is_replaced_in_step() -> None:
+    """Made, kept beside the old one for as long as the officers need, then used; the old one stays known as one's own."""
+    keyring = Keyring.create("northmere-health", NOW)
+    keyring.adopt_identity()
+    old = keyring.identity
+    assert old is not None
+    fresh = keyring.prepare_identity()
+    assert keyring.prepare_identity() is fresh
+    again = Keyring.decrypt(keyring.encrypt(KEK), KEK)
+    assert {old.kid, fresh.kid} <= set(again.kids())
+    assert again.identity is not None
+    assert again.identity.kid == old.kid
+    again.adopt_identity()
+    assert again.identity.kid == fresh.kid
+    assert old.kid in set(Keyring.decrypt(again.encrypt(KEK), KEK).kids())
+    lost = Keyring.decrypt(keyring.without_identity().encrypt(KEK), KEK)
+    lost.adopt_identity()
+    assert lost.identity is not None
+    assert (lost.identity.kid, lost.former) == (fresh.kid, ())
+
+
 def test_sealing_keys_rotate_after_30_days_and_end_after_44() -> None:
     """Each mailbox's newest key is replaced at 30 days; an old one opens until day 44, and then is gone."""
     keyring = Keyring.create("northmere-health", NOW)
