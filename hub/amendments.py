@@ -272,7 +272,7 @@ def _record_waiver(
 def _end_act(tx: Transaction, said: Waiver, outcome: Waived | Refusal, at: Moment) -> None:
     """Note what became of what two people agreed on: a waiver that is signed for them has their proposal's id."""
     proposal = tx.find_proposal(said.id)
-    if proposal is None or proposal.state != "approved" or proposal.act not in (waiving.WAIVE, waiving.ELSEWHERE):
+    if proposal is None or proposal.state != "approved" or waiving.STATES.get(proposal.act) != said.state:
         return
     about = acts.about_of(proposal)
     if not isinstance(about, waiving.Ending) or about.obligation != said.obligation:

@@ -8,7 +8,8 @@ Source: protocol 5; domain 8; docs/decisions/partnership-waivers.md.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal
 
 from hub.core.amending import enders_of, reasons_for
 from hub.errors import HubError
@@ -20,6 +21,8 @@ from schemas.identifiers import Code, Moment, ObligationId, ThreadId
 
 WAIVE: Final = "obligation-waive"
 ELSEWHERE: Final = "obligation-elsewhere"
+# How the obligation has ended once the waiver is signed.
+STATES: Final[Mapping[str, Literal["waived", "met_elsewhere"]]] = {WAIVE: "waived", ELSEWHERE: "met_elsewhere"}
 
 
 class Ending(Struct, frozen=True, kw_only=True):

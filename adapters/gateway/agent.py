@@ -18,6 +18,7 @@ from pathlib import Path
 from adapters.errors import GatewayError, NotYetError, place_of
 from adapters.gateway import (
     embargo,
+    endings,
     errands,
     filing,
     followups,
@@ -299,6 +300,8 @@ class Agent:
         finally:
             # One contradiction hides no other.
             await self._sightings.look()
+        # Only now: what is signed here rests on the log that was just looked at.
+        await endings.sign_agreed(self.gateway)
 
     async def rotate_pass(self) -> None:
         """Destroy keys and content whose time is over; make new keys where the identity key is here to sign for them."""

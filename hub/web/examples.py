@@ -153,6 +153,27 @@ EXAMPLES: Final[Mapping[str, Example]] = {
             }
         },
     ),
+    "listActs": Example(
+        query={"state": "approved"},
+        answers={
+            200: {
+                JSON: {
+                    "acts": [
+                        {
+                            "id": RECEIPT,
+                            "act": "obligation-waive",
+                            "state": "approved",
+                            "ends": "waived",
+                            "obligation": OBLIGATION,
+                            "thread": THREAD,
+                            "reason": "recorded_in_error",
+                            "steps": [{"index": 57, "text": '{"v":1,"at":1783324800000,"event":"act-proposed"}'}],
+                        }
+                    ]
+                }
+            }
+        },
+    ),
     "waiveObligation": Example(
         path={"id": OBLIGATION},
         request={"application/jose": compact("waiver")},

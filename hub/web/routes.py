@@ -12,6 +12,7 @@ from aiohttp import web
 
 from hub.core.rights import Scope
 from hub.web import (
+    acts,
     audit,
     documents,
     envelopes,
@@ -110,6 +111,11 @@ _DUTIES: Final = (
     Query("after", "sha256", "The cursor `next` of the answer before."),
     _limit(obligations.MAX_LIMIT),
 )
+_ACTS: Final = (
+    Query("state", "text", "Those in this state of proposals; `approved` if it is left out."),
+    Query("after", "id", "The cursor `next` of the answer before."),
+    _limit(acts.MAX_LIMIT),
+)
 _KEYS: Final = (
     Query("after", "integer", "Statements from this index of the log on; `next` of the answer before."),
     _limit(documents.MAX_KEYS),
@@ -164,6 +170,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         "POST", "/v1/obligations/{id}/waiver", "waiveObligation", "Waive an obligation, or say it was met elsewhere",
         {200: {JSON: "Done"}}, private=obligations.take_waiver, request={JOSE: "Compact"},
+    ),
+    Route(
+        "GET", "/v1/acts", "listActs", "What two people agreed on, for the partnership's gateway to sign",
+        {200: {JSON: "Acts"}}, private=acts.list_acts, query=_ACTS,
     ),
     Route(
         "GET", "/v1/events", "streamEvents", "Server-sent events: whose feed grew, which obligation changed",

@@ -132,6 +132,25 @@ SHAPES: Final[Mapping[str, Any]] = {
         }
     ),
     "Obligations": _object({"obligations": _list(_OBLIGATION)}, {"next": SHA256}),
+    "Acts": _object(
+        {
+            "acts": _list(
+                _object(
+                    {
+                        "id": ID,
+                        "act": _TEXT,
+                        "state": _TEXT,
+                        "ends": {"enum": ["waived", "met_elsewhere"]},
+                        "obligation": SHA256,
+                        "thread": ID,
+                        "reason": _TEXT,
+                        "steps": _list(_object({"index": _INT, "text": _TEXT})),
+                    }
+                )
+            )
+        },
+        {"next": ID},
+    ),
     "SignedDocument": _list(_COMPACT, minItems=1, maxItems=64),
     "Published": _object({"version": _INT}),
     "Keys": _object(
