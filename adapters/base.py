@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from schemas.envelope import Struct
 from schemas.identifiers import Code, EnvelopeId, MailboxId, MessageType, Moment, ThreadId
+from schemas.receipt import Mode
 from schemas.strict_json import MalformedError, parse
 
 MAX_DRAFT: Final = 4 * 1024 * 1024
@@ -148,7 +149,7 @@ class Filed:
     """Written into the record system and read back.  ``record`` is its reference there; only a keyed digest leaves."""
 
     record: str
-    mode: Literal["full", "summary", "reference_only", "destroyed"] = "full"
+    mode: Mode = "full"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +180,7 @@ class Notice:
     of the list of children at risk `atrisk-match`, `atrisk-quota`, `atrisk-refused`, `atrisk-spent`, `atrisk-stale`,
     `atrisk-unanswered`, `atrisk-withdrawn`; of people `holder-left` (of `team`, `threads` are nobody's now: at most 50 are
     named, `count` says all), `holder-away` (`person` is away `until` a moment, `cover` covers), `glass-broken`,
-    `glass-not-justified`; of notifications `notification-failed`.
+    `glass-not-justified`; of notifications `notification-failed`; of an adapter that dies, hangs or can't be started `adapter-failing`.
     """
 
     id: str
@@ -188,6 +189,41 @@ class Notice:
     mailbox: MailboxId | None = None
     source: Literal["hub", "gateway"]
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a record system holds now under one record: what it keeps of the message, and whether it still counts.
+
+    ``members`` are the JSON pointers of the message (`/flag_code`) that the system keeps, each with the value that stands
+    there; what it has no field for is left out.  ``ended``: it was ended or taken down there, and the record only tells that it was.
+    """
+
+    record: str
+    members: Mapping[str, Any] = field(default_factory=dict)
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What an adapter says about itself before anything of it runs with a message; docs/adapters.md is made from it.
+
+    ``name`` is its entry point's.  ``transports``: how it reaches the system, in a word each.  ``levels``: in which modes it
+    can truthfully say ``Filed``; no adapter can say that a person opened or acknowledged.  ``network``: it can't work
+    without connections; it has them only where the gateway's configuration grants them too.  ``writes`` and ``reads``
+    name the options that are folders or files which it needs, for writing or only for reading; `path/in` is the folder `in` in
+    what the option `path` names, or in the gateway's home where that isn't set.  It can reach nothing else of the file system.  ``tested_against`` and ``limits`` are a sentence each.
+    """
+
+    name: str
+    title: str
+    transports: tuple[str, ...]
+    levels: tuple[Mode, ...] = ("full",)
+    network: bool = False
+    writes: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    tested_against: str = ""
+    limits: str = ""
 
 
 class Adapter(Protocol):
@@ -231,8 +267,19 @@ class Deletes(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadsBack(Protocol):
+    """An adapter into a system where others change or take down what was filed: flags, lists."""
+
+    async def read_back(self, record: str) -> Held | None:
+        """Return what the system holds under *record* now, asked of the system itself; ``None`` where it holds nothing."""
+        ...
+
+
 class AdapterFactory(Protocol):
-    """What the entry point of an adapter names."""
+    """What the entry point of an adapter names: a class with its manifest."""
+
+    manifest: Manifest
 
     def configure(self, options: Mapping[str, Any], home: Path) -> Adapter:
         """Return the adapter for its table of the gateway's configuration; relative paths start at *home*.

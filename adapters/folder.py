@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from adapters.base import (
     Document,
@@ -32,6 +32,7 @@ from adapters.base import (
     DraftResult,
     Filed,
     Incoming,
+    Manifest,
     NeedsPerson,
     Notice,
     Outcome,
@@ -45,16 +46,27 @@ from schemas.identifiers import EnvelopeId, MailboxId
 from schemas.strict_json import MalformedError
 
 MAX_DOCUMENTS: Final = 60 * 1024 * 1024
+_FOLDERS: Final = ("out", "sent", "refused", "in", ".working")
 _OWN_FILES: Final = frozenset({"message.json", "envelope.json"})
 
 
 class FolderAdapter:
     """The built-in adapter over one folder; options: ``path`` (relative to the gateway's home, default the home itself)."""
 
+    manifest: ClassVar[Manifest] = Manifest(
+        name="folder",
+        title="Folder pair",
+        transports=("folder",),
+        levels=("full",),
+        writes=tuple(f"path/{name}" for name in _FOLDERS),
+        tested_against="a file system",
+        limits="60 MiB of documents in one message",
+    )
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self._unsettled: dict[str, tuple[int, int]] = {}
-        for name in ("out", "sent", "refused", "in", "in/notices", ".working"):
+        for name in (*_FOLDERS, "in/notices"):
             make_folder(root / name)
 
     @classmethod
