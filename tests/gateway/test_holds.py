@@ -9,7 +9,7 @@ import pytest
 from adapters.errors import GatewayError
 from adapters.gateway import errands, holds, negatives
 from adapters.gateway.agent import Agent
-from hub.holds import Place, Release, check_place, check_release, place, release
+from hub.holds import Place, Release
 from keys.digests import new_id
 from schemas.envelope import DAY
 from tests.county import COUNCIL, HEALTH, NURSES, PROBATION, Desk
@@ -24,13 +24,13 @@ def _desk(town: Town) -> Desk:
 
 
 async def _hold(town: Town, thread: str, envelope: str | None = None) -> str:
-    name = await agree(_desk(town), check_place, place, Place(thread=thread, envelope=envelope))
+    name = await agree(_desk(town), "hold-place", Place(thread=thread, envelope=envelope), "complaint")
     await town.tick()
     return name
 
 
 async def _release(town: Town, name: str) -> None:
-    await agree(_desk(town), check_release, release, Release(hold=name), "matter_closed")
+    await agree(_desk(town), "hold-release", Release(hold=name), "matter_closed")
     await town.tick()
 
 

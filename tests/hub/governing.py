@@ -1,28 +1,26 @@
-"""What tests of holds, breaches and suspensions share: an act that two people have agreed on."""
+"""What tests of holds, breaches and suspensions share: an act that two people agree on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from hub.store.rows import ProposalRow
+from hub import acts, people
 from hub.store.transaction import Transaction
-from keys.digests import new_id
-from schemas.envelope import DAY
 from tests.county import Desk
 
-Check = Callable[[Transaction, Any, int], None]
-CarryOut = Callable[[Transaction, Any, ProposalRow, int], None]
 
-
-async def agree(desk: Desk, check: Check, carry_out: CarryOut, about: Any, reason: str = "police_investigation") -> str:
-    """Have the hub do what two people agreed on, as ``hub.acts`` does; return the proposal's id."""
+async def agree(desk: Desk, act: str, about: Any, reason: str) -> str:
+    """Have one person propose *act* and another approve it; return the proposal's id."""
     now = desk.county.now
-    row = ProposalRow(new_id(now), "act", b"{}", reason, "done", new_id(now), now, now + 7 * DAY, new_id(now), now)
 
-    def work(tx: Transaction) -> None:
-        check(tx, about, now)
-        carry_out(tx, about, row, now)
+    def work(tx: Transaction) -> str:
+        one, two = (
+            known.id
+            if (known := tx.find_account_by_login(login))
+            else people.add_account(tx, None, login, login, ("administrator",), now)
+            for login in ("one@example.org", "two@example.org")
+        )
+        row = acts.propose(tx, one, act, about, reason, now)
+        return acts.decide(tx, two, row.id, now, approve=True).id
 
-    await desk.store.write(work)
-    return row.id
+    return await desk.store.write(work)

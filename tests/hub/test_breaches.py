@@ -29,7 +29,7 @@ async def _record(desk: Desk, sent: Sent) -> Record:
 
 async def _decide(desk: Desk, sent: Sent, decision: str, told_at: int | None = None) -> str:
     about = Decide(envelope=sent.id, decision=decision, told_at=told_at)  # type: ignore[arg-type]
-    return await agree(desk, breaches.check_decision, breaches.decide, about, "risk_likely")
+    return await agree(desk, "breach-decide", about, "risk_likely")
 
 
 async def test_a_withdrawal_of_what_somebody_had_opens_a_record(desk: Desk) -> None:

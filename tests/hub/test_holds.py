@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hub import holds
 from hub.core.authenticity import Caller
 from hub.holds import Place, Release
 from hub.views import sealed_body
@@ -16,12 +15,12 @@ from tests.hub.support import hold, minutes, refused
 async def place(desk: Desk, sent: Sent, *, whole: bool = True) -> str:
     """Place a hold on the thread of *sent*, or on it alone, and return the hold."""
     about = Place(thread=sent.header.thread, envelope=None if whole else sent.id)
-    return await agree(desk, holds.check_place, holds.place, about)
+    return await agree(desk, "hold-place", about, "police_investigation")
 
 
 async def release(desk: Desk, name: str) -> None:
     """Release a hold."""
-    await agree(desk, holds.check_release, holds.release, Release(hold=name), "matter_closed")
+    await agree(desk, "hold-release", Release(hold=name), "matter_closed")
 
 
 async def _pass(desk: Desk, by: int) -> None:
@@ -148,16 +147,14 @@ async def test_the_last_of_two_holds_lets_go(desk: Desk) -> None:
 async def test_a_hold_is_on_something_and_is_released_once(desk: Desk) -> None:
     """What the hub has nothing of can't be held; what was released can't be released."""
     sent = await _sent(desk, NURSES)
-    size = len(await desk.leaves())
     with refused("thread-unknown"):
-        await agree(desk, holds.check_place, holds.place, Place(thread=new_id(desk.county.now)))
+        await agree(desk, "hold-place", Place(thread=new_id(desk.county.now)), "complaint")
     with refused("thread-unknown"):
-        await agree(
-            desk, holds.check_place, holds.place, Place(thread=sent.header.thread, envelope=new_id(desk.county.now))
-        )
+        about = Place(thread=sent.header.thread, envelope=new_id(desk.county.now))
+        await agree(desk, "hold-place", about, "complaint")
     with refused("hold-unknown"):
         await release(desk, new_id(desk.county.now))
-    assert len(await desk.leaves()) == size
+    assert await desk.leaves("hold-placed", "act-proposed") == []
     name = await place(desk, sent)
     await release(desk, name)
     with refused("hold-released"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from hub import suspensions
 from hub.suspensions import Readmit, Suspend
 from hub.web.identity import check_active
 from keys.digests import sha256_b64u
@@ -14,13 +13,13 @@ from tests.hub.support import code_of, hold, refused
 
 
 async def _suspend(desk: Desk, kid: str) -> str:
-    done = await agree(desk, suspensions.check_suspend, suspensions.suspend, Suspend(kid=kid), "key_stolen")
+    done = await agree(desk, "key-suspend", Suspend(kid=kid), "key_stolen")
     await desk.registry.refresh(desk.store)
     return done
 
 
 async def _readmit(desk: Desk, kid: str) -> None:
-    await agree(desk, suspensions.check_readmit, suspensions.readmit, Readmit(kid=kid), "found_sound")
+    await agree(desk, "key-readmit", Readmit(kid=kid), "found_sound")
     await desk.registry.refresh(desk.store)
 
 
@@ -58,7 +57,7 @@ async def test_a_writer_that_has_not_looked_yet_refuses_it_too(desk: Desk) -> No
     """Another process's snapshot is old: the very next write is turned back, reads the registry, and refuses the key."""
     county = desk.county
     kid = county.keyrings[COUNCIL].signing.kid
-    await agree(desk, suspensions.check_suspend, suspensions.suspend, Suspend(kid=kid), "key_stolen")
+    await agree(desk, "key-suspend", Suspend(kid=kid), "key_stolen")
     with refused("key-suspended"):
         await desk.send(hold(county, NURSES))
 
@@ -75,10 +74,10 @@ async def test_only_a_signing_key_in_use_can_be_suspended(desk: Desk, use: str) 
     }[use]
     if use == "suspended":
         await _suspend(desk, kid)
-    size = len(await desk.leaves())
+    size = len(await desk.leaves("act-proposed"))
     with refused("suspension-key"):
         await _suspend(desk, kid)
-    assert len(await desk.leaves()) == size
+    assert len(await desk.leaves("act-proposed")) == size
 
 
 async def test_what_is_not_suspended_can_not_be_let_in(desk: Desk) -> None:
