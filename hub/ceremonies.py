@@ -132,6 +132,9 @@ def _read(draft: Draft, pinned: Officers) -> Reading:
     listed = proposed if isinstance(proposed, Directory) else directory
     if draft.statements and listed is None:
         raise refuse("the draft speaks for keys without a directory", "draft it again")
+    if draft.statements and len(groups) > 1:
+        # The hub asks the officers of its newest directory for their word.
+        raise refuse("a draft that changes the officers speaks for keys too", "draft the keys apart, afterwards")
     statements = _read_statements(draft, listed) if listed else ()
     return Reading(draft, directory, proposed, before, statements, groups)
 

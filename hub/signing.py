@@ -52,9 +52,9 @@ def sign(reading: Reading, officer: jws.Signer, at: Moment) -> Signature:
     """
     if officer.kid not in {kid for group in reading.groups for kid in kids_of(group)}:
         raise HubError("ceremony-officer", "this key is none of the officers' who must sign", "use your own key file")
-    draft, speaks = reading.draft, officer.kid in kids_of(reading.groups[0])
+    draft = reading.draft
     document = officer.sign(draft.payload.encode(), TYPS[draft.kind]).decode() if draft.kind in TYPS else ""
-    words = [approve_key(one.encode(), officer, at).decode() for one in draft.statements if speaks]
+    words = [approve_key(one.encode(), officer, at).decode() for one in draft.statements]
     return Signature(v=1, draft=digest_of(draft), kid=officer.kid, at=at, document=document, words=tuple(words))
 
 
@@ -75,10 +75,9 @@ def check_signature(reading: Reading, signature: Signature) -> None:
         signed = jws.verify(signature.document.encode(), keys[signature.kid], TYPS[draft.kind])
         if signed != draft.payload.encode():
             raise refuse("a signature is over another payload than the draft's", "sign the draft again")
-    speaks = signature.kid in kids_of(reading.groups[0])
-    if len(signature.words) != (len(draft.statements) if speaks else 0):
+    if len(signature.words) != len(draft.statements):
         raise refuse("a signature doesn't speak for each key of the draft", "sign the draft again")
-    for word, statement in zip(signature.words, draft.statements, strict=False):
+    for word, statement in zip(signature.words, draft.statements, strict=True):
         check_officer(word.encode(), statement.encode(), reading.groups[0])
 
 
@@ -115,6 +114,12 @@ def document_of(signed: Signed) -> bytes:
 
 
 def words_of(signed: Signed) -> list[tuple[str, str]]:
-    """Return each key statement with the word of an officer in force, in their order."""
-    words = next((one.words for one in signed.signatures if one.words), ())
+    """Return each key statement with the word of an officer in force, in their order.
+
+    Raises:
+        HubError: ``ceremony``; nobody spoke for each of them.
+    """
+    words = signed.signatures[0].words
+    if len(words) != len(signed.draft.statements):
+        raise refuse("what was signed doesn't speak for each key of the draft", "combine the signatures again")
     return list(zip(signed.draft.statements, words, strict=True))
