@@ -47,6 +47,17 @@ class Counted(NamedTuple):
     records: tuple[Sum, ...]
     waiting: tuple[Waiting, ...]
 
+    def by_family(self) -> dict[str, Counted]:
+        """Return the same of each type alone."""
+        found: defaultdict[str, tuple[list[Sum], list[Sum], list[Waiting]]] = defaultdict(lambda: ([], [], []))
+        for unit in self.units:
+            found[unit.family][0].append(unit)
+        for record in self.records:
+            found[record.family][1].append(record)
+        for waiting in self.waiting:
+            found[waiting.sum.family][2].append(waiting)
+        return {family: Counted(tuple(units), tuple(records), tuple(waiting)) for family, (units, records, waiting) in found.items()}
+
     def figures(
         self,
         now: Moment,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 
 import pytest
+from pypdf import PdfReader
 
 from tests.console.support import seat, text_of
 from tests.county import COUNCIL, DAY, HEALTH, POLICE
@@ -62,3 +65,32 @@ async def test_coverage_says_who_is_on_the_hub_and_what_the_others_do_to_the_fig
     assert "Exampleshire Partnership never" in said
     assert "Sampleton Childrens Services 1" not in said.partition("Who never answers")[0].partition("never invited")[2]
     assert "The agreement asks for nothing by the calendar" in said
+
+
+async def test_the_quarterly_report_is_fit_for_anyone(quarter: Site) -> None:
+    """Page, CSV and PDF say the same, leave small counts out with a second one, and exist for quarters that are over."""
+    person = await seat(quarter, "inspector")
+    page = await person.get("/console/reports/quarter?quarter=2026-Q3")
+    assert page.status == 200
+    assert "Counts under 5 are left out" in text_of(page)
+    told = await person.get("/console/reports/quarter.csv?quarter=2026-Q3")
+    rows = list(csv.DictReader(io.StringIO(told.body.decode())))
+    health = next(row for row in rows if (row["type"], row["by"], row["name"]) == ("minutes.full", "sector", "health"))
+    assert (health["owed"], health["received"], health["received_rate"], health["missing"]) == ("32", "8", "0.25", "24")
+    assert all(
+        not row[column] or row[column] == "0" or float(row[column]) >= 5
+        for row in rows
+        for column in ("owed", "received")
+    )
+    assert "8 of 32 (25%)" in text_of(page)
+    sent = await person.get("/console/reports/quarter.pdf?quarter=2026-Q3")
+    assert sent.headers["Content-Type"] == "application/pdf"
+    pdf = PdfReader(io.BytesIO(sent.body))
+    said = " ".join(" ".join(one.extract_text() for one in pdf.pages).split())
+    assert pdf.metadata is not None
+    assert pdf.metadata.title == "Exampleshire Partnership: July to September 2026"
+    assert "Health 32 8 8 25% 24" in said
+    assert next(one.title for one in pdf.outline if not isinstance(one, list)) == "What each figure counts"
+    for name in ("2026-Q4", "2026-Q5", "nonsense"):
+        assert (await person.get(f"/console/reports/quarter?quarter={name}")).status == 404
+    assert (await person.get("/console/reports/quarter")).status == 200
