@@ -21,7 +21,7 @@ from adapters.gateway.claims import claim_forged_key
 from adapters.gateway.client import Client, HubRefusedError
 from adapters.gateway.spool import Spool, Transaction
 from adapters.gateway.tree import Shown, Tree
-from adapters.gateway.trust import Listed, members, payload_of
+from adapters.gateway.trust import Listed, Stated, members, payload_of
 from keys import jws, notes
 from keys.digests import b64u, sha256_b64u
 from keys.errors import KeysError
@@ -164,6 +164,23 @@ def _is_by(signed: jws.Unverified, jwk: Mapping[str, str]) -> bool:
     except KeysError:
         return False
     return True
+
+
+async def keep_unlogged(spool: Spool, tree: Tree, stated: Stated, now: Moment) -> None:
+    """Keep a key statement that is not in the log where the hub says, with what is there instead."""
+    try:
+        shown: Shown | None = await tree.find(stated.listed.index)
+    except KeysError:
+        shown = None
+
+    async def work(tx: Transaction) -> None:
+        said = Said(reason="key-not-logged", at=now, kid=stated.kid, index=stated.listed.index)
+        await keep(tx, said, signed=(stated.listed.jws.encode(),))
+        kept = await tx.one("find_note", size=tree.seen.size)
+        if shown is not None and kept is not None:
+            await keep(tx, entry_of(bytes(kept["text"]), shown), note=bytes(kept["text"]))
+
+    await spool.write(work)
 
 
 async def collect(spool: Spool, agency: AgencyId, now: Moment) -> Evidence:

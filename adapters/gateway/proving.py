@@ -24,8 +24,8 @@ from schemas.receipt import parse_receipt
 
 _log = logging.getLogger("gateway.proving")
 BATCH: Final = 1000
-# A checkpoint covers an entry within a second; what a minute doesn't bring is kept back.
-PATIENCE_SECONDS: Final = 60.0
+# A checkpoint covers an entry within a second; with a look every ten, what is kept back is told within a minute.
+PATIENCE_SECONDS: Final = 45.0
 # As far as two clocks may differ: what the hub took longer than this before it was signed is dated back.
 SKEW: Final = 5 * 60_000
 _OTHER: Final[Mapping[str, Reason]] = {"acceptance": "other-entry", "receipt": "receipt-not-logged"}

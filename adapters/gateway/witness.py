@@ -117,6 +117,7 @@ class Witness:
         try:
             await tree.check(index, key_leaf(stated))
         except KeysError as error:
+            await evidence.keep_unlogged(self._spool, tree, stated, self.clock())
             raise GatewayError(
                 "key-not-in-log", "a key that the hub lists is not in its log", "tell the partnership's officers"
             ) from error
