@@ -27,10 +27,11 @@ from keys.errors import KeysError
 from keys.note_keys import decode64
 from schemas.directory import Officers
 from schemas.envelope import Header, parse_header
-from schemas.identifiers import AgencyId, MailboxId, Moment
+from schemas.identifiers import MailboxId, Moment
 from schemas.receipt import Receipt, parse_receipt
 from schemas.statements import parse_acceptance, parse_waiver, parse_withdrawal
 from schemas.strict_json import MalformedError, parse_as
+from schemas.witnessing import in_words, parse_policy, witnessed_size
 
 _IN_WORDS: Final = (HubError, KeysError, MalformedError)
 _BAD: Final = (*_IN_WORDS, ValueError, LookupError, msgspec.MsgspecError)
@@ -76,9 +77,12 @@ class _Checker:
     tree: notes.Checkpoint | None = None
     header: Header | None = None
     accepted_at: Moment | None = None
+    accepted_index: int | None = None
     reached: list[Reached] = field(default_factory=list)
     receipts: dict[MailboxId, set[str]] = field(default_factory=dict)
     witnesses: list[str] = field(default_factory=list)
+    witnessed: int = 0
+    quorum: str = ""
     used: set[str] = field(default_factory=lambda: {"journey.json"})
 
     def run(self, roots: Officers) -> Verdict:
@@ -104,8 +108,11 @@ class _Checker:
             checks=tuple(self.checks),
             header=self.header,
             accepted_at=self.accepted_at,
+            accepted_index=self.accepted_index,
             reached=tuple(self.reached),
-            witnesses=tuple(sorted(self.witnesses)),
+            witnesses=tuple(self.witnesses),
+            witnessed_size=self.witnessed,
+            quorum=self.quorum,
         )
 
     def _try(self, code: str, about: str, work: Callable[[], None]) -> None:
@@ -181,7 +188,7 @@ class _Checker:
             raise WrongError("the log's entry is about another envelope than the header")
         if header.thread != self.about.thread:
             raise WrongError("the envelope is of another thread than the proof names")
-        self.header, self.accepted_at = header, leaf.at
+        self.header, self.accepted_at, self.accepted_index = header, leaf.at, index
 
     def _take_acceptance(self, index: int, leaf: Leaf) -> None:
         signed = jws.parse(self._use("acceptance.jws"), jws.ACCEPTANCE)
@@ -219,15 +226,16 @@ class _Checker:
             raise WrongError("the receipt that it follows is not here")
 
     def _check_view(self, receipt: Receipt) -> None:
-        seen = receipt.checkpoint
-        if seen is None or self.tree is None or seen.size == 0:
-            return
-        said = msgspec.json.decode(self._use(f"seen-{seen.size}.json"), type=SeenProof)
-        proof = [decode64(text) for text in said.proof]
-        old = digests.from_b64u(seen.root)
-        if said.size != seen.size:
+        if receipt.checkpoint is not None and receipt.checkpoint.size:
+            self._check_seen(receipt.checkpoint.size, digests.from_b64u(receipt.checkpoint.root))
+
+    def _check_seen(self, size: int, root: bytes) -> None:
+        if self.tree is None:
+            raise WrongError("there is no checkpoint to hold it against")
+        said = msgspec.json.decode(self._use(f"seen-{size}.json"), type=SeenProof)
+        if said.size != size:
             raise WrongError("its proof is of another size")
-        merkle.verify_consistency(seen.size, old, self.tree.size, self.tree.root, proof)
+        merkle.verify_consistency(size, root, self.tree.size, self.tree.root, [decode64(one) for one in said.proof])
 
     def _take_withdrawal(self, index: int, leaf: Leaf) -> None:
         compact = self._find("withdrawal-", leaf)
@@ -247,31 +255,34 @@ class _Checker:
     # Who else stands for it, and what is left
 
     def _check_witnesses(self) -> None:
+        """Learn who cosigned which beginning of this log, and how far that makes the quorum that the directory asks for."""
         if self.tree is None:
             return
-        note, origin = self.files["checkpoint.txt"].decode(), self.tree.origin
-        agencies = {said[-1].fact.agency for said in self.signers.keys.values()}
-        known = {witness_name(origin, agency): agency for agency in agencies}
-        for line in notes.split_note(note)[1]:
-            name = line.split(" ")[1]
-            if name not in known:
-                continue
-            self._try("witness", name, partial(self._check_cosignature, note, line, name, known[name]))
-            if self.checks[-1].problem is None:
-                self.witnesses.append(name)
+        index, at = self.signers.directories[-1], max((leaf.at for leaf in self.leaves.values()), default=0)
+        counting = {
+            notes.witness_verifier(witness_name(self.tree.origin, one.fact.agency), key): one.fact
+            for one, key in self.signers.witness_keys()
+            if one.fact.state == "active" and at < one.fact.expires and index.find_agency(one.fact.agency) is not None
+            and not index.has_agency_ended(one.fact.agency, at)
+        }  # fmt: skip
+        # Who can't cosign yet counts as one of all the same: leaving out an officer's word shall not make a majority.
+        usable = [verifier for verifier, fact in counting.items() if is_usable(fact, "witness", at)]
+        policy, heads = parse_policy(index.directory.witnesses), dict[str, int]()
+        verifiers = [*usable, *(one.verifier for one in policy.outsiders)]
+        for name in sorted(one for one in self.files if one.startswith("witness-")):
+            self._try("witness", name, partial(self._take_witness, name, verifiers, heads))
+        names = [verifier.partition("+")[0] for verifier in counting]
+        self.witnesses = [name for name, _ in sorted(heads.items())]
+        self.quorum, self.witnessed = in_words(policy, names), witnessed_size(policy, names, heads)
 
-    def _check_cosignature(self, note: str, line: str, name: str, agency: AgencyId) -> None:
-        keys = self.signers.witness_keys(agency)
-        if not keys:
-            raise WrongError("its agency has no key to countersign with")
-        for stated, key in keys:
-            try:
-                at = notes.check_cosignature(note, line, notes.witness_verifier(name, key))
-            except KeysError:
-                continue
-            if is_usable(stated.fact, "witness", at):
-                return
-        raise WrongError("no key that its agency could use then signed it")
+    def _take_witness(self, name: str, verifiers: list[str], heads: dict[str, int]) -> None:
+        note = self._use(name).decode()
+        seen = notes.Checkpoint.parse(notes.split_note(note)[0])
+        found = notes.cosignatures(note, verifiers)
+        if not found or self.tree is None or seen.origin != self.tree.origin:
+            raise WrongError("nobody whose word counts has cosigned it")
+        self._check_seen(seen.size, seen.root)
+        heads |= {one.name: max(seen.size, heads.get(one.name, 0)) for one in found}
 
     def _check_whole(self) -> None:
         # What a receipt's signer had seen belongs to the receipt, however that was judged.

@@ -3,15 +3,17 @@
 A tar archive with these names:
 
 * ``journey.json``: ``{"v":1,"origin","envelope","thread","size","made_at"}``.
-* ``checkpoint.txt``: the signed note over ``size`` leaves, the witnesses' lines after the hub's own.
+* ``checkpoint.txt``: the signed note over ``size`` leaves.
+* ``witness-N.txt``: the largest tree that a witness has cosigned: a signed note of that witness alone.
 * ``leaf-N.json``: the bytes of leaf N as hashed; ``leaf-N.tlog-proof``: that it is under that checkpoint (C2SP tlog-proof).
 * ``header.jws``, ``acceptance.jws``, ``receipt-ID.jws``, ``withdrawal-ID.jws``, ``waiver-ID.jws``: what was signed.
 * ``key-N.jws``: the key statement that leaf N stands for, ``key-N.approval.jws`` the officer's word that came with it.
 * ``directory-N.json``: version N of the directory, as published.
-* ``seen-N.json``: ``{"size","proof":[base64]}``: that the log of ``size`` leaves which a receipt's signer had seen, is a
-  beginning of this one.
+* ``seen-N.json``: ``{"size","proof":[base64]}``: that the log of ``size`` leaves, which a receipt's signer or a witness had
+  seen, is a beginning of this one.
 
-What is not here can't be missed from here: that there is no other receipt, only the whole export shows.
+What is not here can't be missed from here: that there is no other receipt, and no other agency that counts among the witnesses,
+only the whole export shows.
 
 Source: protocol 8; C2SP tlog-checkpoint, tlog-proof.
 """
@@ -27,10 +29,11 @@ from typing import Final
 
 import msgspec
 
-from hub import ledger
+from hub import ledger, witnessing
+from hub.core.authenticity import is_usable
 from hub.errors import HubError
 from hub.journeys.tracing import Entry, Journey
-from hub.registry import Snapshot, witness_name
+from hub.registry import Snapshot
 from hub.store.rows import KeyRow, WaiverRow
 from hub.store.transaction import Transaction
 from keys import jws, merkle, notes
@@ -58,10 +61,8 @@ def prove(tx: Transaction, snapshot: Snapshot, journey: Journey, now: Moment) ->
     last = tx.last_checkpoint()
     if last is None or last[0] <= journey.envelope.index:
         raise HubError("no-checkpoint", "no checkpoint covers this envelope yet", "ask again in a second")
-    size, _, signed = last
-    lines = tx.cosignatures(size)
-    note = signed + "".join(line for _, line, _ in lines)
-    origin = notes.Checkpoint.parse(notes.split_note(signed)[0]).origin
+    size, _, note = last
+    origin = notes.Checkpoint.parse(notes.split_note(note)[0]).origin
     covered = [one for one in journey.entries if one.row.index < size]
     files = Files()
     about = {
@@ -75,13 +76,16 @@ def prove(tx: Transaction, snapshot: Snapshot, journey: Journey, now: Moment) ->
     files["journey.json"] = dump(about) + b"\n"
     files["checkpoint.txt"] = note.encode()
     signers = _add_signed(tx, files, journey, covered)
-    witnesses = _witnesses(snapshot, origin, [name for name, _, _ in lines])
-    keys = _add_keys(tx, files, [*signers, *witnesses], size)
+    heads = _add_witnesses(tx, files, snapshot, now)
+    # Of every agency that counts, whether it has cosigned or not: a majority is one of all.
+    counting = [fact.kid for fact in snapshot.keys.values() if is_usable(fact, "witness", now)]
+    keys = _add_keys(tx, files, [*signers, *counting], size)
     documents = [row for row in tx.documents("directory") if row.index < size]
     files.update((f"directory-{row.version}.json", row.document) for row in documents)
     places = {one.row.index for one in covered} | {row.index for row in keys} | {row.index for row in documents}
     _add_leaves(tx, files, sorted(places), size, note)
-    _add_seen(tx, files, journey, size)
+    receipts = (parse_receipt(jws.parse(row.jws, jws.RECEIPT).payload).checkpoint for row in journey.receipts)
+    _add_seen(tx, files, heads | {one.size for one in receipts if one}, size)
     return files
 
 
@@ -107,14 +111,15 @@ def _waiver(tx: Transaction, entry: Entry) -> WaiverRow | None:
     return tx.find_waiver(leaf.by) if leaf.outcome in {"waived", "met_elsewhere"} and leaf.by else None
 
 
-def _witnesses(snapshot: Snapshot, origin: str, names: Iterable[str]) -> list[KeyId]:
-    """Return the witness keys of the agencies under whose names there are cosignatures."""
-    said = set(names)
-    return [
-        fact.kid
-        for fact in snapshot.keys.values()
-        if fact.use == "witness" and witness_name(origin, fact.agency) in said
-    ]
+def _add_witnesses(tx: Transaction, files: Files, snapshot: Snapshot, now: Moment) -> set[int]:
+    """Add what each witness has cosigned last, and return the sizes of those trees."""
+    heads = set[int]()
+    for number, one in enumerate(witnessing.state(tx, snapshot, now).witnesses):
+        note = witnessing.cosigned(tx, one.name, one.size)
+        if note is not None:
+            files[f"witness-{number}.txt"] = note.encode()
+            heads.add(one.size)
+    return heads
 
 
 def _add_keys(tx: Transaction, files: Files, kids: Iterable[KeyId], size: int) -> list[KeyRow]:
@@ -137,10 +142,9 @@ def _add_leaves(tx: Transaction, files: Files, places: Iterable[int], size: int,
         ).encode()
 
 
-def _add_seen(tx: Transaction, files: Files, journey: Journey, size: int) -> None:
+def _add_seen(tx: Transaction, files: Files, sizes: Iterable[int], size: int) -> None:
     read = ledger.node_reader(tx)
-    seen = (parse_receipt(jws.parse(row.jws, jws.RECEIPT).payload).checkpoint for row in journey.receipts)
-    for old in sorted({one.size for one in seen if one and 0 < one.size <= size}):
+    for old in sorted({one for one in sizes if 0 < one <= size}):
         proof = [b64encode(one).decode() for one in merkle.consistency_proof(old, size, read)]
         files[f"seen-{old}.json"] = dump({"size": old, "proof": proof}) + b"\n"
 

@@ -18,7 +18,7 @@ from hub.journeys.verdict import WrongError
 from hub.registry import public_key, public_members
 from keys import digests, documents, jws
 from schemas.directory import DirectoryIndex, Officers, parse_key_statement
-from schemas.identifiers import AgencyId, KeyId
+from schemas.identifiers import KeyId
 
 
 class Stated(NamedTuple):
@@ -123,14 +123,10 @@ class Signers:
             raise WrongError("the key was revoked later, and may have been in other hands by then")
         return signed.payload
 
-    def witness_keys(self, agency: AgencyId) -> list[tuple[Stated, jws.VerifyingKey]]:
-        """Return the last word on each key with which *agency* countersigns."""
+    def witness_keys(self) -> list[tuple[Stated, jws.VerifyingKey]]:
+        """Return the last word on each key with which an agency countersigns."""
         newest = [said[-1] for said in self.keys.values() if said]
-        return [
-            (one, one.key)
-            for one in newest
-            if (one.fact.agency, one.fact.use) == (agency, "witness") and one.key is not None
-        ]
+        return [(one, one.key) for one in newest if one.fact.use == "witness" and one.key is not None]
 
 
 def _officers(officers: Officers) -> documents.Signers:

@@ -21,7 +21,7 @@ CHECKS: Final[Mapping[str, str]] = {
     "view": "the log that the recipient had seen is a beginning of this one",
     "withdrawal": "the sender signed that it takes the envelope back",
     "waiver": "the duty was ended by a signed statement",
-    "witness": "another agency's gateway countersigned the checkpoint",
+    "witness": "a witness cosigned a beginning of this log",
     "files": "there is no file that no entry stands for",
 }
 
@@ -49,7 +49,11 @@ class Reached(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What was found; ``reached``: what is proved of whom, in the order of the log."""
+    """What was found; ``reached``: what is proved of whom, in the order of the log.
+
+    ``witnesses``: the key names of those who cosigned a beginning of the log; ``witnessed_size``: how much of it that makes
+    witnessed, by the ``quorum`` that the directory asks for, in words; empty where it asks for none.
+    """
 
     envelope: EnvelopeId
     size: int
@@ -57,12 +61,21 @@ class Verdict:
     header: Header | None
     accepted_at: Moment | None
     reached: tuple[Reached, ...]
+    accepted_index: int | None
     witnesses: tuple[str, ...]
+    witnessed_size: int
+    quorum: str
 
     @property
     def holds(self) -> bool:
         """Answer whether nothing at all is wrong, and the envelope itself is proved."""
         return self.header is not None and not any(check.problem for check in self.checks)
+
+    @property
+    def is_witnessed(self) -> bool:
+        """Answer whether the acceptance and everything that is proved of recipients lies where the log is witnessed."""
+        places = [one.place for one in self.reached]
+        return self.accepted_index is not None and max(self.accepted_index, *places, 0) < self.witnessed_size
 
     @property
     def problems(self) -> tuple[Check, ...]:

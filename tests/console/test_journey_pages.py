@@ -25,7 +25,7 @@ async def test_a_journey_is_checked_on_the_page(quarter: Site) -> None:
     assert page.status == 200, page.body
     text = text_of(page)
     assert "Every check holds" in text
-    assert "not witnessed" in text
+    assert "Not witnessed" in text
     assert "filed in its record system" in text
     for shown in ("The sender signed the envelope's header", "The entry is in the log under that checkpoint"):
         assert shown in text

@@ -14,8 +14,10 @@ from hub.journeys.files import Files, as_tar, prove, read_tar
 from hub.journeys.tracing import Journey, trace, trace_obligation, trace_thread
 from keys import digests, notes
 from schemas.receipt import Seen
-from tests.county import CAIT, HEALTH, HOUR, MASH, NURSES, ORIGIN, POLICE, County, Desk, Sent, second
+from tests.county import CAIT, COUNCIL, HEALTH, HOUR, MASH, NURSES, ORIGIN, POLICE, County, Desk, Sent, second
 from tests.hub.support import hold, minutes, note, refused
+
+POLICY = "quorum agencies\n"
 
 
 async def _sign(desk: Desk) -> None:
@@ -52,7 +54,8 @@ class Met(NamedTuple):
 
 @pytest.fixture
 async def met(desk: Desk) -> Met:
-    """Give minutes that the nurses filed and the police only collected, under a witnessed checkpoint."""
+    """Give minutes that the nurses filed and the police only collected, in a log that two of three agencies cosigned."""
+    await desk.next_directory(witnesses=POLICY)
     await desk.send(meeting := hold(desk.county, CAIT, NURSES))
     await _sign(desk)
     size, _, signed = await desk.store.read(lambda tx: tx.last_checkpoint()) or (0, 0, "")
@@ -66,7 +69,8 @@ async def met(desk: Desk) -> Met:
     await desk.take(filed, by=HEALTH)
     await desk.receive(sent, CAIT, "collected")
     await _sign(desk)
-    await _cosign(desk, POLICE)
+    for agency in (POLICE, HEALTH, COUNCIL):
+        await _cosign(desk, agency)
     return Met(desk, meeting, sent)
 
 
@@ -132,7 +136,9 @@ async def test_the_proof_holds_for_whoever_has_the_officers_keys_alone(met: Met)
         (NURSES, "filed"),
         (CAIT, "collected"),
     ]
-    assert verdict.witnesses == (f"{ORIGIN}/witness/{POLICE}",)
+    assert verdict.witnesses == tuple(sorted(f"{ORIGIN}/witness/{one}" for one in (POLICE, HEALTH, COUNCIL)))
+    assert verdict.quorum == "a majority of the agencies (3 of 5)"
+    assert verdict.is_witnessed
     assert verdict.accepted_at == met.desk.county.now - HOUR
 
 
@@ -142,15 +148,33 @@ async def test_no_byte_of_a_proof_can_be_another(met: Met) -> None:
     for name, content in files.items():
         place = len(content) // 2
         changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
-        for other in ({**files, name: changed}, {one: kept for one, kept in files.items() if one != name}):
+        left_out = {one: kept for one, kept in files.items() if one != name}
+        # An officer's word for a key that signed nothing here is missed by nobody.
+        for other in ({**files, name: changed}, *(() if "approval" in name else (left_out,))):
             assert not _holds(met, other), name
 
 
 def _holds(met: Met, files: Mapping[str, bytes]) -> bool:
     try:
-        return _check(met, files).holds
+        verdict = _check(met, files)
     except HubError:
         return False
+    # Without a witness's word all is proved, but not witnessed.
+    return verdict.holds and verdict.is_witnessed
+
+
+async def test_what_came_after_the_witnesses_looked_is_not_witnessed_yet(met: Met) -> None:
+    """It is proved all the same, and the verdict says so; without a quorum in the directory nothing ever is."""
+    await met.desk.receive(met.sent, CAIT, "filed")
+    await _sign(met.desk)
+    verdict = _check(met, await _prove(met.desk, met.sent))
+    assert verdict.holds
+    assert not verdict.is_witnessed
+    assert 0 < verdict.witnessed_size < verdict.size
+    await met.desk.next_directory(witnesses="")
+    await _sign(met.desk)
+    verdict = _check(met, await _prove(met.desk, met.sent))
+    assert (verdict.holds, verdict.quorum, verdict.witnessed_size) == (True, "", 0)
 
 
 async def test_other_officers_prove_nothing(met: Met) -> None:
