@@ -63,7 +63,7 @@ async def test_what_was_kept_before_has_its_period_afterwards(store_url: str) ->
     [
         ("UPDATE migration SET sha256 = name", "another text"),
         (
-            "INSERT INTO migration (number, name, sha256) SELECT 9, '0009.sql', max(sha256) FROM migration",
+            "INSERT INTO migration (number, name, sha256) SELECT max(number) + 1, 'later.sql', max(sha256) FROM migration",
             "newer program",
         ),
     ],
