@@ -1,4 +1,4 @@
-"""``hub audit verify``, ``figures``, ``convict``, ``export`` and ``show``."""
+"""``hub audit verify``, ``verify-envelope``, ``figures``, ``convict``, ``export`` and ``show``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from hub.commands import journey
 from hub.commands.options import add_config, in_words, open_for_reading, parse_moment, read_config
 from hub.errors import HubError
 
@@ -33,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("--trust", metavar="FILE", required=True, help="trust.json, as the partnership handed it out")
     verify.add_argument("--json", action="store_true", help="print the result as one JSON object")
     verify.set_defaults(run=run_verify)
+    journey.add_arguments(
+        commands.add_parser(
+            "verify-envelope", help="check the proof of one envelope's journey, trusting nothing of the hub"
+        )
+    )
     figures = commands.add_parser(
         "figures", help="count from an export alone what was owed and received, with the entries that prove each gap"
     )
