@@ -7,10 +7,12 @@ Source: protocol 8.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
+from hub.core.numbering import Given
 from keys import digests, documents, jws
 from keys.errors import KeysError
 from schemas.agreement import parse_agreement
@@ -19,8 +21,9 @@ from schemas.identifiers import EnvelopeId, Sha256
 from schemas.receipt import parse_receipt
 from schemas.rules.compiled import Rules
 from schemas.statements import parse_acceptance, parse_key_approval
-from schemas.strict_json import MalformedError
+from schemas.strict_json import MalformedError, parse_as
 
+_MAX_NUMBER: Final = 512
 Object = Callable[[str, str], None]
 
 
@@ -98,6 +101,17 @@ def _acceptance(envelope: EnvelopeId) -> bytes:
 
 def _approval(digest: Sha256) -> bytes:
     return b"o" + digest.encode()
+
+
+def read_numbers(path: Path) -> Generator[Given, None, None]:
+    """Yield the numbers that feeds gave, in order.
+
+    Raises:
+        MalformedError: a line is none.
+    """
+    with path.open("rb") as lines:
+        for line in lines:
+            yield parse_as(line.removesuffix(b"\n"), Given, max_bytes=_MAX_NUMBER)
 
 
 def read_documents(folder: Path, kind: str) -> Iterator[bytes]:

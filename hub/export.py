@@ -11,6 +11,9 @@ A folder, or a tar archive with the same names:
 * ``evidence.jsonl``: one compact JWS a line, as a JSON string, in the order of the leaves: every header, acceptance,
   receipt, waiver, withdrawal and key statement that a leaf stands for, with the officer's word that came with it.
 
+* ``feeds.jsonl``: every number that a feed gave and the log tells of, one a line, in the order of giving:
+  ``[mailbox, number, kind, reference]``.
+
 Sealed bodies are not in it: their digests are.  It is read page by page, each in a short transaction of its own, and
 never held: what lies under a checkpoint does not change.
 
@@ -27,6 +30,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
+from hub.core.numbering import Given
 from hub.errors import HubError
 from hub.store.base import Store
 from hub.store.transaction import Transaction
@@ -87,6 +91,7 @@ async def open_export(store: Store, now: int) -> Export:
         *(Part(f"{kind}-{number}.json", partial(_document, store, kind, number)) for kind, number in versions),
         Part("leaves.jsonl", partial(_pages, store, size, _leaves)),
         Part("evidence.jsonl", partial(_pages, store, size, _evidence)),
+        Part("feeds.jsonl", partial(_numbers, store, size)),
     )
     return Export(size, now, parts)
 
@@ -108,6 +113,20 @@ async def _document(store: Store, kind: str, version: int) -> Pieces:
     if row is None:
         raise AssertionError(f"{kind} {version} has gone")
     yield row.document
+
+
+async def _numbers(store: Store, size: int) -> Pieces:
+    told = await store.read(lambda tx: tx.last_leaves("numbers-given", before=size, limit=1))
+    upto = json.loads(told[0].body)["given"] if told else 0
+    after = 0
+    while after < upto:
+        page = await store.read(partial(_page_of_numbers, after, upto))
+        yield b"".join(json.dumps(given, separators=(",", ":")).encode() + b"\n" for _, given in page)
+        after = page[-1][0]
+
+
+def _page_of_numbers(after: int, upto: int, tx: Transaction) -> list[tuple[int, Given]]:
+    return tx.numbers_given(after, upto, PAGE)
 
 
 async def _pages(store: Store, size: int, page: Callable[[int, int, Transaction], bytes]) -> Pieces:

@@ -44,7 +44,7 @@ def append(tx: Transaction, event: Event, at: Moment) -> int:
         if height % TILE_HEIGHT == 0:
             tx.add_node(height // TILE_HEIGHT, index, node)
     tx.add_leaf(LeafRow(index=head.size, at=at, event=event.event, thread=event.thread, body=body, hash=digest))
-    tx.set_log_head(LogHead(size=head.size + 1, frontier=frontier.to_bytes(), registry=head.registry, at=at))
+    tx.set_log_head(replace(head, size=head.size + 1, frontier=frontier.to_bytes(), at=at))
     return head.size
 
 
@@ -103,10 +103,20 @@ def entries_tile(tx: Transaction, number: int, width: int) -> bytes | None:
     return b"".join(len(leaf.body).to_bytes(2, "big") + leaf.body for leaf in leaves)
 
 
+def tell_numbers(tx: Transaction, now: Moment) -> None:
+    """Have the log commit to every number that a feed has given, unless it has."""
+    head = tx.log_head()
+    if head.told < head.given:
+        append(tx, Event(event="numbers-given", given=head.given, digest=head.numbers), moment(tx, now))
+        tx.set_log_head(replace(tx.log_head(), told=head.given))
+
+
 async def sign_checkpoint(
     store: Store, origin: str, signers: Sequence[notes.NoteSigner], now: Moment
 ) -> tuple[int, str] | None:
     """Sign the tree as it is durable now; return its size and note, or ``None`` if the last checkpoint has it all.
+
+    Before that the log tells which numbers feeds have given, so that each checkpoint commits to those before it.
 
     Raises:
         HubError: ``rolled-back``; the database holds fewer leaves than were signed.  Nothing is signed.
@@ -117,6 +127,9 @@ async def sign_checkpoint(
         return tx.log_head(), last[0] if last else -1
 
     head, signed = await store.read(look)
+    if head.told < head.given and head.size >= signed:
+        await store.write(lambda tx: tell_numbers(tx, now))
+        head, signed = await store.read(look)
     if head.size < signed:
         raise HubError(
             "rolled-back",

@@ -15,13 +15,14 @@ from functools import lru_cache
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from hub import ledger, notices
 from hub.core.authenticity import KeyFact, is_usable
 from hub.core.events import Event, EventName
 from hub.errors import HubError, Refusal, RefusedError
 from hub.store.base import Store
-from hub.store.rows import DocumentRow, LogHead
+from hub.store.rows import DocumentRow
 from hub.store.transaction import Transaction
 from keys import digests, documents, jws, notes
 from keys.errors import KeysError
@@ -395,4 +396,4 @@ def _record(tx: Transaction, proposal: _Proposal[Any], telling: _Telling, now: M
 def bump(tx: Transaction) -> None:
     """Tell every process that its snapshot is old: the next write with one is turned back."""
     head = tx.log_head()
-    tx.set_log_head(LogHead(head.size, head.frontier, head.registry + 1, head.at))
+    tx.set_log_head(replace(head, registry=head.registry + 1))

@@ -30,15 +30,17 @@ from typing import Any, Final
 
 import msgspec
 
+from hub.core.agreeing import Agreed
 from hub.core.authenticity import KeyFact, judge_signer
 from hub.core.enrolling import Known, judge_statement, usable_from
 from hub.core.events import MAX_LEAF, Leaf
+from hub.core.numbering import Entry, Numbers
 from hub.core.replay import Replay
 from hub.core.sharing import judge_header, judge_superseding
 from hub.cosigned import Cosignatures
 from hub.enrolment import check_officer, has_shown_possession
 from hub.errors import HubError
-from hub.evidence import Evidence, read_agreements, read_directories, read_documents
+from hub.evidence import Evidence, read_agreements, read_directories, read_documents, read_numbers
 from hub.registry import public_key, public_members
 from hub.tree import grow
 from keys import digests, documents, jws
@@ -96,6 +98,8 @@ class Verifier:
         self.agreements = list(read_agreements(folder, officers, _signers))
         self.evidence = Evidence(folder / "evidence.jsonl", self.verdict.object)
         self.cosignatures = Cosignatures(folder, self.verdict.object)
+        self.given = read_numbers(folder / "feeds.jsonl")
+        self.numbers = Numbers(self.given, digests.chained, self._is_delivered)
         self.tree = grow(())
         self.index = 0
         self.rules: list[Rules] = []
@@ -103,14 +107,17 @@ class Verifier:
         self.facts: dict[str, KeyFact] = {}
         self.keys: dict[str, jws.VerifyingKey] = {}
         self.known: dict[str, Known] = {}
+        self.agreed = Agreed()
 
     def run(self) -> Verdict:
         """Verify everything and return what was found."""
-        with closing(self.evidence), (self.folder / "leaves.jsonl").open("rb") as leaves:
+        with closing(self.evidence), closing(self.given), (self.folder / "leaves.jsonl").open("rb") as leaves:
             self.tree = grow(leaves, self.evidence.sizes | self.cosignatures.sizes)
             leaves.seek(0)
             for self.index, line in enumerate(leaves):
                 self._read(line)
+            for wrong in self.numbers.finish(self.verdict.at):
+                self.verdict.object("feeds.jsonl", wrong)
         self._expect_nothing()
         if self.evidence.unused:
             self.verdict.object("evidence.jsonl", f"{self.evidence.unused} signed objects that no leaf stands for")
@@ -156,9 +163,18 @@ class Verifier:
             "waiver-recorded": self._take_waiver,
             "withdrawal-recorded": self._take_withdrawal,
             "step-taken": self.replay.take_step,
+            "numbers-given": self._take_numbers,
         }.get(leaf.event)
-        if take and (wrong := take(leaf)):
+        for wrong in (take(leaf) if take else None, self.agreed.take(leaf)):
+            if wrong:
+                self._object(wrong)
+
+    def _take_numbers(self, leaf: Leaf) -> None:
+        for wrong in self.numbers.tell(leaf):
             self._object(wrong)
+
+    def _is_delivered(self, entry: Entry) -> bool:
+        return (entry.ref, entry.mailbox) in self.replay.states
 
     def _misses_period(self, at: Moment) -> bool:
         return self.current is not None and self.replay.misses_period(tuple(self.rules), self.current, at)
@@ -270,6 +286,7 @@ class Verifier:
         said = (header.id, header.from_, header.thread, header.type, header.sealed.sha256)
         if said != (leaf.envelope, leaf.mailbox, leaf.thread, leaf.type, leaf.sealed):
             return "an envelope other than its header's"
+        self.numbers.owe(header.to, "delivery", header.id, leaf.at)
         wrong = self._check_acceptance(leaf)
         rules = self._rules_at(leaf.at)
         if self.current is not None:
@@ -306,6 +323,8 @@ class Verifier:
         ):
             return "a receipt other than its statement's"
         header = self.replay.headers.get(receipt.envelope)
+        if header is not None:
+            self.numbers.owe([header.from_], "receipt", receipt.id, leaf.at)
         shown = receipt.manifest_sha256
         if header is not None and shown is not None and digests.opening_of(shown) != header.opening:
             return "a receipt whose signer had not opened the body"
@@ -323,6 +342,8 @@ class Verifier:
         said = parse_waiver(self._check(self._signed(leaf), jws.WAIVER, leaf.mailbox or "", leaf.at))
         if said.obligation != leaf.obligation:
             return "a waiver of another obligation"
+        if (row := self.replay.rows.get(said.obligation)) is not None:
+            self.numbers.owe({row.duty.debtor, row.duty.creditor}, "waiver", said.id, leaf.at)
         return self.replay.waive(said.obligation, said.state, said.id, leaf.at)
 
     def _take_withdrawal(self, leaf: Leaf) -> str | None:
@@ -399,5 +420,7 @@ def tell_verdict(verifier: Verifier) -> dict[str, Any]:
         "envelopes": len(verifier.replay.headers),
         "receipts": len(verifier.replay.taken),
         "obligations": len(verifier.replay.rows),
+        "feeds": len(verifier.numbers.last),
+        "numbers": verifier.numbers.count,
         "problems": verdict.problems,
     }

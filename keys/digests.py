@@ -62,6 +62,11 @@ def _not_canonical() -> KeysError:
     return KeysError("b64u", "a value is not canonical base64url", "encode without padding, spaces or spare bits")
 
 
+def chained(before: str, line: Buffer) -> str:
+    """Return the digest (b64u) over *line* and, by their digest *before*, over all lines before it; "" before the first."""
+    return b64u(hashlib.sha256(from_b64u(before) + line).digest())
+
+
 def random_bytes(count: int) -> bytes:
     """Return *count* unpredictable bytes."""
     return secrets.token_bytes(count)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from hub.core.events import MAX_LEAF, Leaf
+from hub.core.numbering import Given
 from hub.store.base import Store
 from hub.store.obligations import STATES
 from hub.store.session import pack, unpack
@@ -82,6 +83,13 @@ def _check_feeds(tx: Transaction) -> None:
         assert (payload is None) == (bool(tombstone) or kind == "delivery"), f"{mailbox} {number}: payload and kind"
     for mailbox, found in numbers.items():
         assert found == list(range(1, len(found) + 1)), f"the numbers of {mailbox} have a gap"
+    given = _rows(tx, "SELECT mailbox, seq, kind, ref, moved FROM feed WHERE place IS NOT NULL ORDER BY place")
+    head, digest = tx.log_head(), ""
+    for mailbox, number, kind, ref, moved in given:
+        one = Given(mailbox, number, "delivery" if moved else kind, unpack(moved or ref))
+        digest = digests.chained(digest, one.line())
+    assert (head.given, head.numbers) == (len(given), digest), "the head's account of numbers isn't the feeds'"
+    assert head.told <= head.given, "the log told of numbers that nobody got"
     sizes = {name: size for name, size in _rows(tx, "SELECT name, size FROM mailbox") if size}
     assert sizes == {mailbox: len(found) for mailbox, found in numbers.items()}, "a mailbox's size isn't its feed's"
 

@@ -78,6 +78,7 @@ EventName = Literal[
     "key-readmitted",
     "obligation-chased",
     "question-saved",
+    "numbers-given",
 ]
 
 
@@ -88,7 +89,8 @@ class Event(Struct, frozen=True, kw_only=True):
     signed object that the leaf stands for; ``sealed`` the body's.  ``envelope`` on an opened obligation is what
     opened it (send) or what receipt is owed for (receipt); on a settled one, ``by`` is the envelope, receipt or waiver and
     ``met_at`` when that was accepted, which may lie before anybody knew that it was owed.  ``person`` is the account at the
-    console whose act it was, ``about`` the account that it was done to; ``by`` of an act is its proposal.
+    console whose act it was, ``about`` the account that it was done to; ``by`` of an act is its proposal.  ``given``: how many
+    numbers feeds have given up to here, of all of which ``digest`` is the digest.
     """
 
     event: EventName
@@ -112,6 +114,7 @@ class Event(Struct, frozen=True, kw_only=True):
     version: int | None = None
     digest: Sha256 | None = None
     sealed: Sha256 | None = None
+    given: int | None = None
     outcome: Code | None = None
     person: PersonId | None = None
     about: PersonId | None = None

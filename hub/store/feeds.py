@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hub.core.delivery import State
+from hub.core.numbering import Given
 from hub.store.envelopes import make_envelope
 from hub.store.rows import DeliveryRow, EnvelopeRow, FeedDelivery, FeedRow
 from hub.store.session import Row, Session, pack, pack_or_none, unpack, unpack_or_none
@@ -13,13 +14,14 @@ from hub.store.session import Row, Session, pack, pack_or_none, unpack, unpack_o
 def add_deliveries(tx: Session, envelope: str, index: int, wraps: Sequence[tuple[str, str]], at: int) -> dict[str, int]:
     """Owe *envelope*, which is added at *index*, to each (mailbox, key id) of *wraps*; return each feed's number."""
     raw = pack(envelope)
-    numbers = {mailbox: tx.next_number(mailbox) for mailbox, _ in wraps}
+    numbers = {mailbox: tx.next_number(mailbox, "delivery", raw) for mailbox, _ in wraps}
     tx.connection.run_many(
         "add_feed",
         [
             {
                 "mailbox": mailbox,
-                "seq": numbers[mailbox],
+                "seq": numbers[mailbox][0],
+                "place": numbers[mailbox][1],
                 "kind": "delivery",
                 "ref": raw,
                 "at": at,
@@ -31,19 +33,21 @@ def add_deliveries(tx: Session, envelope: str, index: int, wraps: Sequence[tuple
             for mailbox, kid in wraps
         ],
     )
-    return numbers
+    return {mailbox: number for mailbox, (number, _) in numbers.items()}
 
 
 def add_feed(tx: Session, mailbox: str, kind: str, ref: str, at: int, payload: bytes) -> int:
     """Put a receipt, notice or waiver that is new into a feed and return its number."""
-    number = tx.next_number(mailbox)
+    raw = pack(ref)
+    number, place = tx.next_number(mailbox, kind, raw)
     tx.connection.run(
         "add_feed",
         {
             "mailbox": mailbox,
             "seq": number,
+            "place": place,
             "kind": kind,
-            "ref": pack(ref),
+            "ref": raw,
             "at": at,
             "state": "",
             "kid": None,
@@ -69,6 +73,15 @@ def feed_deliveries(tx: Session, mailbox: str, after: int, limit: int) -> list[F
     return [
         FeedDelivery(_entry(row), None if row[8] is None else make_envelope(row[8:29]), row[29], row[30])
         for row in tx.connection.rows("feed_deliveries", {"mailbox": mailbox, "after": after, "limit": limit})
+    ]
+
+
+def numbers_given(tx: Session, after: int, upto: int, limit: int) -> list[tuple[int, Given]]:
+    """Return up to *limit* of the numbers given beyond place *after* and not beyond *upto*, in order, with their places."""
+    values = {"after": after, "upto": upto, "limit": limit}
+    return [
+        (place, Given(mailbox, number, "delivery" if moved else kind, unpack(moved or ref)))
+        for place, mailbox, number, kind, ref, moved in tx.connection.rows("numbers_given", values)
     ]
 
 
@@ -110,11 +123,11 @@ def redeliver(tx: Session, envelope: str, mailbox: str, kid: str, at: int) -> in
     The old number becomes a tombstone: a gateway that has read past it meets the delivery again.
     """
     raw = pack(envelope)
-    old = tx.connection.rows("find_feed", {"ref": raw, "mailbox": mailbox, "kind": "delivery"})[0][0]
-    number = tx.next_number(mailbox)
-    values = {"seq": number, "kid": pack(kid), "at": at, "envelope": raw, "mailbox": mailbox}
+    old, left = tx.connection.rows("find_feed", {"ref": raw, "mailbox": mailbox, "kind": "delivery"})[0]
+    number, place = tx.next_number(mailbox, "delivery", raw)
+    values = {"seq": number, "place": place, "kid": pack(kid), "at": at, "envelope": raw, "mailbox": mailbox}
     tx.connection.run("move_delivery", values)
-    tx.connection.run("add_tombstone", {"mailbox": mailbox, "seq": old, "at": at})
+    tx.connection.run("add_tombstone", {"mailbox": mailbox, "seq": old, "at": at, "place": left, "moved": raw})
     return number
 
 

@@ -7,14 +7,16 @@
 INSERT INTO log_head (one, size, frontier, registry, at) VALUES (1, 0, :frontier, 0, 0) ON CONFLICT (one) DO NOTHING
 
 -- name: log_head
-SELECT size, frontier, registry, at FROM log_head WHERE one = 1
+SELECT size, frontier, registry, at, given, numbers, told FROM log_head WHERE one = 1
 
 -- A batch of one hub process keeps the others out until it commits: two batches can't wait for each other.
 -- name: lock_log_head
-UPDATE log_head SET size = size WHERE one = 1 RETURNING size, frontier, registry, at
+UPDATE log_head SET size = size WHERE one = 1 RETURNING size, frontier, registry, at, given, numbers, told
 
 -- name: set_log_head
-UPDATE log_head SET size = :size, frontier = :frontier, registry = :registry, at = :at WHERE one = 1
+UPDATE log_head SET size = :size, frontier = :frontier, registry = :registry, at = :at,
+  given = :given, numbers = :numbers, told = :told
+WHERE one = 1
 
 -- The audit log -----------------------------------------------------------------------------------------------------
 
@@ -175,11 +177,14 @@ INSERT INTO mailbox (name, size) VALUES (:mailbox, :size) ON CONFLICT (name) DO 
 SELECT size FROM mailbox WHERE name = :mailbox
 
 -- name: add_feed
-INSERT INTO feed (mailbox, seq, kind, ref, at, tombstone, state, kid, envelope_ix, payload)
-VALUES (:mailbox, :seq, :kind, :ref, :at, 0, :state, :kid, :envelope_ix, :payload)
+INSERT INTO feed (mailbox, seq, kind, ref, at, tombstone, state, kid, envelope_ix, payload, place)
+VALUES (:mailbox, :seq, :kind, :ref, :at, 0, :state, :kid, :envelope_ix, :payload, :place)
 
 -- name: find_feed
-SELECT seq FROM feed WHERE ref = :ref AND mailbox = :mailbox AND kind = :kind
+SELECT seq, place FROM feed WHERE ref = :ref AND mailbox = :mailbox AND kind = :kind
+
+-- name: numbers_given
+SELECT place, mailbox, seq, kind, ref, moved FROM feed WHERE place > :after AND place <= :upto ORDER BY place LIMIT :limit
 
 -- name: feed
 SELECT mailbox, seq, kind, tombstone, ref, at, payload, state FROM feed
@@ -202,12 +207,12 @@ UPDATE feed SET tombstone = 1, payload = NULL WHERE mailbox = :mailbox AND seq =
 
 -- A delivery begins again under a later number; what it leaves behind is a tombstone without reference.
 -- name: move_delivery
-UPDATE feed SET seq = :seq, state = 'owed', kid = :kid, at = :at
+UPDATE feed SET seq = :seq, state = 'owed', kid = :kid, at = :at, place = :place
 WHERE ref = :envelope AND mailbox = :mailbox AND kind = 'delivery'
 
 -- name: add_tombstone
-INSERT INTO feed (mailbox, seq, kind, ref, at, tombstone, state, kid, envelope_ix, payload)
-VALUES (:mailbox, :seq, 'tombstone', NULL, :at, 1, '', NULL, NULL, NULL)
+INSERT INTO feed (mailbox, seq, kind, ref, at, tombstone, state, kid, envelope_ix, payload, place, moved)
+VALUES (:mailbox, :seq, 'tombstone', NULL, :at, 1, '', NULL, NULL, NULL, :place, :moved)
 
 -- name: find_delivery
 SELECT ref, mailbox, seq, state, kid, at FROM feed WHERE ref = :envelope AND mailbox = :mailbox AND kind = 'delivery'

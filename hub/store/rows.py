@@ -24,12 +24,19 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class LogHead(Row, frozen=True):
-    """The one head row: the log's size and frontier, the registry's serial, the last moment that the hub used."""
+    """The one head row: the log's size and frontier, the registry's serial, the last moment that the hub used.
+
+    ``given``: how many numbers feeds have given ever; ``numbers``: the digest over all of them, in order (see
+    :mod:`hub.core.numbering`); ``told``: of how many the log has told.
+    """
 
     size: int
     frontier: bytes
     registry: int
     at: int
+    given: int = 0
+    numbers: str = ""
+    told: int = 0
 
 
 class LeafRow(Row, frozen=True):

@@ -6,9 +6,11 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
+from hub.core.numbering import Given
 from hub.store.rows import LogHead
+from keys.digests import chained
 
 Values = Mapping[str, Any]
 Row = tuple[Any, ...]
@@ -96,10 +98,16 @@ class Session:
             return self._sizes[mailbox]
         return next((row[0] for row in self.connection.rows("feed_size", {"mailbox": mailbox})), 0)
 
-    def next_number(self, mailbox: str) -> int:
-        """Return the number of a feed's next entry, which the caller adds; the size is written once, with the head."""
+    def next_number(self, mailbox: str, kind: str, ref: bytes) -> tuple[int, int]:
+        """Return the number of a feed's next entry, which the caller adds, and its place among all that feeds ever gave.
+
+        Both are written once, with the head.
+        """
         number = self._sizes[mailbox] = self.feed_size(mailbox) + 1
-        return number
+        head = self.log_head()
+        numbers = chained(head.numbers, Given(mailbox, number, kind, unpack(ref)).line())
+        self.set_log_head(replace(head, given=head.given + 1, numbers=numbers))
+        return number, head.given + 1
 
     def mark(self) -> Mark:
         """Return what :meth:`restore` needs to forget what comes next."""

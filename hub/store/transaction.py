@@ -65,6 +65,7 @@ class Transaction(Session):
     redeliver = feeds.redeliver
     uncollected_by_key = feeds.uncollected_by_key
     add_feed = feeds.add_feed
+    numbers_given = feeds.numbers_given
     feed = feeds.feed
     feed_deliveries = feeds.feed_deliveries
     tombstone = feeds.tombstone

@@ -14,12 +14,12 @@ from tests.schemas import samples
 PROSE = "Mother asked us to leave it."
 EMPTY: dict[str, Any] = {"v": 1, "at": 1, "event": "waiver-recorded"}
 NAMES = sorted(set(Leaf.__struct_encode_fields__) - {"v", "at"})
-NUMBERS = {"due", "met_at", "step", "version"}
+NUMBERS = {"due", "met_at", "step", "version", "given"}
 SAID: dict[str, str] = {
     "event": "step-taken", "agency": samples.HEALTH.partition("/")[0], "mailbox": samples.HEALTH,
     "creditor": samples.POLICE, "type": "minutes.full/1", "kind": "send", "rule": "full-minutes", "level": "filed",
     "outcome": "waiver-reason", "item": "2026-07-06",
-    **dict.fromkeys(("envelope", "receipt", "thread", "by"), samples.an_id("one")),
+    **dict.fromkeys(("envelope", "receipt", "thread", "by", "person", "about"), samples.an_id("one")),
     **dict.fromkeys(("kid", "obligation", "digest", "sealed"), samples.a_digest("one")),
 }  # fmt: skip
 
