@@ -187,15 +187,18 @@ def run_add(args: argparse.Namespace) -> int:
     """Sign and publish a directory with the requested agencies, then their first keys."""
     requests = [read_request(Path(file)) for file in args.requests]
     office = Office(args)
-    version = asyncio.run(_add(office, requests))
-    print(f"published directory version {version}")
+    directory = asyncio.run(_add(office, requests))
+    print(f"published directory version {directory.version}")
+    from hub.commands.records import officers_number
+
+    print("compare by telephone with what `gateway safety-number` shows at the agency:")
     for request in requests:
-        jwk = {name: value for name, value in msgspec.to_builtins(request.identity).items() if value is not None}
-        print(f"{request.agency}: identity key {jws.thumbprint(jwk)}; compare it with the agency by telephone")
+        number = officers_number(directory.partnership, directory.officers, request.agency, request.identity)
+        print(f"{request.agency}: {number}")
     return 0
 
 
-async def _add(office: Office, requests: Sequence[EnrolmentRequest]) -> int:
+async def _add(office: Office, requests: Sequence[EnrolmentRequest]) -> Directory:
     async with office.publisher() as publisher:
         directory, payload = await current_directory(publisher)
         proposed = enrol(directory, payload, requests, office.now)
@@ -204,7 +207,7 @@ async def _add(office: Office, requests: Sequence[EnrolmentRequest]) -> int:
             for statement in request.statements:
                 word = approve_key(statement.encode(), office.officers[0], office.now)
                 await publisher.publish_key(statement, word)
-        return proposed.version
+        return proposed
 
 
 def run_end(args: argparse.Namespace) -> int:
