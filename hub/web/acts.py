@@ -1,14 +1,15 @@
-"""What two people at the console agreed on and only the partnership's own gateway can sign: for that gateway alone.
+"""What takes two people: what a program proposes, and what was agreed on and only the partnership's own gateway can sign.
 
 Source: docs/decisions/partnership-waivers.md; protocol 9.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from hub import acts, waiving
 from hub.core.events import Leaf
@@ -19,7 +20,8 @@ from hub.store.transaction import Transaction
 from hub.web.context import Hub
 from hub.web.identity import Caller
 from hub.web.problems import invalid
-from hub.web.requests import check_query, integer, optional, reply
+from hub.web.requests import check_query, integer, optional, read_json, reply
+from schemas.envelope import Struct
 
 MAX_LIMIT: Final = 100
 _STEPS: Final = ("act-proposed", "act-approved")
@@ -31,7 +33,7 @@ async def list_acts(hub: Hub, request: web.Request, caller: Caller) -> web.Respo
     """Answer the endings of duties in one state, each with its steps as they stand in the log."""
     check_query(request, "state", "after", "limit")
     if caller.program is not None or not is_administrator(hub.registry.snapshot.directory, caller):
-        raise HubError("token-scope", "only the partnership's own gateway signs what was agreed on", "use its token")
+        raise HubError("token-scope", "only the partnership's own gateway signs what was agreed on", "ask with a token of the partnership's agency")
     state, after = optional(request, "state", "text") or "approved", optional(request, "after", "id")
     if state not in acts.STATES:
         raise invalid("`state` isn't a state of proposals", f"one of {', '.join(acts.STATES)}")
@@ -43,6 +45,34 @@ async def list_acts(hub: Hub, request: web.Request, caller: Caller) -> web.Respo
         return {"acts": shown} | ({"next": rows[limit - 1].id} if len(rows) > limit else {})
 
     return reply(await hub.store.read(look))
+
+
+class ActRequest(Struct, frozen=True, kw_only=True):
+    """What a program proposes: the act's name, what it is about, and a reason code; see ``hub.acts``."""
+
+    act: Annotated[str, Meta(max_length=64)]
+    about: dict[str, Any]
+    reason: Annotated[str, Meta(max_length=64)]
+
+
+async def propose_act(hub: Hub, request: web.Request, caller: Caller) -> web.Response:
+    """Propose an act in the name of who made the program's token; somebody else decides it at the console."""
+    check_query(request)
+    account = caller.account
+    if account is None:
+        raise HubError("token-scope", "only a program's token proposes here", "make one at the console")
+    asked = await read_json(hub, request, ActRequest)
+    kind = acts.ACTS.get(asked.act)
+    # Accounts are kept at the console alone: a token that leaks makes none.
+    if kind is None or kind.propose == "people":
+        raise HubError("act-unknown", "there is no such act for programs", "see docs/console/README.md")
+    try:
+        about = msgspec.convert(asked.about, kind.about, strict=True)
+    except msgspec.ValidationError as error:
+        raise invalid(f"`about`: {error}", "see docs/audit-api.md") from error
+    now = hub.clock()
+    row = await hub.store.write(lambda tx: acts.propose(tx, account, asked.act, about, asked.reason, now))
+    return reply({"id": row.id, "state": row.state, "until": row.until}, 201)
 
 
 def _describe(tx: Transaction, row: ProposalRow) -> dict[str, Any]:

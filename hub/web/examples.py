@@ -153,6 +153,10 @@ EXAMPLES: Final[Mapping[str, Example]] = {
             }
         },
     ),
+    "proposeAct": Example(
+        request={JSON: {"act": "hold-place", "about": {"thread": THREAD}, "reason": "court_order"}},
+        answers={201: {JSON: {"id": RECEIPT, "state": "proposed", "until": AT + 604_800_000}}},
+    ),
     "listActs": Example(
         query={"state": "approved"},
         answers={
@@ -242,7 +246,8 @@ EXAMPLES: Final[Mapping[str, Example]] = {
                     "at": AT,
                     "witnessed_size": 741,
                     "witnessed_at": AT,
-                    "quorum": "a majority of the agencies, and one outsider",
+                    "quorum": "all of: a majority of the agencies (5 of 9); notary",
+                    "policy": "group evidenced all agencies notary\nquorum evidenced\n",
                     "witnesses": [
                         {
                             "name": f"{ORIGIN}/witness/northmere-health",

@@ -176,6 +176,10 @@ ROUTES: Final[tuple[Route, ...]] = (
         {200: {JSON: "Acts"}}, private=acts.list_acts, query=_ACTS,
     ),
     Route(
+        "POST", "/v1/acts", "proposeAct", "Propose what takes two people, as a program of somebody who may",
+        {201: {JSON: "Proposed"}}, private=acts.propose_act, request={JSON: "ActRequest"}, scope="act",
+    ),
+    Route(
         "GET", "/v1/events", "streamEvents", "Server-sent events: whose feed grew, which obligation changed",
         {200: {"text/event-stream": "Text"}}, private=events.stream_events, waits=True,
     ),

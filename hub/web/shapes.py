@@ -151,6 +151,14 @@ SHAPES: Final[Mapping[str, Any]] = {
         },
         {"next": ID},
     ),
+    "ActRequest": _object(
+        {
+            "act": {"type": "string", "maxLength": 64},
+            "about": {"type": "object"},
+            "reason": {"type": "string", "maxLength": 64},
+        }
+    ),
+    "Proposed": _object({"id": ID, "state": _TEXT, "until": _INT}),
     "SignedDocument": _list(_COMPACT, minItems=1, maxItems=64),
     "Published": _object({"version": _INT}),
     "Keys": _object(

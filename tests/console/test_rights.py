@@ -12,7 +12,8 @@ from hub.core.rights import RIGHTS, ROLES, SCOPES, Role, rights_of
 from hub.web.console.app import OPEN, PAGES, Page
 from hub.web.routes import ROUTES, Route
 from tests.console.support import Seat, seat
-from tests.county import COUNCIL, NURSES, ORIGIN, PARTNERSHIP
+from tests.county import CAIT, COUNCIL, NURSES, ORIGIN, PARTNERSHIP
+from tests.hub.support import hold
 from tests.web.support import Api, Site
 
 PLACES = {"level": "0", "tile": "000", "agency": "northmere-health", "team": "safeguarding", "version": "1"}
@@ -164,3 +165,21 @@ async def test_who_looked_at_the_log_is_in_the_log_once_a_look(site: Site) -> No
     site.county.now += 11 * 60_000
     await log.get("/v1/audit/entries?limit=1&event=key-published")
     assert len(await site.desk.leaves("log-read")) == 3
+
+
+async def test_a_program_proposes_and_a_person_decides(site: Site) -> None:
+    """What a program proposes is its maker's proposal; accounts, unknown acts and odd contents are refused."""
+    act = await _program(site, "act")
+    sent = hold(site.county, CAIT)
+    await site.desk.send(sent)
+    asked = {"act": "hold-place", "about": {"thread": sent.header.thread}, "reason": "court_order"}
+    answer = await act.post("/v1/acts", asked)
+    assert (answer.status, answer.json["state"]) == (201, "proposed")
+    assert (await act.post("/v1/acts", asked | {"act": "account-add"})).code == "act-unknown"
+    assert (await act.post("/v1/acts", asked | {"about": {"thread": 1}})).code == "request-invalid"
+    assert (await act.post("/v1/acts", asked | {"reason": "no_reason"})).code == "act-reason"
+    assert (await (await site.as_agency(PARTNERSHIP)).post("/v1/acts", asked)).code == "token-scope"
+    governor = await seat(site, "governance")
+    done = await governor.post(f"/console/proposals/{answer.json['id']}/decide", {"answer": "approve"})
+    assert done.status == 303
+    assert len(await site.desk.leaves("hold-placed")) == 1
