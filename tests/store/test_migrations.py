@@ -47,6 +47,7 @@ async def test_what_was_kept_before_has_its_period_afterwards(store_url: str) ->
     await store.close()
     for statement in (
         "DROP INDEX obligation_period",
+        "DROP INDEX obligation_met",
         "ALTER TABLE obligation DROP COLUMN period_starts",
         "ALTER TABLE obligation DROP COLUMN period_ends",
         "DELETE FROM migration WHERE number = 3",
