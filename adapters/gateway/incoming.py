@@ -288,6 +288,8 @@ async def _hear(
     )  # fmt: skip
     if not added or sent is None:
         return
+    if index is not None:
+        await tx.run("add_heard_place", id=receipt.id, ix=index)
     header = header_of(sent)
     await sightings.hear(gateway, tx, header, receipt, compact, index, at)
     if receipt.mode == "destroyed":

@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS heard (
   id TEXT PRIMARY KEY, envelope TEXT NOT NULL, mailbox TEXT NOT NULL, level TEXT NOT NULL, code TEXT, at INTEGER NOT NULL,
   jws BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS heard_of ON heard (envelope);
+CREATE TABLE IF NOT EXISTS heard_place (id TEXT PRIMARY KEY, ix INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS place (mailbox TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS obligation (
   id TEXT PRIMARY KEY, thread TEXT NOT NULL, envelope TEXT NOT NULL, duty BLOB NOT NULL, state TEXT NOT NULL,
@@ -261,6 +262,8 @@ UPDATE receipt SET state = :state, code = :code WHERE id = :id
 -- name: add_heard
 INSERT INTO heard (id, envelope, mailbox, level, code, at, jws)
 VALUES (:id, :envelope, :mailbox, :level, :code, :at, :jws) ON CONFLICT (id) DO NOTHING
+-- name: add_heard_place
+INSERT INTO heard_place (id, ix) VALUES (:id, :ix) ON CONFLICT (id) DO NOTHING
 -- name: heard_of
 SELECT id, mailbox, level, code, at FROM heard WHERE envelope = :envelope ORDER BY rowid
 

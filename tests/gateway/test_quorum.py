@@ -178,6 +178,10 @@ async def test_pages_say_not_witnessed_until_it_is(county: Watched) -> None:
         page = await worker.get("/receipts")
         assert "Accepted by the hub. Witnessed." in page.words
         assert "Not witnessed" not in page.words
+        assert "Filed in their records" in page.words
+        await office.hold_meeting(NURSES)
+        page = await worker.get("/receipts")
+        assert page.words.count("Not witnessed yet") == 2, "the acceptance and the receipt of the newer one"
 
 
 async def test_without_a_policy_pages_say_that_nobody_was_named(town: Town) -> None:

@@ -25,13 +25,15 @@ REFUSED: Final = frozenset({"rejected", "declined"})
 class Reached:
     """What one recipient said of one envelope.
 
-    ``levels``: each with the moment when it was first heard and its code; ``due``: by when they still owe receipt.
+    ``levels``: each with the moment when it was first heard and its code; ``due``: by when they still owe receipt;
+    ``witnessed``: the levels whose receipt is in the witnessed part of the log: the others are the hub's word so far.
     """
 
     mailbox: MailboxId
     levels: Mapping[Level, tuple[Moment, Code | None]] = field(default_factory=dict)
     due: Moment | None = None
     is_overdue: bool = False
+    witnessed: frozenset[Level] = frozenset()
 
     @property
     def furthest(self) -> Level | None:
@@ -59,8 +61,12 @@ async def find_reached(inbox: Inbox, tx: Transaction, rows: Iterable[Row]) -> di
     sealed = [row for row in rows if row["header"] is not None]
     envelopes, threads = [row["envelope"] for row in sealed], sorted({row["thread"] for row in sealed})
     levels: dict[tuple[str, str], dict[Level, tuple[Moment, Code | None]]] = {}
+    witnessed: dict[tuple[str, str], set[Level]] = {}
     for row in await tx.all("heard_among", envelopes=json.dumps(envelopes)):
-        levels.setdefault((row["envelope"], row["mailbox"]), {}).setdefault(row["level"], (row["at"], row["code"]))
+        key = row["envelope"], row["mailbox"]
+        levels.setdefault(key, {}).setdefault(row["level"], (row["at"], row["code"]))
+        if row["ix"] is not None and inbox.gateway.quorum.state.covers(row["ix"]):
+            witnessed.setdefault(key, set()).add(row["level"])
     dues: dict[tuple[str, str], Moment] = {}
     boxes = json.dumps(sorted({row["mailbox"] for row in sealed}))
     for row in await tx.all("receipts_owed_among", threads=json.dumps(threads), mailboxes=boxes):
@@ -71,8 +77,12 @@ async def find_reached(inbox: Inbox, tx: Transaction, rows: Iterable[Row]) -> di
         for box in header_of(row).to:
             due = dues.get((row["envelope"], box))
             late = due is not None and due < now
+            key = row["envelope"], box
             reached.append(
-                Reached(mailbox=box, levels=levels.get((row["envelope"], box), {}), due=due, is_overdue=late)
-            )
+                Reached(
+                    mailbox=box, levels=levels.get(key, {}), due=due, is_overdue=late,
+                    witnessed=frozenset(witnessed.get(key, ())),
+                )
+            )  # fmt: skip
         found[row["envelope"]] = tuple(reached)
     return found

@@ -42,8 +42,9 @@ JOIN receipt AS r ON r.envelope = i.envelope AND r.mailbox = i.mailbox
 WHERE i.thread = :thread AND r.state <> 'refused' AND i.mailbox IN (SELECT value FROM json_each(:mailboxes))
 ORDER BY r.number
 -- name: heard_among
-SELECT h.envelope, h.mailbox, h.level, h.code, h.at FROM json_each(:envelopes) AS one
-CROSS JOIN heard AS h ON h.envelope = one.value ORDER BY h.rowid
+SELECT h.envelope, h.mailbox, h.level, h.code, h.at, p.ix FROM json_each(:envelopes) AS one
+CROSS JOIN heard AS h ON h.envelope = one.value
+LEFT JOIN heard_place AS p ON p.id = h.id ORDER BY h.rowid
 -- name: receipts_owed_among
 SELECT o.envelope, o.debtor, o.due FROM json_each(:threads) AS one
 CROSS JOIN obligation AS o ON o.thread = one.value AND o.state = 'open' AND o.kind = 'receipt'
