@@ -21,8 +21,9 @@ from hub.registry import public_key, public_members
 from keys import documents, jws
 from keys.digests import sha256_b64u
 from keys.errors import KeysError
+from keys.safety import safety_number, side_of
 from schemas.agreement import Agreement, parse_agreement
-from schemas.directory import Directory, KeyStatement, Officers, parse_directory, parse_key_statement
+from schemas.directory import Directory, Jwk, KeyStatement, Officers, parse_directory, parse_key_statement
 from schemas.envelope import Struct
 from schemas.identifiers import KeyId, Moment, Sha256
 from schemas.strict_json import MalformedError, dump, parse_as
@@ -203,7 +204,24 @@ def signers_of(officers: Officers) -> documents.Signers:
 
 def kids_of(officers: Officers) -> tuple[KeyId, ...]:
     """Return the kids of *officers*, in their order."""
-    return tuple(jws.thumbprint(public_members(key)) for key in officers.keys)
+    return tuple(map(kid_of, officers.keys))
+
+
+def kid_of(key: Jwk) -> KeyId:
+    """Return the kid of a public *key* as the directory has it."""
+    return jws.thumbprint(public_members(key))
+
+
+def officers_number(partnership: str, officers: Officers, agency: str, identity: Jwk) -> str:
+    """Return the safety number of the officers and *agency*, which has the key *identity*."""
+    return safety_number(
+        side_of(partnership, kids_of(officers), officers.threshold), side_of(agency, [kid_of(identity)])
+    )
+
+
+def agencies_number(one: str, one_identity: Jwk, other: str, other_identity: Jwk) -> str:
+    """Return the safety number of two agencies, each with its identity key."""
+    return safety_number(side_of(one, [kid_of(one_identity)]), side_of(other, [kid_of(other_identity)]))
 
 
 def digest_of(draft: Draft) -> Sha256:

@@ -189,7 +189,7 @@ def run_add(args: argparse.Namespace) -> int:
     office = Office(args)
     directory = asyncio.run(_add(office, requests))
     print(f"published directory version {directory.version}")
-    from hub.commands.records import officers_number
+    from hub.ceremonies import officers_number
 
     print("compare by telephone with what `gateway safety-number` shows at the agency:")
     for request in requests:

@@ -10,16 +10,14 @@ from collections.abc import Iterator, Mapping
 from textwrap import fill
 from typing import Final
 
-from hub.ceremonies import Reading, kids_of
+from hub.ceremonies import Reading, kid_of, kids_of, officers_number
 from hub.commands.options import in_words
-from hub.registry import public_members
 from hub.signing import count_missing
-from keys import jws
 from keys.digests import from_b64u
-from keys.safety import safety_number, side_of, spell, spell_payload
+from keys.safety import spell, spell_payload
 from schemas.agreement import Agreement
 from schemas.comparing import Change, Words, compare_agreements, compare_directories
-from schemas.directory import Directory, Jwk, Officers
+from schemas.directory import Directory
 from schemas.identifiers import KeyId, Moment
 from schemas.rules.explained import explain
 from schemas.strict_json import dump
@@ -97,7 +95,7 @@ def _officers(reading: Reading, signed: Mapping[KeyId, Moment]) -> Iterator[str]
 
 
 def _changes(reading: Reading) -> tuple[Change, ...]:
-    words = Words(key=lambda jwk: fingerprint(_kid(jwk)), moment=in_words)
+    words = Words(key=lambda jwk: fingerprint(kid_of(jwk)), moment=in_words)
     if isinstance(reading.proposed, Directory):
         return compare_directories(reading.directory, reading.proposed, words)
     if isinstance(reading.proposed, Agreement):
@@ -120,7 +118,7 @@ def _keys(reading: Reading) -> Iterator[str]:
     for one in reading.statements:
         whose = one.mailbox or one.agency
         span = f"{in_words(one.not_before)} to {in_words(one.expires)}"
-        yield _wrap(f"* {whose}: key to {one.use}, {one.state}, {fingerprint(_kid(one.jwk))}, {span}, at once")
+        yield _wrap(f"* {whose}: key to {one.use}, {one.state}, {fingerprint(kid_of(one.jwk))}, {span}, at once")
 
 
 def _numbers(reading: Reading) -> Iterator[str]:
@@ -137,17 +135,3 @@ def _numbers(reading: Reading) -> Iterator[str]:
             yield f"Safety number of {entry.id}: its `gateway safety-number` shows the same"
             number = officers_number(listed.partnership, reading.groups[0], entry.id, entry.identity)
             yield from (f"  {number[start : start + 35]}" for start in (0, 36))
-
-
-def officers_number(partnership: str, officers: Officers, agency: str, identity: Jwk) -> str:
-    """Return the safety number of the officers and *agency*, which has the key *identity*."""
-    return safety_number(side_of(partnership, kids_of(officers), officers.threshold), side_of(agency, [_kid(identity)]))
-
-
-def agencies_number(one: str, one_identity: Jwk, other: str, other_identity: Jwk) -> str:
-    """Return the safety number of two agencies, each with its identity key."""
-    return safety_number(side_of(one, [_kid(one_identity)]), side_of(other, [_kid(other_identity)]))
-
-
-def _kid(jwk: Jwk) -> KeyId:
-    return jws.thumbprint(public_members(jwk))

@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the number by the directory in force."""
+    from hub.ceremonies import agencies_number, officers_number
     from hub.commands.drafting import read_published
-    from hub.commands.records import agencies_number, officers_number
 
     directory, _ = asyncio.run(read_published(args)).directory()
     identities = {entry.id: entry.identity for entry in directory.agencies}
