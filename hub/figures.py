@@ -33,6 +33,7 @@ from schemas.rules.units import DutyRow, Taken, rank_units
 DAYS: Final = 0
 MONTHS: Final = 1
 RECORDS: Final = 2
+WEEKS: Final = 3
 # Leaves and threads a round: read apart from the writer, which then has only some hundred rows to change.
 LEAVES: Final = 512
 SCOPES: Final = 32
@@ -204,12 +205,31 @@ def keep(tx: Transaction, found: Round) -> None:
 def sums_of(spans: Spans) -> Iterator[tuple[int, tuple[Any, ...], int]]:
     """Yield what *spans* add to the sums: the grain, the sum's key and the amount."""
     for (low, high, part), amount in spans.units.items():
-        day, family, creditor, debtor, facts = part[:5]
-        yield DAYS, (low, high, day, family, creditor, debtor, facts), amount
-        months = month_of_day(low), month_of_day(high), month_of_day(day)
-        yield MONTHS, (*months, family, agency_of(creditor), agency_of(debtor), facts), amount
+        one = Sum(low, high, *part[:5], amount)
+        for grain, added in ((DAYS, one), (MONTHS, by_month(one)), (WEEKS, by_week(one))):
+            yield grain, added[:-1], amount
     for (low, high, record), amount in spans.records.items():
         yield RECORDS, (low, high, low, record.family, record.sector, "", record.fact), amount
+
+
+def by_month(one: Sum) -> Sum:
+    """Return a sum of a day as part of the month's, by agencies."""
+    return _in_months(one)._replace(bucket=month_of_day(one.bucket))
+
+
+def by_week(one: Sum) -> Sum:
+    """Return a sum of a day as part of that of the week that begins on its Monday; who owes it isn't told apart."""
+    # 1 January 1970 was a Thursday.
+    return _in_months(one)._replace(bucket=one.bucket - (one.bucket + 3) % 7, debtor="")
+
+
+def _in_months(one: Sum) -> Sum:
+    return one._replace(
+        low=month_of_day(one.low),
+        high=month_of_day(one.high),
+        creditor=agency_of(one.creditor),
+        debtor=agency_of(one.debtor),
+    )
 
 
 def waiting_of(thread: ThreadId, item: str, spans: Spans) -> Iterator[Waiting]:

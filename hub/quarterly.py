@@ -91,7 +91,8 @@ async def report_quarter(store: Store, snapshot: Snapshot, quarter: Quarter, now
 
     def look(tx: Transaction) -> tuple[Counted | None, int]:
         fresh = sums.look(tx, maker)
-        counted = None if fresh is None else sums.count_days(tx, period, maker, now, fresh)
+        months = quarter.number * 3, quarter.number * 3 + 3
+        counted = None if fresh is None else sums.count_weeks(tx, *months, now, fresh)
         return counted, tx.log_head().size
 
     counted, size = await store.read(look)

@@ -15,14 +15,28 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from hub.core.statistics import Period
-from hub.figures import DAYS, MONTHS, RECORDS, Basis, Maker, Scope, count_scope, scopes_of, sums_of, waiting_of
+from hub.figures import (
+    DAYS,
+    MONTHS,
+    RECORDS,
+    WEEKS,
+    Basis,
+    Maker,
+    Scope,
+    by_month,
+    by_week,
+    count_scope,
+    scopes_of,
+    sums_of,
+    waiting_of,
+)
 from hub.store.figures import Sum, Waiting
 from hub.store.transaction import Transaction
-from schemas.identifiers import MailboxId, Moment, agency_of
+from schemas.identifiers import MailboxId, Moment
 from schemas.rules import counting
 from schemas.rules.counting import Groups, Keep
 from schemas.rules.figures import Figures, Missing, Records, compose
-from schemas.rules.periods import month_of_day, week_of_day
+from schemas.rules.periods import week_of_day
 from schemas.rules.spreading import EVERY_SECTOR, NEVER_RECEIVED, NOT_RECEIVED, OWED
 
 # How much is counted as it is asked for: beyond that, a page would take longer than a person waits.
@@ -40,7 +54,7 @@ class Parties(NamedTuple):
 class Counted(NamedTuple):
     """What is owed in a period: units and records added up, and what somebody is late with or not yet.
 
-    ``bucket`` of ``units`` is a day or a month.
+    ``bucket`` of ``units`` is a day, a month or a week's Monday; only those by day come with records and what is late.
     """
 
     units: tuple[Sum, ...]
@@ -56,7 +70,10 @@ class Counted(NamedTuple):
             found[record.family][1].append(record)
         for waiting in self.waiting:
             found[waiting.sum.family][2].append(waiting)
-        return {family: Counted(tuple(units), tuple(records), tuple(waiting)) for family, (units, records, waiting) in found.items()}
+        return {
+            family: Counted(tuple(units), tuple(records), tuple(waiting))
+            for family, (units, records, waiting) in found.items()
+        }
 
     def figures(
         self,
@@ -180,24 +197,30 @@ def count_months(tx: Transaction, first: int, past: int, now: Moment, fresh: Fre
 
     Without *fresh* it is as the follower left it.
     """
-    units = _sums(tx, MONTHS, first, past, fresh)
+    return _count(tx, MONTHS, by_month, first, past, now, fresh)
+
+
+def count_weeks(tx: Transaction, first: int, past: int, now: Moment, fresh: Fresh) -> Counted:
+    """Return what fell due from the month *first* to before *past*, by weeks and the agencies that are owed it."""
+    return _count(tx, WEEKS, by_week, first, past, now, fresh)
+
+
+def _count(
+    tx: Transaction,
+    grain: int,
+    of_day: Callable[[Sum], Sum],
+    first: int,
+    past: int,
+    now: Moment,
+    fresh: Fresh | None,
+) -> Counted:
+    units = _sums(tx, grain, first, past, fresh)
     pending = [
         one
         for waiting in _not_in(tx.figures_waiting_from(now), fresh, now)
-        if first <= (one := by_month(waiting.sum)).low and one.high < past
+        if first <= (one := of_day(waiting.sum)).low and one.high < past
     ]
     return Counted((*units, *_as_pending(pending)), (), ())
-
-
-def by_month(one: Sum) -> Sum:
-    """Return a day's sum as part of a month's."""
-    return one._replace(
-        low=month_of_day(one.low),
-        high=month_of_day(one.high),
-        bucket=month_of_day(one.bucket),
-        creditor=agency_of(one.creditor),
-        debtor=agency_of(one.debtor),
-    )
 
 
 def _sums(tx: Transaction, grain: int, first: int, past: int, fresh: Fresh | None) -> Iterator[Sum]:

@@ -37,7 +37,7 @@ from tests.web.support import open_site
 
 ENVELOPES_A_THREAD: Final = 5
 FAMILIES: Final = ("meeting.held", "minutes.decisions", "minutes.full", "action.update", "referral.outcome")
-CHUNK: Final = 200
+CHUNK: Final = 32
 SCHOOLS: Final = 30
 YEAR: Final = 365 * DAY
 _NAMES: Final = [f"sampleton-school-{number}" for number in range(SCHOOLS)]

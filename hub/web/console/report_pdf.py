@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
-from fpdf.fonts import FontFace
 
 from hub.quarterly import SHOWN, Part, Report, Shown
 from hub.web.console.charts import percent
@@ -18,7 +17,10 @@ from hub.web.console.saying_report import HEADS, explain, say_quarter
 from schemas.rules.figures import COLUMNS
 
 LEFT_OUT: Final = "-"
-_WIDTHS: Final = (70, 24, 24, 24, 24, 24)
+# In millimetres: names, then counts.
+_WIDTHS: Final = (75, 23, 23, 23, 23, 23)
+_HIGH: Final = 5.5
+_LONGEST: Final = 44
 
 
 class _Pages(FPDF):
@@ -78,22 +80,25 @@ def _paragraph(pages: _Pages, text: str, size: int = 10, style: str = "") -> Non
 
 
 def _table(pages: _Pages, first: str, rows: Iterator[tuple[str, Shown]], part: Part) -> None:
-    pages.set_font("Helvetica", size=9)
-    with pages.table(
-        col_widths=_WIDTHS,
-        text_align=("LEFT", *("RIGHT",) * len(SHOWN)),
-        headings_style=FontFace(emphasis="BOLD"),
-        line_height=5,
-    ) as table:
-        heads = table.row()
-        for head in (first, *(HEADS[column] for column in SHOWN)):
-            heads.cell(head)
-        for name, shown in (*rows, ("All", part.total)):
-            row = table.row()
-            row.cell(_plain(name))
-            for column in SHOWN:
-                row.cell(_cell(shown, column))
+    heads = (first, *(HEADS[column] for column in SHOWN))
+    _row(pages, heads, style="B")
+    for name, shown in (*rows, ("All", part.total)):
+        if pages.will_page_break(_HIGH):
+            pages.add_page()
+            _row(pages, heads, style="B")
+        _row(pages, (_plain(name), *(_cell(shown, column) for column in SHOWN)))
     pages.ln(4)
+
+
+def _row(pages: _Pages, cells: Sequence[str], style: str = "") -> None:
+    pages.set_font("Helvetica", style=style, size=9)
+    for place, (text, width) in enumerate(zip(cells, _WIDTHS, strict=True)):
+        pages.cell(width, _HIGH, _fitting(text, place), border="B", align="R" if place else "L")
+    pages.ln(_HIGH)
+
+
+def _fitting(text: str, place: int) -> str:
+    return text if place or len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def _cell(shown: Shown, column: str) -> str:
