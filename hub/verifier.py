@@ -10,6 +10,7 @@ An export is a folder:
 ``directory-N.json``   version N of the directory, as published: an array of JWS
 ``agreement-N.json``   version N of the agreement
 ``leaves.jsonl``       the log's leaves, one a line, byte for byte as hashed
+``feeds.jsonl``        every number that a feed gave, with what got it (``hub.core.numbering``)
 ``evidence.jsonl``     one compact JWS a line, as a JSON string: every header, acceptance, receipt, waiver,
                        withdrawal, key statement that a leaf names by its digest, officer's word for one
 ``checkpoint.txt``     the newest signed checkpoint, cosignature lines after the hub's own
@@ -31,21 +32,19 @@ from typing import Any, Final
 import msgspec
 
 from hub.core.agreeing import Agreed
-from hub.core.authenticity import KeyFact, judge_signer
-from hub.core.enrolling import Known, judge_statement, usable_from
 from hub.core.events import MAX_LEAF, Leaf
 from hub.core.numbering import Entry, Numbers
 from hub.core.replay import Replay
 from hub.core.sharing import judge_header, judge_superseding
 from hub.cosigned import Cosignatures
-from hub.enrolment import check_officer, has_shown_possession
 from hub.errors import HubError
 from hub.evidence import Evidence, read_agreements, read_directories, read_documents, read_numbers
+from hub.published import PublishedKeys
 from hub.registry import public_key, public_members
 from hub.tree import grow
 from keys import digests, documents, jws
 from keys.errors import KeysError
-from schemas.directory import DirectoryIndex, Officers, parse_key_statement
+from schemas.directory import DirectoryIndex, Officers
 from schemas.envelope import parse_header
 from schemas.identifiers import MailboxId, Moment, ObligationId
 from schemas.receipt import Seen, parse_receipt
@@ -104,9 +103,7 @@ class Verifier:
         self.index = 0
         self.rules: list[Rules] = []
         self.current: DirectoryIndex | None = None
-        self.facts: dict[str, KeyFact] = {}
-        self.keys: dict[str, jws.VerifyingKey] = {}
-        self.known: dict[str, Known] = {}
+        self.keys = PublishedKeys()
         self.agreed = Agreed()
 
     def run(self) -> Verdict:
@@ -121,6 +118,7 @@ class Verifier:
         self._expect_nothing()
         if self.evidence.unused:
             self.verdict.object("evidence.jsonl", f"{self.evidence.unused} signed objects that no leaf stands for")
+        self.verdict.signatures = self.keys.signatures
         self.verdict.size, self.verdict.root = self.tree.size, digests.b64u(self.tree.root)
         self._check_checkpoint()
         return self.verdict
@@ -216,73 +214,15 @@ class Verifier:
     def _signed(self, leaf: Leaf) -> bytes:
         return self.evidence.take(leaf.digest or "")
 
-    def _check(self, compact: bytes, typ: str, mailbox: MailboxId, at: Moment) -> bytes:
-        signed = jws.parse(compact, typ)
-        fact, index = self.facts.get(signed.kid), self.current
-        if index is None:
-            raise KeysError("evidence", "there is no directory yet", "")
-        # Whoever handed it in, the key says for which agency it speaks.
-        refusal = judge_signer(fact, fact.agency if fact else "", mailbox, index, at)
-        if refusal:
-            raise KeysError(refusal.code, refusal.message, refusal.hint)
-        jws.check(signed, self.keys[signed.kid])
-        self.verdict.signatures += 1
-        return signed.payload
+    def _check(self, leaf: Leaf, typ: str) -> bytes:
+        return self.keys.check(self._signed(leaf), typ, leaf.mailbox or "", self.current, leaf.at)
 
     def _take_key(self, leaf: Leaf) -> str | None:
         compact = self._signed(leaf)
-        signed = jws.parse(compact, jws.KEY)
-        said = parse_key_statement(signed.payload)
-        agency = self.current.find_agency(said.agency) if self.current else None
-        if agency is None:
-            return "a key of an agency that is not in the directory"
-        jws.check(signed, public_key(agency.identity))
-        self.verdict.signatures += 1
-        kid = jws.thumbprint(public_members(said.jwk))
-        if (leaf.kid, leaf.agency, leaf.mailbox, leaf.kind, leaf.version, leaf.outcome) != (
-            kid,
-            said.agency,
-            said.mailbox,
-            said.use,
-            said.sequence,
-            said.state,
-        ):
-            return "a key other than its statement's"
-        approved = self._check_approval(compact)
-        known = self.known.get(kid)
-        mine = [one for one in self.known.values() if one.agency == said.agency]
-        # Only the hub can know the answer to its own challenge; the statement's order and officer bind it.
-        held = said.use == "seal" or said.state != "active" or has_shown_possession(said, kid)
-        refusal = judge_statement(said, known, mine, approved=approved, held=held)
-        usable = usable_from(said, known, leaf.at, approved=approved)
-        self.known[kid] = Known(
-            kid, said.agency, said.mailbox, said.use, said.state, said.sequence, usable, leaf.digest or ""
-        )
-        self.facts[kid] = KeyFact(
-            kid=kid,
-            agency=said.agency,
-            mailbox=said.mailbox,
-            use=said.use,
-            state=said.state,
-            not_before=said.not_before,
-            expires=said.expires,
-            usable_from=usable,
-            compromised_from=said.compromised_from,
-        )
-        if said.use != "seal":
-            self.keys[kid] = public_key(said.jwk)
-        return f"{refusal.code}: {refusal.message}" if refusal else None
-
-    def _check_approval(self, compact: bytes) -> bool:
-        word = self.evidence.take_approval(digests.sha256_b64u(compact))
-        if word is None or self.current is None:
-            return False
-        check_officer(word, compact, self.current.directory.officers)
-        self.verdict.signatures += 1
-        return True
+        return self.keys.take(leaf, compact, self.evidence.take_approval(digests.sha256_b64u(compact)), self.current)
 
     def _take_envelope(self, leaf: Leaf) -> str | None:
-        header = parse_header(self._check(self._signed(leaf), jws.ENVELOPE, leaf.mailbox or "", leaf.at))
+        header = parse_header(self._check(leaf, jws.ENVELOPE))
         said = (header.id, header.from_, header.thread, header.type, header.sealed.sha256)
         if said != (leaf.envelope, leaf.mailbox, leaf.thread, leaf.type, leaf.sealed):
             return "an envelope other than its header's"
@@ -308,13 +248,13 @@ class Verifier:
         if key is None:
             return "an acceptance by a key that is not the hub's"
         jws.check(signed, key)
-        self.verdict.signatures += 1
+        self.keys.signatures += 1
         said = parse_acceptance(signed.payload)
         same = (said.index, said.at, said.header_sha256, said.sealed_sha256)
         return None if same == (self.index, leaf.at, leaf.digest, leaf.sealed) else "an acceptance of something else"
 
     def _take_receipt(self, leaf: Leaf) -> str | None:
-        receipt = parse_receipt(self._check(self._signed(leaf), jws.RECEIPT, leaf.mailbox or "", leaf.at))
+        receipt = parse_receipt(self._check(leaf, jws.RECEIPT))
         if (receipt.id, receipt.mailbox, receipt.envelope, receipt.level) != (
             leaf.receipt,
             leaf.mailbox,
@@ -339,7 +279,7 @@ class Verifier:
         return digests.b64u(self.tree.roots[seen.size]) == seen.root
 
     def _take_waiver(self, leaf: Leaf) -> str | None:
-        said = parse_waiver(self._check(self._signed(leaf), jws.WAIVER, leaf.mailbox or "", leaf.at))
+        said = parse_waiver(self._check(leaf, jws.WAIVER))
         if said.obligation != leaf.obligation:
             return "a waiver of another obligation"
         if (row := self.replay.rows.get(said.obligation)) is not None:
@@ -347,7 +287,7 @@ class Verifier:
         return self.replay.waive(said.obligation, said.state, said.id, leaf.at)
 
     def _take_withdrawal(self, leaf: Leaf) -> str | None:
-        said = parse_withdrawal(self._check(self._signed(leaf), jws.WITHDRAWAL, leaf.mailbox or "", leaf.at))
+        said = parse_withdrawal(self._check(leaf, jws.WITHDRAWAL))
         if said.envelope != leaf.envelope or said.envelope not in self.replay.headers:
             return "a withdrawal of another envelope"
         if self.current is not None:
@@ -359,7 +299,7 @@ class Verifier:
             self.verdict.object("directory-1.json", "there is no directory")
             return
         at = self.verdict.at
-        found = self.cosignatures.judge(self.current, self.facts.values(), self.keys, self.tree, at)
+        found = self.cosignatures.judge(self.current, self.keys.facts.values(), self.keys.verifying, self.tree, at)
         self.verdict.witnesses, self.verdict.witnessed_size = found.witnesses, found.size
         self.verdict.quorum = found.quorum
 
