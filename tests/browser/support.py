@@ -23,7 +23,7 @@ from hub.kit.assets import AssetsError, install_assets
 from tests.node import ROOT, find_nodes, installed, keep, unavailable
 
 HERE = Path(__file__).parent
-SHOTS: Final = ROOT / "docs" / "inbox" / "screenshots"
+DOCS: Final = ROOT / "docs"
 DESKTOP: Final = {"width": 1280, "height": 900}
 PHONE: Final = {"width": 390, "height": 844}
 _WITHOUT_SCRIPT: Final[WeakSet[BrowserContext]] = WeakSet()
@@ -32,7 +32,9 @@ _WITHOUT_SCRIPT: Final[WeakSet[BrowserContext]] = WeakSet()
 KEPT: Final = frozenset(
     {
         "today-desktop", "today-phone", "message-desktop", "thread-desktop", "write-to-desktop", "write-risk-phone",
-        "write-check-desktop", "team-desktop", "account-desktop", "sign-in-phone",
+        "write-check-desktop", "team-desktop", "account-desktop", "sign-in-phone", "console-figures", "console-figures-phone",
+        "console-missing", "console-envelope", "console-coverage", "console-report", "console-log", "console-proposal-decide",
+        "console-directory", "console-health", "console-breaches", "console-holdings",
     }
 )  # fmt: skip
 RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -190,8 +192,9 @@ async def check_page(page: Page, name: str) -> None:
     assert not wide, f"{name}: the page is wider than the screen"
     wanted = os.environ.get("HUB_SCREENSHOTS", "")
     if (name in KEPT or wanted == "all") and wanted and page.context not in _WITHOUT_SCRIPT:
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        await page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+        folder = DOCS / ("console" if name.startswith("console-") else "inbox") / "screenshots"
+        folder.mkdir(parents=True, exist_ok=True)
+        await page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
 async def focus_order(page: Page, most: int = 60) -> list[str]:

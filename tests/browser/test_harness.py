@@ -101,16 +101,16 @@ async def test_pictures_are_taken_only_when_they_are_asked_for(
     chromium: Chromium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run of the tests changes no file."""
-    monkeypatch.setattr(support, "SHOTS", tmp_path / "shots")
+    monkeypatch.setattr(support, "DOCS", tmp_path)
     async with serve_parts(find_assets()) as address, open_context(chromium) as context:
         page = await context.new_page()
         await page.goto(address)
         monkeypatch.delenv("HUB_SCREENSHOTS", raising=False)
         await check_page(page, "parts")
-        assert not (tmp_path / "shots").exists()
+        assert not (tmp_path / "inbox").exists()
         monkeypatch.setenv("HUB_SCREENSHOTS", "all")
         await check_page(page, "parts")
-        assert (tmp_path / "shots" / "parts.png").read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / "inbox" / "screenshots" / "parts.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("true", "1 failed"), ("", "1 skipped")], ids=["ci", "at-home"])
