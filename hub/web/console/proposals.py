@@ -75,6 +75,8 @@ async def decide(console: Console, request: web.Request, visit: Visit, posted: P
         )
     except HubError as error:
         return await _show(console, request, visit, f"{error.message.capitalize()}: {error.hint}")
+    # A key that was suspended gets nothing more from here on, not only from the next round on.
+    await console.hub.registry.refresh(console.hub.store)
     return see(f"{ROOT}/proposals/{name}")
 
 
