@@ -196,7 +196,7 @@ class Held:
     """What a record system holds now under one record: what it keeps of the message, and whether it still counts.
 
     ``members`` are the JSON pointers of the message (`/flag_code`) that the system keeps, each with the value that stands
-    there; what it has no field for is left out.  ``ended``: it was ended or taken down there, and the record only tells that it was.
+    there (with `*` for each of an array, `/items/*/code`, all its values in order); what it has no field for is left out.  ``ended``: it was ended or taken down there, and the record only tells that it was.
     """
 
     record: str

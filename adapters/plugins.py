@@ -1,6 +1,7 @@
 """Adapters that are installed, and the few that a gateway's configuration enables by exact name.
 
-Installed is not enabled: nothing is imported but what the configuration names.
+Installed is not enabled: nothing is read of a package but what the configuration names, and of that nothing is run in the
+gateway's own process.
 
 Source: design 5 (adapters), 6.
 """
@@ -8,30 +9,55 @@ Source: design 5 (adapters), 6.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from adapters.base import Adapter, AdapterFactory
-from adapters.errors import GatewayError
+from msgspec.structs import replace
+
+from adapters.hosting.frames import Ready
+from adapters.hosting.grants import PluginError, bare_grants, make_grants, split_table
+from adapters.hosting.host import OPTIONAL, HostedAdapter, make_setup
+from adapters.hosting.process import describe
 
 GROUP: Final = "safeguarding_hub.adapters"
 
 
-class PluginError(GatewayError):
-    """An adapter can't be loaded."""
-
-
-def load_adapters(tables: Mapping[str, Mapping[str, Any]], home: Path) -> dict[str, Adapter]:
-    """Return the adapters that *tables* (name to options, the ``[adapters]`` of the configuration) enable.
+def load_adapters(tables: Mapping[str, Mapping[str, Any]], home: Path) -> dict[str, HostedAdapter]:
+    """Return the adapters that *tables* (name to options, the ``[adapters]`` of the configuration) enable, none started.
 
     Raises:
-        PluginError: ``adapter-unknown``, ``adapter-twice``, ``adapter-options``.
+        PluginError: ``adapter-unknown``, ``adapter-twice``, ``adapter-options``, ``adapter-import``, ``adapter-manifest``,
+            ``adapter-died``, ``adapter-network``, ``adapter-folder``.
     """
-    return {name: _load(name, options, home) for name, options in tables.items()}
+    return {name: _load(name, table, home) for name, table in tables.items()}
 
 
-def _load(name: str, options: Mapping[str, Any], home: Path) -> Adapter:
+def list_installed() -> list[str]:
+    """Return the names of the adapters that installed packages offer, enabled or not; nothing of them is read."""
+    return sorted({entry.name for entry in entry_points(group=GROUP)})
+
+
+def describe_adapter(name: str) -> Ready:
+    """Return what the adapter *name* says of itself.
+
+    Raises:
+        PluginError: ``adapter-unknown``, ``adapter-twice``, ``adapter-import``, ``adapter-manifest``, ``adapter-died``.
+    """
+    entry = _find(name)
+    described = _describe(name, entry.value)
+    if described.manifest.name != name:
+        raise PluginError(
+            "adapter-manifest",
+            f"the adapter `{name}` calls itself something else in its manifest",
+            "give both one name",
+        )
+    return described
+
+
+def _find(name: str) -> EntryPoint:
     found = list(entry_points(group=GROUP, name=name))
     if not found:
         raise PluginError(
@@ -40,10 +66,21 @@ def _load(name: str, options: Mapping[str, Any], home: Path) -> Adapter:
     if len({entry.value for entry in found}) > 1:
         # Two packages under one name: whichever came first would get the agency's plaintext.
         raise PluginError("adapter-twice", f"two packages offer the adapter `{name}`", "uninstall one of them")
-    factory = cast("AdapterFactory", found[0].load())
-    try:
-        return factory.configure(options, home)
-    except ValueError as error:
-        raise PluginError(
-            "adapter-options", f"adapter `{name}`: {error}", "correct its table in gateway.toml"
-        ) from error
+    return found[0]
+
+
+@cache
+def _describe(name: str, value: str) -> Ready:
+    module, _, attribute = value.partition(":")
+    if module.partition(".")[0] == "adapters":
+        # This project's own may be looked at here; it is still run elsewhere.
+        kind = getattr(import_module(module), attribute)
+        return Ready(manifest=kind.manifest, offers=tuple(one for one in OPTIONAL if hasattr(kind, one)))
+    return describe(name, replace(make_setup(value, {}, Path("/"), bare_grants()), describe=True))
+
+
+def _load(name: str, table: Mapping[str, Any], home: Path) -> HostedAdapter:
+    config, options = split_table(name, table)
+    described = describe_adapter(name)
+    grants = make_grants(described.manifest, config, options, home)
+    return HostedAdapter(name, make_setup(_find(name).value, options, home, grants), described)

@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from adapters.base import Adapter
 from adapters.errors import GatewayError, NotYetError, place_of
 from adapters.gateway import (
     embargo,
     endings,
     errands,
+    failing,
     filing,
     followups,
     incoming,
@@ -77,10 +79,11 @@ async def open_gateway(
     clock: Clock | None = None,
     config: Config | None = None,
     keyring: Keyring | None = None,
+    adapters: Mapping[str, Adapter] | None = None,
 ) -> AsyncIterator[Gateway]:
     """Open the gateway whose home is *home*: configuration, keys, spool, client, documents, adapters, in that order.
 
-    *clock*, *config* and *keyring* are for a caller that has read them already.
+    *clock*, *config* and *keyring* are for a caller that has read them already, *adapters* for one that has its own.
 
     Raises:
         GatewayError: what is missing or wrong, and the way out.
@@ -103,10 +106,13 @@ async def open_gateway(
         await partnership.load()
         quorum = Quorum(spool, client, clock)
         await quorum.load()
-        atrisk, adapters = make_desk(config, spool, clock, keyring.record_key), load_adapters(config.adapters, home)
+        atrisk = make_desk(config, spool, clock, keyring.record_key)
+        hosted = load_adapters(config.adapters, home) if adapters is None else {}
+        for one in hosted.values():
+            stack.push_async_callback(one.close)
         yield Gateway(
             config=config, home=home, keyfile=keyfile, spool=spool, register=register, client=client,
-            witness=witness, partnership=partnership, quorum=quorum, adapters=adapters | ({AT_RISK: atrisk} if atrisk else {}), atrisk=atrisk,
+            witness=witness, partnership=partnership, quorum=quorum, adapters={**(adapters or hosted), **({AT_RISK: atrisk} if atrisk else {})}, atrisk=atrisk,
             catalogue=load_messages(home), clock=clock, pacer=Pacer(config.retry_seconds),
         )  # fmt: skip
 
@@ -257,6 +263,7 @@ class Agent:
         await embargo.lift(self.gateway)
         await negatives.delete_due(self.gateway)
         await filing.file_collected(self.gateway)
+        await failing.tell(self.gateway)
         await filing.tell_notices(self.gateway)
         self._said.set()
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from adapters.base import Document, Draft, Outgoing
 from adapters.errors import GatewayError
 from adapters.folder import load_draft
-from adapters.gateway import embargo, errands, exclusions, filing, holds, incoming, outgoing, rotation
+from adapters.gateway import embargo, errands, exclusions, failing, filing, holds, incoming, outgoing, rotation
 from adapters.gateway.agent import Agent, open_gateway
 from adapters.gateway.chronology import ANSWER, DECLINED, find_waiting, put_together
 from adapters.gateway.context import Gateway
@@ -44,6 +44,7 @@ async def run(options: Namespace) -> Printed:
     async with _open(options) as gateway:
         if options.rewind:
             await gateway.spool.run("rewind")
+        await failing.start(gateway)
         agent = Agent(gateway)
         if not options.once:
             await agent.run()

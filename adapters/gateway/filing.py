@@ -12,7 +12,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from adapters.base import Filed, Incoming, Later, NeedsPerson, Notice, Outcome, TakesNotices
+from adapters.base import Filed, Held, Incoming, Later, NeedsPerson, Notice, Outcome, ReadsBack, TakesNotices
 from adapters.errors import place_of
 from adapters.gateway import holds
 from adapters.gateway.claims import claim_receipt
@@ -23,6 +23,7 @@ from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import Watch, header_of
 from keys import jws
 from keys.digests import keyed_digest
+from schemas.catalogue import select
 from schemas.identifiers import CODE_PATTERN
 from schemas.receipt import Mode, Receipt, parse_receipt
 
@@ -47,6 +48,8 @@ async def file_collected(gateway: Gateway) -> int:
         message = read_content(gateway, row)
         try:
             outcome = _hold_to_codes(await adapter.file(message))
+            if isinstance(outcome, Filed) and isinstance(adapter, ReadsBack):
+                outcome = _hold_to_record(outcome, message, await adapter.read_back(outcome.record))
         except Exception as error:  # noqa: BLE001
             # Its text may hold content, so only its kind and place are logged.
             outcome = Later(reason=place_of(error))
@@ -64,6 +67,19 @@ def _hold_to_codes(outcome: object) -> Outcome:
         case Later(reason=str() as reason):
             return outcome if _CODE.match(reason) else Later(reason="no code given")
     return NeedsPerson(code="adapter-answer")
+
+
+def _hold_to_record(filed: Filed, message: Incoming, held: Held | None) -> Outcome:
+    """Return *filed* only if the record system itself says that what it keeps of *message* stands there as it came."""
+    if filed.mode == "destroyed":
+        return filed if held is None or held.ended else NeedsPerson(code="record-stands")
+    if held is None:
+        return Later(reason="not-read-back")
+    same = all(
+        select(message.message, pointer) == (list(value) if "*" in pointer else [value])
+        for pointer, value in held.members.items()
+    )
+    return filed if same and not held.ended else NeedsPerson(code="record-differs")
 
 
 def read_content(gateway: Gateway, row: Row) -> Incoming:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from adapters.durable import make_folder, write_file
+from adapters.folder import FolderAdapter
 from adapters.gateway import trust
 from adapters.gateway.agent import Agent, open_gateway
 from adapters.gateway.books import Books
@@ -126,10 +127,16 @@ def make_home(tmp: Path, county: County, agency: str, base: str, **changes: Any)
 async def gateway_of(
     tmp: Path, county: County, agency: str, base: str = "http://127.0.0.1:9", **changes: Any
 ) -> AsyncIterator[Gateway]:
-    """Open *agency*'s gateway; without *base* its hub is dark."""
+    """Open *agency*'s gateway; without *base* its hub is dark.  Its folder pair is here, not in a process of its own."""
     home, config = make_home(tmp, county, agency, base, **changes)
     keyring = county.keyrings[agency]
-    async with open_gateway(home, config=config, clock=lambda: county.now, keyring=keyring) as gateway:
+    folders = {
+        name: FolderAdapter.configure(options, home) for name, options in config.adapters.items() if name == "folder"
+    }
+    async with open_gateway(
+        home, config=config, clock=lambda: county.now, keyring=keyring,
+        adapters=folders if set(folders) == set(config.adapters) else None,
+    ) as gateway:  # fmt: skip
         yield gateway
 
 
