@@ -82,7 +82,7 @@ def serving(home: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def wait_ready(process: subprocess.Popen[bytes], url: str) -> None:
     """Wait until the hub at *url* serves, or has ended."""
-    for _ in range(200):
+    for _ in range(1200):
         if process.poll() is not None:
             return
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/readyz", timeout=5):  # noqa: S310 - our own http address

@@ -37,9 +37,12 @@ def run_page(page: Path, folder: Path, *, port: str) -> subprocess.CompletedProc
         probe.bind(("127.0.0.1", 0))
         free = str(probe.getsockname()[1])
     script = "\n".join(["set -e", "set -m", 'trap "kill %1 2>/dev/null || true" EXIT', *code_blocks(page, "sh")])
+    # A person waits four seconds; a test, until the hub is ready, which may be sooner or later.
+    look = f"python -c 'import urllib.request as web; web.urlopen(\"http://127.0.0.1:{free}/readyz\")' 2>/dev/null"
+    ready = f"for _ in $(seq 120); do {look} && break; sleep 0.5; done"
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        ["bash", "-c", script.replace(port, free).replace("sleep 4", "sleep 8")],
+        ["bash", "-c", script.replace(port, free).replace("sleep 4", ready)],
         cwd=folder,
         env={**os.environ, "PATH": path, "COLUMNS": "200"},
         capture_output=True,

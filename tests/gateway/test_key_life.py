@@ -64,7 +64,7 @@ async def test_months_of_rotation_are_noticed_by_nobody(town: Town) -> None:
         await settle(council, health)
         await replace_first_keys(town, council, health)
         begun, seen, count = town.county.now - DAY, set[str](), 0
-        for month in range(1, 5):
+        for month in range(1, 4):
             for day, rotate in ((0, False), (0, True), (1, True), (15, True)):
                 await town.tick(begun + (30 * month + day) * DAY - town.county.now)
                 for agent in (council, health):
@@ -79,7 +79,7 @@ async def test_months_of_rotation_are_noticed_by_nobody(town: Town) -> None:
         await settle(council, health)
         await health.rotate_pass()
         assert len(list((town.homes[HEALTH] / "in").glob("*/message.json"))) == count
-        assert len(seen) >= 4
+        assert len(seen) >= 3
         assert len(health.gateway.keyring.opening_keys) == 1
         told = {one["notice"] for agent in (council, health) for one in read_notices(agent.gateway.home)}
         assert told <= LATE
