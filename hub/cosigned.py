@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hub.core.authenticity import KeyFact, is_usable
+from hub.core.authenticity import KeyFact, counts_as_witness, is_usable
 from hub.registry import witness_name
 from hub.tree import Tree
 from keys import jws, notes
@@ -72,17 +72,17 @@ class Cosignatures:
     ) -> Cosigned:
         """Return what is witnessed at *at* by the keys that the log has, *facts* and *keys*; say what is wrong."""
         hub, policy = index.directory.hub, parse_policy(index.directory.witnesses)
-        agencies = {
-            notes.witness_verifier(witness_name(hub.origin, fact.agency), keys[fact.kid]): fact.agency
-            for fact in facts
-            if is_usable(fact, "witness", at) and index.find_agency(fact.agency) is not None
-            and not index.has_agency_ended(fact.agency, at)
-        }  # fmt: skip
+        counting = [fact for fact in facts if counts_as_witness(fact, index, at)]
+        agencies = [
+            notes.witness_verifier(witness_name(hub.origin, fact.agency), keys[fact.kid])
+            for fact in counting
+            if is_usable(fact, "witness", at)
+        ]
         verifiers = [*agencies, *(one.verifier for one in policy.outsiders)]
         heads = self._smaller_heads(verifiers, hub.origin, tree)
         largest = self._largest(hub.checkpoint, hub.origin, verifiers, tree)
         heads |= dict.fromkeys(largest, tree.size)
-        names = [verifier.partition("+")[0] for verifier in agencies]
+        names = [witness_name(hub.origin, fact.agency) for fact in counting]
         return Cosigned(
             witnesses=tuple(sorted(largest)),
             size=witnessed_size(policy, names, heads),

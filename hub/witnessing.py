@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal
 
-from hub.registry import Snapshot
+from hub.core.authenticity import counts_as_witness
+from hub.registry import Snapshot, witness_name
 from hub.store.rows import WitnessRow
 from hub.store.transaction import Transaction
 from keys import notes
@@ -90,18 +91,17 @@ def verifiers(snapshot: Snapshot, now: Moment) -> tuple[str, ...]:
 def _agencies(snapshot: Snapshot, now: Moment) -> Mapping[str, str]:
     """Return, by key name, the agencies that count: in the directory, not ended, with an active key to witness."""
     index = snapshot.directory
-    return {
-        verifier.partition("+")[0]: agency
-        for verifier, agency in sorted(snapshot.witnesses(now).items(), key=lambda item: item[1])
-        if index.find_agency(agency) is not None and not index.has_agency_ended(agency, now)
-    }
+    agencies = {key.agency for key in snapshot.keys.values() if counts_as_witness(key, index, now)}
+    return {witness_name(index.directory.hub.origin, agency): agency for agency in sorted(agencies)}
 
 
 def expanded_policy(snapshot: Snapshot, now: Moment) -> str:
     """Return the policy as any C2SP tool reads it, with the agencies of *now* spelt out."""
-    directory, agencies = snapshot.directory.directory, _agencies(snapshot, now)
+    directory = snapshot.directory.directory
     keys = {
-        agency: verifier for verifier, agency in snapshot.witnesses(now).items() if agency in set(agencies.values())
+        key.agency: notes.witness_verifier(witness_name(directory.hub.origin, key.agency), snapshot.verifying[key.kid])
+        for key in snapshot.keys.values()
+        if counts_as_witness(key, snapshot.directory, now)
     }
     return expand(directory.witnesses, directory.hub.checkpoint, dict(sorted(keys.items())))
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.errors import GatewayError
-from adapters.gateway.books import Books
+from adapters.gateway.books import Books, KeyHistory
 from adapters.gateway.client import Client, HubRefusedError
 from adapters.gateway.config import Clock
 from adapters.gateway.spool import Spool
@@ -98,8 +98,13 @@ class Quorum:
             GatewayError: ``log-inconsistent``; a witness cosigned another log than this gateway is shown.
         """
         policy, now = parse_policy(books.directory.witnesses), self._clock()
-        keys = list(_agency_keys(books, now))
-        agencies = [key.partition("+")[0] for key in keys]
+        counting, origin = list(_counting(books, now)), books.directory.hub.origin
+        agencies = [f"{origin}/witness/{key.last.agency}" for key in counting]
+        keys = [
+            notes.witness_verifier(name, VerifyingKey.from_jwk(members(key.last.jwk)))
+            for name, key in zip(agencies, counting, strict=True)
+            if key.is_usable(now)
+        ]
         state = msgspec.structs.replace(self.state, quorum=in_words(policy, agencies))
         claimed = {one.name: one.size for one in shown if one.cosigned}
         # Proofs are asked for only where there is something to win.
@@ -136,16 +141,16 @@ def _only(kind: type[Struct], said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: said[name] for name in kind.__struct_fields__ if name in said}
 
 
-def _agency_keys(books: Books, now: Moment) -> Iterator[str]:
-    """Yield, for each agency that has not ended, the verifier key by which it cosigns, found in the log."""
+def _counting(books: Books, now: Moment) -> Iterator[KeyHistory]:
+    """Yield the witness keys of the agencies of whom a majority must cosign: in the directory, not ended, keys active.
+
+    Also one that can't be used yet: keeping somebody from cosigning shall not make a majority of the others.
+    """
     for key in books.keys.values():
         agency = key.last.agency
-        if key.last.use != "witness" or not key.is_usable(now):
-            continue
-        if books.index.find_agency(agency) is None or books.index.has_agency_ended(agency, now):
-            continue
-        name = f"{books.directory.hub.origin}/witness/{agency}"
-        yield notes.witness_verifier(name, VerifyingKey.from_jwk(members(key.last.jwk)))
+        is_there = books.index.find_agency(agency) is not None and not books.index.has_agency_ended(agency, now)
+        if is_there and key.last.use == "witness" and key.last.state == "active" and now < key.last.expires:
+            yield key
 
 
 async def _check_beginning(found: notes.Checkpoint, tree: Tree) -> None:

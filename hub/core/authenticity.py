@@ -63,6 +63,21 @@ def is_usable(key: KeyFact, use: str, now: Moment) -> bool:
     return key.use == use and key.state == "active" and not key.suspended and begins <= now < key.expires
 
 
+def counts_as_witness(key: KeyFact, index: DirectoryIndex, now: Moment) -> bool:
+    """Answer whether by *key* its agency is one of those of whom a majority must cosign.
+
+    A key that can't be used yet, or is suspended, makes its agency count all the same: keeping somebody from cosigning
+    shall not make a majority of the others.
+    """
+    return (
+        key.use == "witness"
+        and key.state == "active"
+        and now < key.expires
+        and index.find_agency(key.agency) is not None
+        and not index.has_agency_ended(key.agency, now)
+    )
+
+
 def answers_for(agency: AgencyId, of: AgencyId, index: DirectoryIndex, now: Moment) -> bool:
     """Answer whether *agency* is *of*, or an open successor of it once that has ended."""
     if agency == of:

@@ -21,8 +21,9 @@ from hub.store.base import Store
 from hub.wiring import make_doubt
 from hub.witness.home import Log
 from hub.witnessing import Times, Witnessed
-from keys import notes
+from keys import jws, notes
 from keys.jws import SigningKey
+from keys.keyring import Keyring
 from schemas.directory import DirectoryIndex
 from tests.county import COUNCIL, DAY, HEALTH, ORIGIN, PARTNERSHIP, POLICE, PROBATION, START, County, Desk
 from tests.witness.support import Outsider, Tree, make_home, running
@@ -365,3 +366,29 @@ def test_the_witnesses_clocks_judge_ours() -> None:
     assert times.in_doubt()
     clock[0] = 3601.0
     assert not times.in_doubt(), "what was said long ago says nothing of now"
+
+
+async def test_a_key_that_is_too_young_counts_and_cannot_cosign(sqlite_store: Store, tmp_path: Path) -> None:
+    """An agency whose witness key cools off is one of all: who keeps it from cosigning makes no majority of the rest."""
+    async with founded(sqlite_store, tmp_path) as (desk, _), asking(desk) as asker:
+        county = desk.county
+        await _revoke(desk, PROBATION)
+        fresh = Keyring.create(PROBATION, county.now).witness
+        proof = jws.prove(fresh, jws.proof_statement(PROBATION, len(county.statements[PROBATION]) + 1, fresh.kid))
+        said = county.statement(PROBATION, "witness", fresh.public.jwk, proof=proof)
+        await enrolment.publish_key(desk.store, desk.registry, said, None, b"s" * 32, county.now)
+        await desk.registry.refresh(desk.store)
+        size, note = await sign(desk)
+        now = await state(desk)
+        assert now.quorum == "all of: a majority of the agencies (3 of 5); notary"
+        line = notes.cosign(note, f"{ORIGIN}/witness/{PROBATION}", fresh, county.now)
+        known = witnessing.verifiers(desk.registry.snapshot, county.now)
+        with pytest.raises(HubError):
+            await ledger.add_cosignatures(
+                desk.store, known, f"{notes.split_note(note)[0]}\n{line}".encode(), county.now
+            )
+        await cosign(desk, note, HEALTH, POLICE)
+        await asker.round()
+        assert not (await state(desk)).is_witnessed
+        await cosign(desk, note, COUNCIL)
+        assert (await state(desk)).witnessed_size == size

@@ -39,7 +39,7 @@ def witnessing(home: Path, url: str) -> Iterator[None]:
 def wait_for(url: str, wanted: Any) -> dict[str, Any]:
     """Return what the hub at *url* says of its witnesses once *wanted* holds of it."""
     said: dict[str, Any] = {}
-    for _ in range(400):
+    for _ in range(2400):
         said = json.loads(get(f"{url}/v1/audit/witnesses"))
         if wanted(said):
             return said
