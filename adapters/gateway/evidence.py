@@ -18,7 +18,7 @@ from adapters.errors import GatewayError
 from adapters.gateway import notices
 from adapters.gateway.books import KeyHistory
 from adapters.gateway.claims import claim_forged_key
-from adapters.gateway.client import Client, HubRefusedError
+from adapters.gateway.client import Client
 from adapters.gateway.spool import Spool, Transaction
 from adapters.gateway.tree import Shown, Tree
 from adapters.gateway.trust import Listed, Stated, members, payload_of
@@ -105,7 +105,7 @@ async def keep_two_logs(
     if found.size > before.size:
         try:
             path = await Tree(client, found).beginning(before.size)
-        except (KeysError, HubRefusedError):
+        except KeysError:
             _log.warning("the hub does not show the hashes of the log that it signed")
     said = Said(reason="shorter" if found.size < before.size else "two-logs", at=now, size=before.size)
     facts = [beginning_of(note, before.size, path)] if path else []

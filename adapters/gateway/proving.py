@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from adapters.errors import GatewayError
 from adapters.gateway import evidence
@@ -19,7 +20,7 @@ from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.tree import Shown, Tree
 from keys import jws, merkle
 from keys.errors import KeysError
-from schemas.evidence import Entry, Reason, Said
+from schemas.evidence import Reason, Said
 from schemas.receipt import parse_receipt
 
 _log = logging.getLogger("gateway.proving")
@@ -30,6 +31,23 @@ PATIENCE_SECONDS: Final = 45.0
 SKEW: Final = 5 * 60_000
 _OTHER: Final[Mapping[str, Reason]] = {"acceptance": "other-entry", "receipt": "receipt-not-logged"}
 _FORGED: Final[Mapping[str, Reason]] = {"forged-receipt": "receipt-forged", "forged-key": "key-forged"}
+
+
+@dataclass(slots=True)
+class Looked:
+    """One look: what lies where the claims say, under the checkpoint in ``note``, and which claims nothing covers in time."""
+
+    note: bytes | None
+    shown: list[tuple[Row, Shown | None]] = field(default_factory=list)
+    late: list[Row] = field(default_factory=list)
+
+
+class Result(NamedTuple):
+    """How much is where it has to be, and how much is not; and entries beside neighbours that are younger than they may be."""
+
+    proved: int
+    missing: int
+    backwards: list[tuple[Row, Shown, Row]]
 
 
 class Proving:
@@ -46,86 +64,89 @@ class Proving:
             NotYetError: the hub is away.
             GatewayError: ``log-inconsistent``; something is not there, or no checkpoint covers it in time.
         """
-        tree = self._gateway.witness.tree()
-        proved = missing = 0
-        for row in await self._gateway.spool.all("claims", limit=BATCH):
-            if tree is None or row["ix"] >= tree.seen.size:
-                missing += await self._wait(row)
-            elif await self._judge(row, tree):
-                proved += row["kind"] not in FORGED
-            else:
-                missing += 1
-        if missing:
-            _log.error("%d things that the hub took are not in its log", missing)
+        tree, spool = self._gateway.witness.tree(), self._gateway.spool
+        rows = await spool.all("claims", limit=BATCH)
+        if not rows:
+            return 0
+        kept = await spool.one("find_note", size=tree.seen.size) if tree else None
+        found = Looked(bytes(kept["text"]) if kept else None)
+        for row in rows:
+            if tree is not None and row["ix"] < tree.seen.size:
+                found.shown.append((row, await _find(tree, row["ix"])))
+            elif self._is_overdue(row["name"]):
+                found.late.append(row)
+        result = await spool.write(partial(self._record, found))
+        for row, _ in found.shown:
+            self._since.pop(row["name"], None)
+        if tree is not None:
+            for row, mine, other in result.backwards:
+                await self._tell_backwards(row, mine, other, tree, found.note)
+        if result.missing:
+            _log.error("%d things that the hub took are not in its log", result.missing)
             raise GatewayError(
                 "log-inconsistent",
                 "the hub's log lacks what the hub said it had accepted",
                 "keep this gateway's spool and tell the partnership's officers",
             )
-        return proved
+        return result.proved
 
-    async def _wait(self, row: Row) -> bool:
-        """Answer whether the claim in *row* has waited too long for a checkpoint, having told it."""
+    def _is_overdue(self, name: str) -> bool:
         now = self._monotonic()
-        if now - self._since.setdefault(row["name"], now) <= PATIENCE_SECONDS:
-            return False
-        if row["kind"] in FORGED:
-            await self._drop(row)
-            return False
-        await self._gateway.spool.write(partial(self._accuse, row, "not-covered", (), None))
-        return True
+        return now - self._since.setdefault(name, now) > PATIENCE_SECONDS
 
-    async def _judge(self, row: Row, tree: Tree) -> bool:
-        """Answer whether all is well with the claim in *row*; what is settled is looked for no more."""
-        try:
-            shown: Shown | None = await tree.find(row["ix"])
-        except KeysError:
-            shown = None  # not the hashes of the tree that the hub signed: nobody but this gateway can know
-        note = await self._note(tree)
-        is_there = shown is not None and shown.hash == merkle.leaf_hash(bytes(row["leaf"]))
-        if row["kind"] in FORGED:
-            if is_there and shown is not None and note is not None:
-                entry = evidence.entry_of(note, shown, bytes(row["leaf"]))
-                await self._gateway.spool.write(partial(self._accuse, row, _FORGED[row["kind"]], (entry,), note))
-            await self._drop(row)
-            return True
-        if not is_there or shown is None:
-            entries = (evidence.entry_of(note, shown),) if shown is not None and note is not None else ()
-            await self._gateway.spool.write(partial(self._accuse, row, _OTHER[row["kind"]], entries, note))
-            return False
-        await self._check_moment(row, tree, shown, note)
-        await self._drop(row)
-        return True
+    async def _record(self, found: Looked, tx: Transaction) -> Result:
+        """Settle what was looked for."""
+        proved = missing = 0
+        backwards: list[tuple[Row, Shown, Row]] = []
+        for row, shown in found.shown:
+            is_there = shown is not None and shown.hash == merkle.leaf_hash(bytes(row["leaf"]))
+            if row["kind"] in FORGED:
+                if is_there and shown is not None:
+                    await self._accuse(tx, row, _FORGED[row["kind"]], found.note, shown, bytes(row["leaf"]))
+                await tx.run("drop_claim", name=row["name"])
+            elif is_there and shown is not None:
+                proved += 1
+                backwards += await self._prove(tx, row, shown, found.note)
+            else:
+                missing += 1
+                await self._accuse(tx, row, _OTHER[row["kind"]], found.note, shown)
+        for row in found.late:
+            if row["kind"] in FORGED:
+                await tx.run("drop_claim", name=row["name"])
+            else:
+                missing += 1
+                await self._accuse(tx, row, "not-covered", None, None)
+        await tx.run("sweep_proven", before=self._gateway.clock() - evidence.KEEP)
+        return Result(proved, missing, backwards)
 
-    async def _check_moment(self, row: Row, tree: Tree, shown: Shown, note: bytes | None) -> None:
-        """Hold the moment of an entry that is there to its neighbours', and a receipt's to when it was signed."""
-        spool, index, at = self._gateway.spool, row["ix"], row["at"]
-        before, after = await spool.one("proven_before", ix=index), await spool.one("proven_after", ix=index)
-        wrong = [one for one in (before, after) if one and (one["at"] - at) * (one["ix"] - index) < 0]
-        mine = (evidence.entry_of(note, shown, bytes(row["leaf"])),) if note else ()
-        for one in wrong if note else ():
-            other = evidence.entry_of(note or b"", await tree.find(one["ix"]), bytes(one["leaf"]))
-            await spool.write(partial(self._accuse, row, "moments-backwards", (*mine, other), note))
+    async def _prove(self, tx: Transaction, row: Row, shown: Shown, note: bytes | None) -> list[tuple[Row, Shown, Row]]:
+        """Take an entry that is there; return its neighbours whose moments don't follow as the entries do."""
+        index, at = row["ix"], row["at"]
+        near = [await tx.one("proven_before", ix=index), await tx.one("proven_after", ix=index)]
+        await tx.run("add_proven", ix=index, at=at, leaf=bytes(row["leaf"]))
+        await tx.run("drop_claim", name=row["name"])
         if row["kind"] == "receipt" and _signed_at(row) > at + SKEW:
-            await spool.write(partial(self._accuse, row, "receipt-backdated", mine, note))
+            await self._accuse(tx, row, "receipt-backdated", note, shown, bytes(row["leaf"]))
+        return [(row, shown, one) for one in near if one and (one["at"] - at) * (one["ix"] - index) < 0]
 
-    async def _drop(self, row: Row) -> None:
+    async def _tell_backwards(self, row: Row, mine: Shown, other: Row, tree: Tree, note: bytes | None) -> None:
+        shown = await _find(tree, other["ix"])
+
         async def work(tx: Transaction) -> None:
-            if row["kind"] not in FORGED:
-                await tx.run("add_proven", ix=row["ix"], at=row["at"], leaf=bytes(row["leaf"]))
-                await tx.run("sweep_proven", before=row["at"] - evidence.KEEP)
-            await tx.run("drop_claim", name=row["name"])
+            await self._accuse(tx, row, "moments-backwards", note, mine, bytes(row["leaf"]))
+            if shown is not None and note is not None:
+                await evidence.keep(tx, evidence.entry_of(note, shown, bytes(other["leaf"])))
 
         await self._gateway.spool.write(work)
-        self._since.pop(row["name"], None)
-
-    async def _note(self, tree: Tree) -> bytes | None:
-        """Return the signed note of the checkpoint under which *tree* is, if it is kept here."""
-        kept = await self._gateway.spool.one("find_note", size=tree.seen.size)
-        return bytes(kept["text"]) if kept else None
 
     async def _accuse(
-        self, row: Row, reason: Reason, entries: tuple[Entry, ...], note: bytes | None, tx: Transaction
+        self,
+        tx: Transaction,
+        row: Row,
+        reason: Reason,
+        note: bytes | None,
+        shown: Shown | None,
+        leaf: bytes | None = None,
     ) -> None:
         about: dict[str, Any] = {"index": row["ix"]}
         if row["envelope"]:
@@ -135,12 +156,21 @@ class Proving:
         said = Said(reason=reason, at=self._gateway.clock(), **about)
         signed = signed_of(row)
         signed += evidence.statements_of(self._gateway.partnership.books.keys, signed)
+        entries = [evidence.entry_of(note, shown, leaf)] if note is not None and shown is not None else []
         is_told = row["kind"] == "acceptance" and reason in {"other-entry", "not-covered"}
         take = evidence.keep if is_told else evidence.accuse
         await take(tx, said, *entries, signed=signed, note=note)
         if is_told:
             details = {"reason": "not-in-log", "envelope": row["envelope"], "thread": row["thread"]}
             await self._gateway.tell(tx, "log-inconsistent", f"unproved:{row['envelope']}", details=details)
+
+
+async def _find(tree: Tree, index: int) -> Shown | None:
+    """Return what *tree* has at *index*; ``None``: the hub shows no hashes of the tree that it signed."""
+    try:
+        return await tree.find(index)
+    except KeysError:
+        return None
 
 
 def _signed_at(row: Row) -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeVar
 
-from adapters.errors import GatewayError
-from adapters.gateway.client import Client
+from adapters.gateway.client import Client, HubRefusedError
 from keys import merkle
+from keys.errors import KeysError
 from keys.notes import Checkpoint
 
 TILE_HEIGHT: Final = 8
@@ -44,7 +44,7 @@ class Tree:
         """Return if the leaf with the hash *leaf* is in the tree at *index*.
 
         Raises:
-            KeysError: ``merkle-proof``, ``merkle-range``.
+            KeysError: as :meth:`find`.
             NotYetError: the hub is away.
         """
         proof = await self._with_tiles(lambda: merkle.inclusion_proof(index, self.seen.size, self._node))
@@ -54,7 +54,7 @@ class Tree:
         """Return what the tree has at *index*.
 
         Raises:
-            KeysError: ``merkle-proof``: the hashes that the hub shows are not this tree's; ``merkle-range``.
+            KeysError: ``merkle-proof``: the hub shows none, or not this tree's; ``merkle-range``.
             NotYetError: the hub is away.
         """
         proof = await self._with_tiles(lambda: merkle.inclusion_proof(index, self.seen.size, self._node))
@@ -93,11 +93,15 @@ class Tree:
     async def _fetch(self, level: int, number: int) -> None:
         width = min(TILE_WIDTH, (self.seen.size >> TILE_HEIGHT * level) - number * TILE_WIDTH)
         partial = "" if width == TILE_WIDTH else f".p/{width}"
-        data = (await self._client.look(f"/v1/audit/tile/{level}/{tile_path(number)}{partial}")).body
+        try:
+            data = (await self._client.look(f"/v1/audit/tile/{level}/{tile_path(number)}{partial}")).body
+        except HubRefusedError:
+            data = b""
         if len(data) != width * HASH:
-            raise GatewayError(
-                "log-inconsistent",
-                "the hub shows a part of its log of the wrong length",
+            # Signing a log and not showing it is no better than showing another.
+            raise KeysError(
+                "merkle-proof",
+                "the hub does not show the hashes of the log that it signed",
                 "keep this gateway's spool and tell the partnership's officers",
             )
         self._tiles[level, number] = [data[at : at + HASH] for at in range(0, len(data), HASH)]

@@ -8,8 +8,9 @@ Source: protocol 1, 4, 7 and 8; RFC 9162, 2.1.3 and 2.1.4; C2SP signed-note, tlo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, NamedTuple
 
 from hub.core.events import MAX_LEAF, Leaf
@@ -40,7 +41,6 @@ class Shown(NamedTuple):
     place: int
     hash: bytes
     leaf: Leaf | None
-    text: bytes | None
     size: int
 
 
@@ -95,25 +95,31 @@ class Facts:
 
 
 def read_facts(files: Sequence[Evidence], roots: Officers) -> Facts:
-    """Return what verifies in *files*, from the officers' first keys *roots* on."""
+    """Return what verifies in *files*, from the officers' first keys *roots* on.
+
+    Raises:
+        KeysError: ``evidence``; the directories name more than one log, so places in them can't be compared.
+    """
     facts = Facts()
     _read_directories(facts, [dump(list(one)) for file in files for one in file.directories], roots)
+    if len({one.directory.hub.origin for one in facts.directories}) > 1:
+        raise KeysError("evidence", "the directories name two logs", "lay together evidence of one log at a time")
     for text in dict.fromkeys(note for file in files for note in file.notes):
         _read_note(facts, text)
     for beginning in dict.fromkeys(one for file in files for one in file.beginnings):
-        _try(facts, f"the first {beginning.size} entries of a log", lambda b=beginning: _read_beginning(facts, b))
+        _try(facts, f"the first {beginning.size} entries of a log", partial(_read_beginning, facts, beginning))
     for entry in dict.fromkeys(one for file in files for one in file.entries):
-        _try(facts, f"entry {entry.index}", lambda e=entry: _read_entry(facts, e))
+        _try(facts, f"entry {entry.index}", partial(_read_entry, facts, entry))
     for compact in dict.fromkeys(one for file in files for one in file.signed):
-        _try(facts, "a signed object", lambda c=compact: _read_signed(facts, c.encode()))
+        _try(facts, "a signed object", partial(_read_signed, facts, compact.encode()))
     _vouch(facts)
     facts.said = [(file.agency, said) for file in files for said in file.said]
     return facts
 
 
-def _try(facts: Facts, what: str, work: object) -> None:
+def _try(facts: Facts, what: str, work: Callable[[], None]) -> None:
     try:
-        work()  # type: ignore[operator]
+        work()
     except BAD as error:
         facts.passed_over.append(f"{what}: {error.message}")
 
@@ -183,7 +189,7 @@ def _read_entry(facts: Facts, one: Entry) -> None:
     hashed = merkle.leaf_hash(text) if text is not None else digests.from_b64u(one.hash or "")
     merkle.verify_inclusion(hashed, one.index, tree.size, _hashes(one.proof), tree.root)
     leaf = parse_as(text, Leaf, max_bytes=MAX_LEAF) if text is not None else None
-    facts.entries.append(Shown(one.index, hashed, leaf, text, tree.size))
+    facts.entries.append(Shown(one.index, hashed, leaf, tree.size))
 
 
 def _hashes(path: Sequence[Sha256]) -> list[bytes]:

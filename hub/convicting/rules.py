@@ -16,6 +16,7 @@ from hub.convicting.facts import Facts, Shown, Signed, identities
 from keys import merkle
 from keys.digests import b64u
 from schemas import leaves
+from schemas.directory import KeyStatement
 from schemas.evidence import Said
 from schemas.identifiers import AgencyId, agency_of
 from schemas.receipt import Receipt
@@ -131,14 +132,24 @@ def forged_entry(facts: Facts) -> Iterator[Finding]:
         if leaf.event == "receipt-accepted" and leaf.digest in facts.receipts:
             yield from _judge_receipt(facts, entry, *facts.receipts[leaf.digest])
         elif leaf.event == "key-published" and leaf.digest in facts.statements:
-            signed, said = facts.statements[leaf.digest]
-            known = identities(facts, said.agency)
-            if known and not any(facts.is_by(signed, key) for key in known):
-                says = (
-                    f"entry {entry.place} of the hub's signed log publishes a key in the name of {said.agency}; "
-                    "no identity key that the directory has ever named for it has signed the statement"
-                )
-                yield Finding("key-forged", True, HUB, says, (CHECKPOINTS, f"the identity key of {said.agency}"))
+            yield from _judge_statement(facts, entry, *facts.statements[leaf.digest])
+
+
+def _judge_statement(facts: Facts, entry: Shown, signed: Signed, said: KeyStatement) -> Iterator[Finding]:
+    known = identities(facts, said.agency)
+    if not known or any(facts.is_by(signed, key) for key in known):
+        return
+    published = f"entry {entry.place} of the hub's signed log publishes a key in the name of {said.agency}; "
+    if signed.unverified.kid in {key.kid for key in known}:
+        says = published + "the signature on the statement is not by the identity key that it names"
+        yield Finding("key-forged", True, HUB, says, (CHECKPOINTS, f"the identity key of {said.agency}"))
+        return
+    # Whoever accuses could have left out the directory that names the key.
+    says = published + (
+        f"none of the {len(facts.directories)} directories here names the identity key that signed it: "
+        "`hub audit verify` of an export, which has every directory, decides"
+    )
+    yield Finding("key-forged", False, "", says, (CHECKPOINTS,))
 
 
 def _judge_receipt(facts: Facts, entry: Shown, signed: Signed, receipt: Receipt) -> Iterator[Finding]:
@@ -153,7 +164,10 @@ def _judge_receipt(facts: Facts, entry: Shown, signed: Signed, receipt: Receipt)
         )
         yield Finding("receipt-forged", True, HUB, says, (CHECKPOINTS, _key_of(signed, agency)))
         return
-    if entry.text != leaves.receipt_leaf(receipt, signed.unverified.kid, leaf.thread or "", signed.sha256, leaf.at):
+    written = (leaf.mailbox, leaf.kid, leaf.envelope, leaf.receipt, leaf.level, leaf.outcome)
+    if written != (
+        receipt.mailbox, signed.unverified.kid, receipt.envelope, receipt.id, receipt.level, receipt.code
+    ):  # fmt: skip
         says = f"entry {entry.place} of the hub's signed log says other than the receipt of {receipt.mailbox} that it records"
         yield Finding("receipt-altered", True, HUB, says, (CHECKPOINTS, _key_of(signed, agency)))
 

@@ -89,6 +89,23 @@ async def test_an_acceptance_of_what_was_thrown_away_is_proved_by_the_log(case: 
         assert await case.verdict(council) == {"other-entry": True}
 
 
+async def test_a_hub_that_does_not_show_its_log_has_nothing_in_it(case: Case) -> None:
+    """Whoever signs a log and keeps its hashes back is told of like whoever shows others."""
+
+    async def refuse(request: web.Request, _: bytes) -> Said | None:
+        return (404, b"{}") if "/tile/" in request.path else None
+
+    async with case.cheated(COUNCIL) as council:
+        await settle(council)
+        case.cheat.answers.append(refuse)
+        case.minutes("minutes", NURSES)
+        await settle(council)
+        await case.town.tick()
+        assert await look(council) == "log-inconsistent"
+        assert await alarms(council) == {"not-in-log"}
+        assert await case.verdict(council) == {"other-entry": False}
+
+
 async def test_two_acceptances_of_one_place_prove_themselves(case: Case) -> None:
     """No checkpoint is needed to see that two envelopes can't be one entry."""
     async with case.cheated(COUNCIL) as council:
