@@ -1,7 +1,7 @@
 """What a directory that is well formed still can't do: addresses that lead to nobody, or that nobody can choose between.
 
 ``parse_directory`` refuses a directory on its own words.  Here it is held against the time: as of one moment, and as of
-each end that it has announced after that.
+each end that it has announced after that.  And a log that nobody outside has to see is found.
 
 Source: domain 10 (directory) and 11 (risks 11, 13).
 """
@@ -15,6 +15,7 @@ from typing import Final
 from schemas.directory import AgencyEntry, Directory, DirectoryIndex, Mailbox
 from schemas.findings import Finding, Level
 from schemas.identifiers import AgencyId, Moment
+from schemas.witnessing import is_met, parse_policy
 
 # ``error``: something would reach nobody, or can't be chosen.
 FINDINGS: Final[Mapping[str, Level]] = {
@@ -27,6 +28,7 @@ FINDINGS: Final[Mapping[str, Level]] = {
     "heir-by-place": "note",
     "post-ended": "note",
     "role-unfilled": "note",
+    "witness-inside": "note",
 }
 
 
@@ -35,7 +37,7 @@ def check_directory(index: DirectoryIndex, at: Moment) -> list[Finding]:
     directory = index.directory
     ends = [end for agency, box in _boxes(index) for end in (agency.valid_to, box.valid_to)]
     later = sorted({end for end in ends if end is not None and end > at})
-    found = [*_check_successors(directory)]
+    found = [*_check_successors(directory), *_check_witnesses(directory)]
     for moment in (at, *later):
         found += _check_addresses(index, moment)
         found += _check_posts(index, moment)
@@ -65,6 +67,16 @@ def _check_successors(directory: Directory) -> Iterator[Finding]:
             )
         for code in sorted(str(code) for code, agencies in parts.items() if len(agencies) > 1):
             yield _found("split-twice", agency.id, f"`{code}` names several successors: it chooses none")
+
+
+def _check_witnesses(directory: Directory) -> Iterator[Finding]:
+    policy, agencies = parse_policy(directory.witnesses), [agency.id for agency in directory.agencies]
+    if is_met(policy, agencies, agencies):
+        yield _found(
+            "witness-inside",
+            directory.partnership,
+            "agencies alone make the quorum: nobody outside the partnership has to countersign the log",
+        )
 
 
 def _check_addresses(index: DirectoryIndex, at: Moment) -> Iterator[Finding]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from schemas.directory import DirectoryIndex
 from schemas.directory_checking import FINDINGS, check_directory
 from tests.directories.reorganised import (
     CHANGE,
@@ -114,3 +116,19 @@ def test_a_partnership_without_a_mailbox_owns_nothing() -> None:
     changed = entries()
     changed[PARTNERSHIP]["mailboxes"] = []
     assert found(changed) == {("owner-missing", PARTNERSHIP)}
+
+
+def test_a_quorum_that_needs_nobody_outside_is_found() -> None:
+    """A majority of agencies is a quorum, and says nothing to who doubts them all; with an outsider it is in order."""
+    index = index_of()
+    key = f"notary.example/w1+01234567+BA{'A' * 42}"
+    policies = {
+        "quorum agencies\n": {"witness-inside"},
+        f"witness notary {key}\ngroup either any agencies notary\nquorum either\n": {"witness-inside"},
+        f"witness notary {key}\ngroup both all agencies notary\nquorum both\n": set(),
+        "quorum none\n": set(),
+        "": set(),
+    }
+    for text, codes in policies.items():
+        directory = msgspec.structs.replace(index.directory, witnesses=text)
+        assert {one.code for one in check_directory(DirectoryIndex(directory), TODAY)} == codes, text
