@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hub import acts, exchange, figures, finishing, ledger, retention
+from hub import exchange, figures, finishing, ledger, retention
 from hub.errors import HubError
 from hub.registry import Registry
 from hub.rounds import Rounds
@@ -121,12 +121,6 @@ class Worker:
         """Let go what nobody decided in time, and note what was approved and has been done where officers' keys are."""
         if not self.in_doubt():
             await finishing.sweep(self.store, self.clock())
-
-    async def lapse(self) -> None:
-        """Let go what somebody proposed and nobody decided in time."""
-        now = self.clock()
-        if await self.store.read(lambda tx: tx.proposals_lapsed(now, 1)):
-            await self.store.write(lambda tx: acts.lapse(tx, now))
 
     async def follow_figures(self) -> None:
         """Add up what the log has beyond what is counted; whoever asks meanwhile has the rest counted at once."""
