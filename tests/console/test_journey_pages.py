@@ -27,6 +27,7 @@ async def test_a_journey_is_checked_on_the_page(quarter: Site) -> None:
     assert "Every check holds" in text
     assert "Not witnessed" in text
     assert "filed in its record system" in text
+    assert "for Northmere Health, safeguarding: met in time" in text
     for shown in ("The sender signed the envelope's header", "The entry is in the log under that checkpoint"):
         assert shown in text
     (leaf,) = await quarter.desk.leaves("log-read")
@@ -51,6 +52,13 @@ async def test_what_no_checkpoint_covers_yet_has_a_page_but_no_proof(site: Site)
     assert (await ada.get(f"/console/envelopes/{sent.id}/proof.tar")).status == 404
 
 
+def _altered(compact: bytes) -> bytes:
+    """Return a JWS whose signature begins otherwise."""
+    place = compact.rindex(b".") + 1
+    other = b"B" if compact[place : place + 1] == b"A" else b"A"
+    return compact[:place] + other + compact[place + 1 :]
+
+
 async def test_a_hub_that_altered_a_receipt_is_told_by_its_own_page(quarter: Site) -> None:
     """A row that isn't what the log has: the page names the check that does not hold."""
     name, ada = await _some(quarter), await seat(quarter, "inspector")
@@ -59,7 +67,7 @@ async def test_a_hub_that_altered_a_receipt_is_told_by_its_own_page(quarter: Sit
     def alter(tx: object) -> None:
         rows = tx.receipts_of(name)  # type: ignore[attr-defined]
         connection = tx.connection  # type: ignore[attr-defined]
-        connection.raw.execute("UPDATE receipt SET jws = ? WHERE ix = ?", (rows[0].jws[:-2] + b"AA", rows[0].index))
+        connection.raw.execute("UPDATE receipt SET jws = ? WHERE ix = ?", (_altered(rows[0].jws), rows[0].index))
 
     await store.write(alter)
     text = text_of(await ada.get(f"/console/envelopes/{name}"))

@@ -30,6 +30,9 @@ async def test_the_list_has_what_is_overdue_with_its_ladder_and_counts(quarter: 
     links = re.findall(r'href="/console/obligations/([A-Za-z0-9_-]{43})"', page.body.decode())
     found = await quarter.hub.store.read(lambda tx: find_missing(tx, Filters(), quarter.hub.clock(), None, 50))
     assert links == [one.row.id for one in found.late]
+    assert "Remind" not in text
+    bea = await seat(quarter, "governance")
+    assert f'action="/console/obligations/{links[0]}/chase"' in (await bea.get("/console/missing")).body.decode()
     assert "Nothing is overdue here" in text_of(await ada.get(f"/console/missing?agency={HEALTH}"))
     assert (await ada.get(f"/console/missing?agency={COUNCIL}&kind=send&rung=manager&type=minutes.full")).status == 200
     after = await ada.get(f"/console/missing?after={links[0]}")

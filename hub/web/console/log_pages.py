@@ -79,10 +79,12 @@ async def _show(
         entries = [Entry(row, msgspec.json.decode(row.body, type=Leaf)) for row in found.rows]
         names = {entry.leaf.person for entry in entries if entry.leaf.person}
         people = {name: row.name for name in names if (row := tx.find_account(name)) is not None}
+        rows = (tx.find_obligation(name) for name in {entry.leaf.obligation or "" for entry in entries} if name)
         return {
             "entries": entries,
             "after": found.next,
             "people": people,
+            "duties": {row.id: row.duty for row in rows if row is not None},
             "questions": tx.questions(None, questions.MOST),
         }
 

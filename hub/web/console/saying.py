@@ -8,7 +8,7 @@ from typing import Final
 from hub.core.events import Leaf
 from hub.missing import AGES, RUNGS, Age, Rung
 from hub.web.console.frame import Words
-from schemas.identifiers import Moment
+from schemas.identifiers import Moment, ObligationId
 from schemas.rules.duty import Duty, Step
 from schemas.rules.words import say_list, say_who
 
@@ -65,8 +65,11 @@ _PLAIN: Final[Mapping[str, str]] = {
 }
 
 
-def say_entry(words: Words, leaf: Leaf) -> str:
-    """Return the entry as a sentence."""
+def say_entry(words: Words, leaf: Leaf, duties: Mapping[ObligationId, Duty] | None = None) -> str:
+    """Return the entry as a sentence; of one of *duties*, which an entry names by its id alone, it says what was owed to whom."""
+    duty = (duties or {}).get(leaf.obligation or "")
+    if duty is not None and (tell := _OF_DUTIES.get(leaf.event)) is not None:
+        return f"{say_duty(words, duty)} for {words.party(duty.creditor)}: {tell(words, leaf)}"
     if (make := _SENTENCES.get(leaf.event)) is not None:
         return make(words, leaf)
     said = _PLAIN.get(leaf.event) or words.code(leaf.event).capitalize()
@@ -98,8 +101,12 @@ def _opened(words: Words, leaf: Leaf) -> str:
 
 
 def _settled(words: Words, leaf: Leaf) -> str:
+    return f"What {_party(words, leaf)} owed: {_how(words, leaf)}"
+
+
+def _how(_: Words, leaf: Leaf) -> str:
     state = STATES.get(leaf.outcome or "", "ended")
-    return f"What {_party(words, leaf)} owed: {state[:1].lower()}{state[1:]}"
+    return f"{state[:1].lower()}{state[1:]}"
 
 
 def _step(words: Words, leaf: Leaf) -> str:
@@ -119,6 +126,15 @@ _SENTENCES: Final[Mapping[str, Callable[[Words, Leaf], str]]] = {
     "waiver-recorded": lambda words, leaf: f"{_party(words, leaf)} ended the duty: {words.code(leaf.outcome or '')}",
     "envelope-refused": lambda words, leaf: f"What {_party(words, leaf)} sent was refused: {leaf.outcome}",
     "receipt-refused": lambda words, leaf: f"A receipt of {_party(words, leaf)} was refused: {leaf.outcome}",
+}
+
+
+_OF_DUTIES: Final[Mapping[str, Callable[[Words, Leaf], str]]] = {
+    "obligation-settled": _how,
+    "obligation-reopened": lambda words, leaf: f"{_party(words, leaf)} owes it again",
+    "step-taken": lambda words, leaf: _NOTICES.get(leaf.outcome or "", words.code(leaf.outcome or "")).lower(),
+    "obligation-chased": lambda words, leaf: f"{_party(words, leaf)} was reminded by hand",
+    "waiver-recorded": lambda words, leaf: f"ended by {_party(words, leaf)}, {words.code(leaf.outcome or '')}",
 }
 
 
