@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from aiohttp import web
@@ -18,15 +19,18 @@ from schemas.directory import AgencyEntry, Officers
 from schemas.identifiers import Moment, is_agency
 
 
-def state_of(agency: AgencyEntry, snapshot: Snapshot, now: Moment) -> tuple[str, str]:
-    """Return how an agency stands at *now*: a state for a tag, and in words."""
-    if agency.valid_from > now:
-        return "note", "not yet"
-    if snapshot.directory.has_agency_ended(agency.id, now):
-        return "grey", "ended"
-    if any(fact.agency == agency.id and is_usable(fact, "sign", now) for fact in snapshot.keys.values()):
-        return "ok", "on the hub"
-    return "note", "not on the hub yet"
+def states_of(agencies: Iterable[AgencyEntry], snapshot: Snapshot, now: Moment) -> list[tuple[str, str]]:
+    """Return how each agency stands at *now*: a state for a tag, and in words."""
+    signing = {fact.agency for fact in snapshot.keys.values() if is_usable(fact, "sign", now)}
+
+    def state_of(agency: AgencyEntry) -> tuple[str, str]:
+        if agency.valid_from > now:
+            return "note", "not yet"
+        if snapshot.directory.has_agency_ended(agency.id, now):
+            return "grey", "ended"
+        return ("ok", "on the hub") if agency.id in signing else ("note", "not on the hub yet")
+
+    return [state_of(agency) for agency in agencies]
 
 
 async def show_directory(console: Console, request: web.Request, visit: Visit) -> web.StreamResponse:
@@ -36,7 +40,8 @@ async def show_directory(console: Console, request: web.Request, visit: Visit) -
     directory, before = snapshot.directory.directory, read_index(request)
     versions = await console.hub.store.read(lambda tx: tx.document_versions("directory", before, PAGE + 1))
     context = {
-        "directory": directory, "agencies": [(one, *state_of(one, snapshot, now)) for one in directory.agencies],
+        "directory": directory,
+        "agencies": list(zip(directory.agencies, states_of(directory.agencies, snapshot, now), strict=True)),
         "officers": [fingerprint(kid_of(key)) for key in directory.officers.keys], **_listed(versions),
     }  # fmt: skip
     return console.show(request, "directory.html", context)
@@ -55,7 +60,7 @@ async def show_agency(console: Console, request: web.Request, visit: Visit) -> w
     if agency is None:
         raise NotHereError
     context = {
-        "agency": agency, "state": state_of(agency, snapshot, console.now()),
+        "agency": agency, "state": states_of([agency], snapshot, console.now())[0],
         "identity": fingerprint(kid_of(agency.identity)),
     }  # fmt: skip
     return console.show(request, "agency.html", context)
