@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hub import ledger
 from hub.core.agreeing import ACTS, Agreed
-from hub.core.events import Leaf
+from hub.core.events import Event, Leaf
+from hub.store.base import Store
+from tests.county import County
+from tests.hub.support import verify
 
 ONE, TWO = "AZ82cPQAehmLJOOwgID9Yg", "AZ82cPQAehmLJOOwgID9Yw"
 FIRST, SECOND = "AZ82cPQAdtuDIrPq23ArEQ", "AZ82cPQAdtuDIrPq23ArEg"
@@ -64,3 +69,13 @@ def test_what_is_held_is_not_deleted(envelope: str | None) -> None:
     assert _take(agreed, "body-deleted", thread=THREAD, envelope=OTHER) is None
     _agree(agreed, "hold-release", SECOND)
     assert _take(agreed, "hold-released", by=SECOND, item=FIRST) == "the release of no hold"
+
+
+async def test_the_verifier_finds_a_hold_that_nobody_agreed_on(sqlite_store: Store, tmp_path: Path) -> None:
+    """A hub that places one by itself is found out from its own export."""
+    county = County()
+    await county.found(sqlite_store)
+    event = Event(event="hold-placed", thread=THREAD, by=FIRST, outcome="complaint")
+    index = await sqlite_store.write(lambda tx: ledger.append(tx, event, county.now))
+    verdict = await verify(sqlite_store, county, tmp_path / "export")
+    assert verdict.problems == [f"leaf {index}: an act that no two people have agreed on"]
