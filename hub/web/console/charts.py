@@ -73,8 +73,9 @@ def draw_lines(name: str, title: str, labels: Sequence[str], series: Sequence[Se
         parts.append(_line(_LEFT, y(share), WIDTH - _RIGHT, y(share), "chart-grid"))
         parts.append(_text(_LEFT - 8, y(share) + 5, percent(share), "end"))
     every = ceil(len(labels) / _MOST_LABELS) or 1
+    ends = {0: "start", len(labels) - 1: "end"} if len(labels) > 1 else {}
     parts += [
-        _text(x(place), _HEIGHT - _BOTTOM + 22, label, "middle")
+        _text(x(place), _HEIGHT - _BOTTOM + 22, label, ends.get(place, "middle"))
         for place, label in enumerate(labels)
         if place % every == 0
     ]

@@ -21,18 +21,7 @@ FIRST_TYPE: Final = "minutes"
 EVERY_TYPE: Final = "every"
 MONTHS: Final = 12
 MOST_MONTHS: Final = 36
-SHOWN: Final = (
-    "owed",
-    "sent",
-    "received",
-    "received_rate",
-    "late",
-    "missing",
-    "untaken",
-    "pending",
-    "elsewhere",
-    "waived",
-)
+SHOWN: Final = ("owed", "sent", "received", "received_rate", "late", "missing", "untaken", "pending")
 IN_2018_MARK: Final = Mark(IN_2018, "25% received in 2018")
 _NAMES: Final = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
                  "November", "December")  # fmt: skip
