@@ -2,7 +2,7 @@
 //
 // Reads {op, ...} on standard input and writes what was verified, or {error}.
 //   hub:    over HTTP: checkpoint with every signature, tiles, entries, proofs of inclusion and consistency, proof files.
-//   export: a folder of `hub audit export`, with the officers' keys alone: tree, signatures, whose keys, what leaves stand for.
+//   export: a folder of `hub audit export`, with the officers' keys alone: tree, signatures, whose keys, what leaves stand for, numbers of feeds.
 import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { join } from 'node:path'
@@ -162,6 +162,30 @@ async function readEvidence(folder) {
   return found
 }
 
+// Every number that a feed gave: held against the digest in the log, and against gaps.
+function readNumbers(folder) {
+  const lines = readFileSync(join(folder, 'feeds.jsonl'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line))
+  const last = {}
+  let chained = Buffer.alloc(0)
+  let count = 0
+  return {
+    tell({ given, digest: said }, index) {
+      for (; count < given; count++) {
+        check(count < lines.length, `leaf ${index}: more numbers than there are`)
+        const [mailbox, number, kind, ref] = lines[count]
+        check(number === (last[mailbox] ?? 0) + 1, `number ${number} of ${mailbox}`)
+        last[mailbox] = number
+        chained = sha256(chained, Buffer.from(`${mailbox} ${number} ${kind} ${ref}\n`))
+      }
+      check(chained.toString('base64url') === said, `leaf ${index}: other numbers`)
+    },
+    finish() {
+      check(count === lines.length, 'numbers that no leaf tells of')
+      return { numbers: count, feeds: Object.keys(last).length }
+    },
+  }
+}
+
 async function readExport({ folder, officers }) {
   const directories = await readDocuments(folder, 'directory', (before) =>
     [before.length ? before[before.length - 1].said.officers : officers])
@@ -169,6 +193,7 @@ async function readExport({ folder, officers }) {
   const hubKeys = await byThumbprint(directories.flatMap(({ said }) => said.hub.signing))
   const identities = await byThumbprint(directories.flatMap(({ said }) => said.agencies.map(({ identity }) => identity)))
   const evidence = await readEvidence(folder)
+  const numbers = readNumbers(folder)
   const working = {}
   const owner = {}
   const hashes = []
@@ -177,6 +202,7 @@ async function readExport({ folder, officers }) {
   for await (const line of createInterface({ input: createReadStream(join(folder, 'leaves.jsonl')) })) {
     hashes.push(leafHash(Buffer.from(line)))
     const leaf = JSON.parse(line)
+    if (leaf.event === 'numbers-given') numbers.tell(leaf, index)
     const typ = STANDS_FOR[leaf.event]
     if (typ) {
       const compact = evidence.byDigest.get(leaf.digest)
@@ -207,7 +233,7 @@ async function readExport({ folder, officers }) {
   const last = directories[directories.length - 1].said
   const { size, root } = await openCheckpoint(readFileSync(join(folder, 'checkpoint.txt'), 'utf8'), last.hub.checkpoint)
   check(size === index && same(rootOf(hashes), root), 'leaves and checkpoint differ')
-  return { size, signatures, directories: directories.length }
+  return { size, signatures, directories: directories.length, ...numbers.finish() }
 }
 
 const chunks = []

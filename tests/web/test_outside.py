@@ -113,6 +113,7 @@ async def test_node_verifies_an_export_with_the_officers_keys_alone(site: Site, 
     assert "error" not in found, found
     assert found["size"] > LEAVES
     assert found["directories"] == 2
+    assert found["numbers"] == (folder / "feeds.jsonl").read_bytes().count(b"\n") > 10
     # Fifteen keys and one more, three envelopes and what was said of them.
     assert found["signatures"] == 16 + 2 * 3 + 6 + 1
     for name, old, new in (
@@ -120,6 +121,7 @@ async def test_node_verifies_an_export_with_the_officers_keys_alone(site: Site, 
         ("leaves.jsonl", b'"event":"body-deleted"', b'"event":"body-deletee"'),
         ("evidence.jsonl", b"eyJ2IjoxLCJpZCI6", b"eyJ2IjoyLCJpZCI6"),
         ("directory-2.json", b"eyJ", b"eyK"),
+        ("feeds.jsonl", b",2,", b",3,"),
         ("checkpoint.txt", b"\n7", b"\n8"),
     ):
         before = (folder / name).read_bytes()
