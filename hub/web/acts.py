@@ -33,7 +33,11 @@ async def list_acts(hub: Hub, request: web.Request, caller: Caller) -> web.Respo
     """Answer the endings of duties in one state, each with its steps as they stand in the log."""
     check_query(request, "state", "after", "limit")
     if caller.program is not None or not is_administrator(hub.registry.snapshot.directory, caller):
-        raise HubError("token-scope", "only the partnership's own gateway signs what was agreed on", "ask with a token of the partnership's agency")
+        raise HubError(
+            "token-scope",
+            "only the partnership's own gateway signs what was agreed on",
+            "ask with a token of the partnership's agency",
+        )
     state, after = optional(request, "state", "text") or "approved", optional(request, "after", "id")
     if state not in acts.STATES:
         raise invalid("`state` isn't a state of proposals", f"one of {', '.join(acts.STATES)}")
