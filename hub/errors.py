@@ -269,6 +269,7 @@ CODES: Final[Mapping[str, Known]] = MappingProxyType(
             ("note-signature", 400, "A note's signature isn't right"),
             ("note-unsigned", 400, "Not signed by a key that counts"),
             ("evidence", 400, "The export lacks what a leaf stands for"),
+            ("evidence-entry", 400, "An entry of evidence is neither a leaf nor the hash of one"),
             ("no-checkpoint", 404, "No checkpoint is signed yet"),
             ("directory-witnesses", 400, "The directory's witness policy can't be judged by"),
             ("witness-unreachable", 503, "A witness can't be reached"),
