@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import pytest
 
 from adapters.errors import GatewayError
-from hub.kit.oidc_config import OidcConfig
 from adapters.gateway.inbox.oidc import make_provider
+from hub.kit.oidc_config import OidcConfig
 from tests.county import HEALTH, MINUTE
 from tests.gateway.inbox.support import Browser, Office, Shown, open_office
 from tests.gateway.support import Town
