@@ -23,7 +23,14 @@ from schemas.identifiers import AgencyId, EnvelopeId, MailboxId, Moment, Obligat
 
 PUBLIC: Final = frozenset({"directory-published", "agreement-published", "key-published"})
 OF_OBLIGATIONS: Final = frozenset(
-    {"obligation-opened", "obligation-settled", "obligation-reopened", "step-taken", "waiver-recorded", "obligation-chased"}
+    {
+        "obligation-opened",
+        "obligation-settled",
+        "obligation-reopened",
+        "step-taken",
+        "waiver-recorded",
+        "obligation-chased",
+    }
 )
 # One request looks at no more entries than this; where it found fewer than asked for, it says where to go on.
 SCAN: Final = 8192

@@ -40,7 +40,9 @@ def _wraps(raw: bytes) -> Wraps:
     return parse_as(raw, Wraps, max_bytes=MAX_WRAPS)
 
 
-DIRECTORY_RULES = {f"directory-{rule}" for rule in ("twice", "agency", "successor", "mailbox", "threshold", "witnesses")}
+DIRECTORY_RULES = {
+    f"directory-{rule}" for rule in ("twice", "agency", "successor", "mailbox", "threshold", "witnesses")
+}
 ENDED = samples.agency(
     "ended",
     samples.mailbox(

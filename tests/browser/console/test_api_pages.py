@@ -21,7 +21,9 @@ async def test_an_engineer_finds_an_operation_and_what_each_code_means(
         await check_page(page, f"console-api{end}")
         await page.get_by_role("link", name="GET /v1/audit/entries", exact=True).click()
         await page.get_by_role("heading", level=1, name="GET /v1/audit/entries").wait_for()
-        assert "Authorization: Bearer $TOKEN" in await page.get_by_role("region", name="A line for a shell").inner_text()
+        assert (
+            "Authorization: Bearer $TOKEN" in await page.get_by_role("region", name="A line for a shell").inner_text()
+        )
         await page.get_by_text("Shape of answer 200, application/json").click()
         await check_page(page, f"console-api-operation{end}")
         await page.get_by_role("link", name="token-scope").click()

@@ -22,7 +22,7 @@ async def test_what_was_received_who_is_covered_and_the_report(
     await hub.store.write(lambda tx: tx.see_agencies([(COUNCIL, county.now), (POLICE, county.now)]))
     async with county.look(chromium, "governance", phone=phone) as page:
         await page.goto(f"{county.origin}/console")
-        await check_page(page, f"console-figures{end}")
+        await check_page(page, f"console-figures-first{end}")
         await page.get_by_label("From", exact=True).fill("2026-07")
         await page.get_by_label("To", exact=True).fill("2026-09")
         await page.get_by_label("What", exact=True).select_option("minutes.full")
@@ -31,7 +31,7 @@ async def test_what_was_received_who_is_covered_and_the_report(
         said = await page.locator("main").inner_text()
         assert "8 (25%) were received by the deadline" in said
         assert await page.get_by_role("img", name="Received of what was owed, by sector").count() == 1
-        await check_page(page, f"console-figures-health{end}")
+        await check_page(page, f"console-figures{end}")
         await page.get_by_text("What each figure counts").click()
         await check_page(page, f"console-figures-definitions{end}")
         await go(page, page.get_by_role("link", name="Coverage").last)
@@ -39,7 +39,7 @@ async def test_what_was_received_who_is_covered_and_the_report(
         await check_page(page, f"console-coverage{end}")
         await go(page, page.get_by_role("link", name="Quarterly report"))
         assert "July to September 2026" in await page.locator("h1").inner_text()
-        await check_page(page, f"console-quarter{end}")
+        await check_page(page, f"console-report{end}")
         async with page.expect_download() as kept:
             await page.get_by_role("link", name="Download it as a PDF").click()
         assert (await kept.value).suggested_filename == "2026-Q3.pdf"
