@@ -70,7 +70,9 @@ def _check_log(tx: Transaction) -> list[Leaf]:
     assert kept == nodes, "a tile's node is missing, wrong, or one too many"
     for name, size in _rows(tx, "SELECT name, size FROM witness WHERE size > 0"):
         assert tx.find_checkpoint(size) is not None, "a witness has cosigned a checkpoint that isn't there"
-        assert tx.find_cosignature(size, name) is not None, "a witness is said to have cosigned, and its line isn't there"
+        assert tx.find_cosignature(size, name) is not None, (
+            "a witness is said to have cosigned, and its line isn't there"
+        )
     for (size,) in _rows(tx, "SELECT size FROM checkpoint"):
         assert size <= head.size, "a checkpoint is over more leaves than there are"
     return leaves
