@@ -143,6 +143,7 @@ async def test_a_draft_goes_from_an_upload_to_the_officers_and_is_done(site: Sit
     text = text_of(await one.get(path))
     assert "Draft: directory, version 2" in text
     assert f"{HEALTH} valid to" in text
+    assert "<span" not in text
     assert (await one.get(f"{path}/file")).status == 404
     done = await one.post(path, {"reason": "agency_ends"})
     proposal = done.headers["Location"]
@@ -218,12 +219,17 @@ async def test_health_says_how_every_part_is(site: Site, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "page", ["directory", "agreement", "keys", "witnesses", "drafts", "health", "breaches", "holds"]
-)
+    "page",
+    [
+        "directory", f"directory/agencies/{HEALTH}", "directory/versions/1", "agreement", "agreement/versions/1", "keys",
+        "witnesses", "drafts", "health", "breaches", "holds", "retention", "holdings",
+    ],
+)  # fmt: skip
 async def test_no_page_has_style_or_script_of_its_own(site: Site, page: str) -> None:
-    """The policy forbids them: what would be silently dropped isn't written."""
+    """The policy forbids them: what would be silently dropped isn't written; nor is markup shown as text."""
     one = await seat(site, "administrator")
     got = await one.get(f"/console/{page}")
     assert got.status == 200
     assert b" style=" not in got.body
     assert b"<script>" not in got.body
+    assert b"&lt;" not in got.body
