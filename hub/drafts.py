@@ -34,7 +34,15 @@ from schemas.strict_json import dump
 
 Kind = Literal["directory", "agreement"]
 PUBLISH: Final = "document-publish"
-REASONS: Final = ("agency_joins", "agency_ends", "mailboxes_change", "officers_change", "keys_change", "rules_change")
+REASONS: Final = (
+    "renewal",
+    "agency_joins",
+    "agency_ends",
+    "mailboxes_change",
+    "officers_change",
+    "keys_change",
+    "rules_change",
+)
 TYPS: Final[Mapping[Kind, str]] = {"directory": jws.DIRECTORY, "agreement": jws.AGREEMENT}
 MAX_DRAFT: Final = 8 * 1024 * 1024
 
