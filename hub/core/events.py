@@ -79,6 +79,8 @@ EventName = Literal[
     "obligation-chased",
     "question-saved",
     "numbers-given",
+    "mesh-added",
+    "mesh-ended",
 ]
 
 

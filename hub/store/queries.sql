@@ -687,6 +687,124 @@ SELECT id, envelope, jws, at, ix FROM withdrawal WHERE id = :id
 -- name: withdrawals_of
 SELECT id, envelope, jws, at, ix FROM withdrawal WHERE envelope = :envelope
 
+-- The MESH front door -----------------------------------------------------------------------------------------------
+
+-- name: set_mesh_mailbox
+INSERT INTO mesh_mailbox (mailbox, secrets, at, through) VALUES (:mailbox, :secrets, :at, 0)
+ON CONFLICT (mailbox) DO UPDATE SET secrets = :secrets, at = :at
+
+-- name: find_mesh_mailbox
+SELECT mailbox, secrets, at, through FROM mesh_mailbox WHERE mailbox = :mailbox
+
+-- name: mesh_mailboxes
+SELECT mailbox, secrets, at, through FROM mesh_mailbox WHERE mailbox > :after ORDER BY mailbox LIMIT :limit
+
+-- name: drop_mesh_mailbox
+DELETE FROM mesh_mailbox WHERE mailbox = :mailbox
+
+-- name: use_mesh_token
+INSERT INTO mesh_token (token, request, until) VALUES (:token, :request, :until) ON CONFLICT (token) DO NOTHING
+
+-- name: find_mesh_token
+SELECT request FROM mesh_token WHERE token = :token
+
+-- name: forget_mesh_tokens
+DELETE FROM mesh_token WHERE until < :now
+
+-- name: mesh_inbox
+SELECT f.seq, f.kind, f.ref, e.type, s.type
+FROM feed AS f
+LEFT JOIN envelope AS e ON e.ix = f.envelope_ix
+LEFT JOIN receipt AS r ON f.kind = 'receipt' AND r.id = f.ref
+LEFT JOIN envelope AS s ON s.id = r.envelope
+WHERE f.mailbox = :mailbox AND f.seq > :after AND f.tombstone = 0 AND f.state <> 'gone'
+  AND (e.state IS NULL OR e.state = 'present')
+  AND NOT EXISTS (SELECT 1 FROM mesh_acknowledged AS a WHERE a.mailbox = f.mailbox AND a.seq = f.seq)
+ORDER BY f.seq LIMIT :limit
+
+-- name: mesh_inbox_size
+SELECT COUNT(*) FROM feed AS f
+WHERE f.mailbox = :mailbox AND f.seq > :after AND f.tombstone = 0 AND f.state <> 'gone'
+  AND NOT EXISTS (SELECT 1 FROM mesh_acknowledged AS a WHERE a.mailbox = f.mailbox AND a.seq = f.seq)
+
+-- name: mesh_entry
+SELECT seq, at, state, tombstone, payload FROM feed WHERE ref = :ref AND mailbox = :mailbox AND kind = :kind
+
+-- name: mesh_acknowledge
+INSERT INTO mesh_acknowledged (mailbox, seq, at) VALUES (:mailbox, :seq, :at) ON CONFLICT (mailbox, seq) DO NOTHING
+
+-- name: is_mesh_acknowledged
+SELECT 1 FROM mesh_acknowledged WHERE mailbox = :mailbox AND seq = :seq
+
+-- What is not acknowledged, the oldest of it.
+-- name: mesh_first_left
+SELECT f.seq FROM feed AS f
+WHERE f.mailbox = :mailbox AND f.seq > :after AND f.tombstone = 0
+  AND NOT EXISTS (SELECT 1 FROM mesh_acknowledged AS a WHERE a.mailbox = f.mailbox AND a.seq = f.seq)
+ORDER BY f.seq LIMIT 1
+
+-- name: set_mesh_through
+UPDATE mesh_mailbox SET through = :through WHERE mailbox = :mailbox
+
+-- name: drop_mesh_acknowledged
+DELETE FROM mesh_acknowledged WHERE mailbox = :mailbox AND seq <= :through
+
+-- name: add_mesh_sent
+INSERT INTO mesh_sent (id, sender, recipient, workflow, local_id, told, parts, encoding, first, state, at, ref, kind, code,
+  duty, due, reported, report_taken)
+VALUES (:id, :sender, :recipient, :workflow, :local_id, :told, :parts, :encoding, :first, :state, :at, :ref, :kind, :code,
+  :duty, :due, :reported, :report_taken)
+ON CONFLICT (id) DO NOTHING
+
+-- name: finish_mesh_sent
+UPDATE mesh_sent SET state = :state, ref = :ref, kind = :kind, code = :code, duty = :duty, due = :due WHERE id = :id
+
+-- name: find_mesh_sent
+SELECT id, sender, recipient, workflow, local_id, told, parts, encoding, first, state, at, ref, kind, code, duty, due,
+  reported, report_taken
+FROM mesh_sent WHERE id = :id
+
+-- name: mesh_sent_before
+SELECT id, sender, recipient, workflow, local_id, told, parts, encoding, first, state, at, ref, kind, code, duty, due,
+  reported, report_taken
+FROM mesh_sent
+WHERE sender = :sender AND recipient = :recipient AND workflow = :workflow AND local_id = :local_id AND first = :first
+
+-- name: mesh_sent_as
+SELECT id, sender, recipient, workflow, local_id, told, parts, encoding, first, state, at, ref, kind, code, duty, due,
+  reported, report_taken
+FROM mesh_sent WHERE ref = :ref AND recipient = :recipient AND ref IS NOT NULL
+
+-- name: mesh_sent_due
+SELECT id, sender, recipient, workflow, local_id, told, parts, encoding, first, state, at, ref, kind, code, duty, due,
+  reported, report_taken
+FROM mesh_sent WHERE sender = :sender AND due <= :now AND due IS NOT NULL AND reported IS NULL LIMIT :limit
+
+-- name: mesh_reports
+SELECT id, sender, recipient, workflow, local_id, told, parts, encoding, first, state, at, ref, kind, code, duty, due,
+  reported, report_taken
+FROM mesh_sent
+WHERE sender = :sender AND id > :after AND reported IS NOT NULL AND report_taken IS NULL ORDER BY id LIMIT :limit
+
+-- name: set_mesh_report
+UPDATE mesh_sent SET due = :due, reported = :reported, report_taken = :report_taken WHERE id = :id
+
+-- name: mesh_uploads
+SELECT id, at FROM mesh_sent WHERE sender = :sender AND state = 'uploading' ORDER BY at LIMIT :limit
+
+-- name: set_mesh_part
+INSERT INTO mesh_part (id, number, sha256, size, content) VALUES (:id, :number, :sha256, :size, :content)
+ON CONFLICT (id, number) DO UPDATE SET sha256 = :sha256, size = :size, content = :content
+
+-- name: mesh_part_digests
+SELECT number, sha256, size FROM mesh_part WHERE id = :id ORDER BY number
+
+-- name: mesh_part_contents
+SELECT content FROM mesh_part WHERE id = :id AND content IS NOT NULL ORDER BY number
+
+-- name: empty_mesh_parts
+UPDATE mesh_part SET content = NULL WHERE id = :id
+
 -- Migrations --------------------------------------------------------------------------------------------------------
 
 -- name: migration_table

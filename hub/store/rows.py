@@ -355,6 +355,53 @@ class DraftRow(Row, frozen=True):
     at: int
 
 
+class MeshMailboxRow(Row, frozen=True):
+    """A mailbox that may use the MESH front door; ``through``: the number of its feed up to which all was acknowledged."""
+
+    mailbox: str
+    secrets: bytes
+    at: int
+    through: int
+
+
+class MeshEntryRow(Row, frozen=True):
+    """One entry of a feed as a MESH inbox lists it; ``type`` is the envelope's, of a receipt that which it is for."""
+
+    seq: int
+    kind: str
+    ref: str
+    type: str | None
+
+
+class MeshSentRow(Row, frozen=True):
+    """One message that was sent through the MESH front door.
+
+    ``told``: what its sender said of it, as msgpack; ``first``: the digest of its first part as it came; ``state``
+    ``uploading``, ``accepted`` or ``error`` with a ``code``; ``ref``: the envelope or receipt (``kind``) that it is; ``duty``: the
+    receipt that is owed for it; ``due``: when its sender hears that it wasn't taken, ``reported`` and ``report_taken``: when
+    that was said, and acknowledged.
+    """
+
+    id: str
+    sender: str
+    recipient: str
+    workflow: str
+    local_id: str
+    told: bytes
+    parts: int
+    encoding: str
+    first: str
+    state: str
+    at: int
+    ref: str | None = None
+    kind: str = ""
+    code: str = ""
+    duty: str | None = None
+    due: int | None = None
+    reported: int | None = None
+    report_taken: int | None = None
+
+
 class Health(Row, frozen=True):
     """Whether the store answers, and what an operator would look at; sizes in bytes, commits since it was opened."""
 

@@ -7,7 +7,7 @@ A verb is a plain function of its topic's module, listed here.  Reading verbs wo
 from __future__ import annotations
 
 from hub.store import accounts as people
-from hub.store import envelopes, feeds, figures, governance, log, obligations, questions, registered, witnesses
+from hub.store import envelopes, feeds, figures, governance, log, mesh, obligations, questions, registered, witnesses
 from hub.store.session import Session
 
 
@@ -172,3 +172,28 @@ class Transaction(Session):
     named = figures.named
     see_agencies = figures.see_agencies
     agencies_seen = figures.agencies_seen
+
+    set_mesh_mailbox = mesh.set_mesh_mailbox
+    find_mesh_mailbox = mesh.find_mesh_mailbox
+    mesh_mailboxes = mesh.mesh_mailboxes
+    drop_mesh_mailbox = mesh.drop_mesh_mailbox
+    use_mesh_token = mesh.use_mesh_token
+    forget_mesh_tokens = mesh.forget_mesh_tokens
+    mesh_inbox = mesh.mesh_inbox
+    mesh_inbox_size = mesh.mesh_inbox_size
+    mesh_entry = mesh.mesh_entry
+    mesh_acknowledge = mesh.mesh_acknowledge
+    is_mesh_acknowledged = mesh.is_mesh_acknowledged
+    add_mesh_sent = mesh.add_mesh_sent
+    finish_mesh_sent = mesh.finish_mesh_sent
+    find_mesh_sent = mesh.find_mesh_sent
+    mesh_sent_before = mesh.mesh_sent_before
+    mesh_sent_as = mesh.mesh_sent_as
+    mesh_sent_due = mesh.mesh_sent_due
+    mesh_reports = mesh.mesh_reports
+    set_mesh_report = mesh.set_mesh_report
+    mesh_uploads = mesh.mesh_uploads
+    set_mesh_part = mesh.set_mesh_part
+    mesh_part_digests = mesh.mesh_part_digests
+    mesh_part_contents = mesh.mesh_part_contents
+    empty_mesh_parts = mesh.empty_mesh_parts
