@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FILTERS: Final = ("event", "agency", "mailbox", "type", "envelope", "thread", "obligation")
 # How often a log that is followed is asked for more.
 FOLLOW_SECONDS: Final = 0.1
+SCAN: Final = 65_536
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -184,28 +185,33 @@ def run_show(args: argparse.Namespace) -> int:
 
 
 async def _show(args: argparse.Namespace) -> None:
-    filters: dict[str, Any] = {name: getattr(args, name) for name in FILTERS}
+    filters: Any = {name: getattr(args, name) for name in FILTERS}
     filters |= {name: parse_moment(text) for name in ("since", "until") if (text := getattr(args, name))}
     store = open_for_reading(read_config(args))
     after: int = args.after
+    left: int = args.limit
 
-    def look(tx: Transaction) -> tuple[list[LeafRow], int]:
+    def look(tx: Transaction) -> tuple[list[LeafRow], int, bool]:
         # What is followed is printed once it is signed: nothing under a checkpoint can be taken back.
         signed = tx.last_checkpoint()
         past = (signed[0] if signed else 0) if args.follow else tx.log_head().size
-        rows = tx.find_leaves(after=after, limit=args.limit, **filters)
-        last = rows[-1].index if len(rows) == args.limit else past
-        return [row for row in rows if row.index < past], min(last, past - 1)
+        # However little a long log has of it, no look takes long.
+        found = tx.search_leaves(after=after, limit=left, scan=SCAN, **filters)
+        last = past - 1 if found.next is None else min(found.next, past - 1)
+        return [row for row in found.rows if row.index < past], last, last == past - 1
 
     try:
         while True:
-            rows, last = await store.read(look)
+            rows, last, is_end = await store.read(look)
             for row in rows:
                 _print(row.index, json.loads(row.body), as_json=args.json)
-            if not args.follow:
-                return
             after = max(after, last)
-            await asyncio.sleep(FOLLOW_SECONDS)
+            if args.follow:
+                await asyncio.sleep(FOLLOW_SECONDS if is_end else 0)
+                continue
+            left -= len(rows)
+            if is_end or not left:
+                return
     finally:
         await store.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.strict_json import dump
-from tests.bench import growth, inbox, lifecycle, report, rules, sweep
+from tests.bench import big_log, growth, inbox, lifecycle, report, rules, sweep, verify
 from tests.bench.figures import Figures, Goal, load
 
 
@@ -56,6 +56,20 @@ def test_each_page_of_the_inbox_is_asked_for(tmp_path: Path) -> None:
     assert [row["page"] for row in figures.rows][:3] == ["today", "a manager's today", "a thread"]
     assert all(float(row["CPU, ms"]) > 0 for row in figures.rows)
     assert len(figures.goals) == 3
+
+
+def test_a_log_of_any_length_is_asked(tmp_path: Path) -> None:
+    """With a few hundred leaves, so that there are tiles: each proof verifies, and what isn't there is looked for."""
+    figures = _measured(big_log.measure, tmp_path, 600)
+    assert [row["asked"] for row in figures.rows] == [1000, 1000, 100]
+    assert len(figures.goals) == 3
+
+
+def test_hashes_and_signatures_are_told_apart(tmp_path: Path) -> None:
+    """Of three envelopes with their receipts: leaves, signatures, and all that the command verifies."""
+    figures = _measured(verify.measure, tmp_path, 3)
+    assert [row["count"] for row in figures.rows][:2] == [1500, 3 * 6 + 15 * 2]
+    assert "numbers of feeds" in " ".join(figures.notes)
 
 
 def test_a_goal_that_is_missed_is_said() -> None:
