@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 
 import pytest
 from pypdf import PdfReader
@@ -61,9 +60,10 @@ async def test_coverage_says_who_is_on_the_hub_and_what_the_others_do_to_the_fig
     assert "never called" in said
     assert "silent" in said
     # Of 64 sets of full minutes, 32 were owed to health and 16 to probation: neither gateway has ever called.
-    assert re.search(r"Minutes of a meeting in full|Full minutes", said) or "48" in said
+    assert "Strategy-discussion record 40 of 64 (62%) 16 of 16 (100%) 48" in said
     assert "Exampleshire Partnership never" in said
-    assert "Sampleton Childrens Services 1" not in said.partition("Who never answers")[0].partition("never invited")[2]
+    assert "Northmere Health 16 40 40" in said
+    assert "Sampleton Childrens Services 128 104 0 24 0 0" in said
     assert "The agreement asks for nothing by the calendar" in said
 
 

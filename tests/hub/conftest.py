@@ -19,6 +19,7 @@ async def _at_work(store: Store, folder: Path) -> AsyncIterator[Desk]:
     county = County()
     desk = Desk(county, store, await county.found(store))
     yield desk
+    await adding.follow(store, desk.registry.snapshot, county.now, 1)
     await adding.check(store, desk.registry.snapshot, county.now)
     verdict = await verify(store, county, folder / "export")
     assert verdict.problems == []
