@@ -28,6 +28,7 @@ GROUPS: Final = (
     Group("agreement", "publish the sharing agreement, or explain it in English"),
     Group("serve", "run the hub"),
     Group("people", "make the first accounts at the console"),
+    Group("mesh", "let mailboxes use the MESH front door"),
     Group("report", "count what was owed, sent, taken and missing"),
     Group("audit", "verify, export or show the audit log"),
     Group("witness", "run an outside witness of a log"),

@@ -80,6 +80,15 @@ class Console(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     oidc: OidcConfig | None = None
 
 
+class Mesh(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The front door for MESH clients, under ``/messageexchange`` of the same address."""
+
+    enabled: Annotated[bool, _says("Whether mailboxes that `hub mesh add` named may send and collect by MESH.")] = False
+    part_bytes: Annotated[
+        int, Meta(ge=1024, le=100 * 1000 * 1000, description="A longer message is collected in parts of so many bytes.")
+    ] = 20 * 1024 * 1024
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set.  Paths are absolute once loaded."""
 
@@ -110,6 +119,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     listen: Listen = Listen()
     limits: Limits = Limits()
     console: Console = Console()
+    mesh: Mesh = Mesh()
 
     @property
     def home_path(self) -> Path:

@@ -121,6 +121,9 @@ CODES: Final[Mapping[str, Known]] = MappingProxyType(
             ("form-shape", 400, "The form could not be read"),
             ("form-too-large", 413, "The form is too large"),
             ("form-too-slow", 408, "The form came too slowly"),
+            # The MESH front door
+            ("mesh-mailbox", 422, "Not a mailbox that can use MESH"),
+            ("mesh-unknown", 404, "The mailbox doesn't use MESH"),
             # What takes two people
             ("act-unknown", 404, "No such proposal or act"),
             ("act-right", 403, "Your role doesn't allow this"),

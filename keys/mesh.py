@@ -26,7 +26,7 @@ class Token(NamedTuple):
 
     mailbox: str
     nonce: str
-    count: str
+    number: str
     said_at: str
     hash: str
 
@@ -49,15 +49,15 @@ def parse_token(header: str) -> Token | None:
     return Token(*found.groups()) if found else None
 
 
-def hash_of(mailbox: str, nonce: str, count: str, said_at: str, secrets: Secrets) -> str:
+def hash_of(mailbox: str, nonce: str, number: str, said_at: str, secrets: Secrets) -> str:
     """Return the lower-case hex with which the holder of *secrets* signs."""
-    text = f"{mailbox}:{nonce}:{count}:{secrets.password}:{said_at}"
+    text = f"{mailbox}:{nonce}:{number}:{secrets.password}:{said_at}"
     return hmac.digest(secrets.shared_key.encode(), text.encode(), "sha256").hex()
 
 
 def is_by(token: Token, secrets: Secrets) -> bool:
     """Answer, in constant time, whether *token* was made by whoever has *secrets*."""
-    right = hash_of(token.mailbox, token.nonce, token.count, token.said_at, secrets)
+    right = hash_of(token.mailbox, token.nonce, token.number, token.said_at, secrets)
     return same(right.encode(), token.hash.lower().encode())
 
 

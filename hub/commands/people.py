@@ -52,13 +52,13 @@ def _add(args: argparse.Namespace) -> int:
         account = people.add_account(tx, None, args.login, args.name, args.role, now)
         return people.give_code(tx, None, account, now)
 
-    return _tell_code(_write(args, work))
+    return _tell_code(write(args, work))
 
 
 def _code(args: argparse.Namespace) -> int:
     from hub import people
 
-    return _tell_code(_write(args, lambda tx, now: people.give_code(tx, None, _find(tx, args.login).id, now)))
+    return _tell_code(write(args, lambda tx, now: people.give_code(tx, None, _find(tx, args.login).id, now)))
 
 
 def _tell_code(code: str) -> int:
@@ -71,7 +71,7 @@ def _tell_code(code: str) -> int:
 def _end(args: argparse.Namespace) -> int:
     from hub import people
 
-    _write(args, lambda tx, now: people.end_account(tx, None, _find(tx, args.login).id, now))
+    write(args, lambda tx, now: people.end_account(tx, None, _find(tx, args.login).id, now))
     print(f"ended the account {args.login}")
     return 0
 
@@ -112,7 +112,7 @@ def _list(args: argparse.Namespace) -> int:
     return 0
 
 
-def _write(args: argparse.Namespace, work: Callable[[Transaction, int], T]) -> T:
+def write(args: argparse.Namespace, work: Callable[[Transaction, int], T]) -> T:
     """Return what *work* gives, once it is durable.
 
     Raises:

@@ -79,15 +79,23 @@ class Memory:
         self.bytes -= count
 
 
-async def read_body(request: web.Request, max_bytes: int, limits: BodyLimits, grow: Callable[[int], None]) -> bytes:
+async def read_body(
+    request: web.Request,
+    max_bytes: int,
+    limits: BodyLimits,
+    grow: Callable[[int], None],
+    *,
+    as_sent: bool = False,
+) -> bytes:
     """Return the request's body of at most *max_bytes* bytes.
 
-    *grow* is called with each number of bytes before they are kept, and may raise.
+    *grow* is called with each number of bytes before they are kept, and may raise.  *as_sent*: encoded content is taken, and
+    stays encoded.
 
     Raises:
         LimitError: 415 for any ``Content-Encoding``, 413 too long, 408 too slow, 400 cut short.
     """
-    if "Content-Encoding" in request.headers:
+    if "Content-Encoding" in request.headers and not as_sent:
         raise LimitError(415, "content-encoding", "encoded content isn't accepted", "send it as it is")
     length = request.content_length
     if length is not None and length > max_bytes:

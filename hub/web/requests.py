@@ -31,8 +31,11 @@ _CHECKS: Final[dict[str, Callable[[str], bool]]] = {
 
 
 @asynccontextmanager
-async def body_of(hub: Hub, request: web.Request, max_bytes: int) -> AsyncIterator[bytes]:
-    """Give the body for as long as the block runs, counted against what this process may hold of its kind."""
+async def body_of(hub: Hub, request: web.Request, max_bytes: int, *, as_sent: bool = False) -> AsyncIterator[bytes]:
+    """Give the body for as long as the block runs, counted against what this process may hold of its kind.
+
+    *as_sent*: encoded content is taken, and stays encoded.
+    """
     held = 0
     memory = request.get(MEMORY, hub.public_memory)
 
@@ -43,7 +46,7 @@ async def body_of(hub: Hub, request: web.Request, max_bytes: int) -> AsyncIterat
 
     memory.enter()
     try:
-        yield await read_body(request, max_bytes, hub.body_limits, grow)
+        yield await read_body(request, max_bytes, hub.body_limits, grow, as_sent=as_sent)
     finally:
         memory.leave(held)
 
