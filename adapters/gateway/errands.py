@@ -111,6 +111,8 @@ async def _reseal(gateway: Gateway, watch: Watch, chore: Row) -> None:
     kept += [wrap for wrap in before if wrap.mailbox in have]
     if len(kept) < len(header.to):
         wraps = make_wraps(header, content_key, books, gateway.keyring, now, kept=kept, split=details.get("split"))
+        # It is delivered again under a later number: whoever answers another one first has not passed it over.
+        await gateway.spool.run("drop_expected_of", envelope=header.id)
         await gateway.client.put_wraps(header.id, wraps)
         await gateway.spool.run("set_wraps", envelope=header.id, wraps=wraps)
     if waits is not None:

@@ -19,12 +19,12 @@ from adapters.gateway.claims import claim_receipt
 from adapters.gateway.context import Gateway
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.tree import Tree
-from keys import merkle
+from keys import jws, merkle
 from keys.digests import b64u, sha256_b64u
 from keys.errors import KeysError
 from schemas.envelope import Header
 from schemas.evidence import Reason, Said
-from schemas.identifiers import MailboxId, Moment
+from schemas.identifiers import MailboxId, Moment, agency_of
 from schemas.receipt import Receipt
 
 BATCH: Final = 100
@@ -52,7 +52,14 @@ async def hear(
     row = await tx.one("find_expected", envelope=receipt.envelope, mailbox=receipt.mailbox)
     if row is not None:
         await tx.run("drop_expected", envelope=receipt.envelope, mailbox=receipt.mailbox)
-        await tx.run("overtake", mailbox=receipt.mailbox, ix=row["ix"], now=gateway.clock(), receipt=compact)
+        if _is_own(gateway, receipt, compact):
+            await tx.run("overtake", mailbox=receipt.mailbox, ix=row["ix"], now=gateway.clock(), receipt=compact)
+
+
+def _is_own(gateway: Gateway, receipt: Receipt, compact: bytes) -> bool:
+    """Answer whether the mailbox's own agency signed it: those who took over from it read one feed, each at its own pace."""
+    history = gateway.partnership.books.keys.get(jws.parse(compact, jws.RECEIPT).kid)
+    return history is not None and history.last.agency == agency_of(receipt.mailbox)
 
 
 async def _check_chain(gateway: Gateway, tx: Transaction, receipt: Receipt, compact: bytes) -> None:

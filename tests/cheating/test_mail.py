@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from adapters.gateway import errands, rotation
 from keys import jws
 from keys.digests import sha256_b64u
 from schemas.envelope import parse_header, split_envelope
@@ -45,8 +46,6 @@ async def test_a_delivery_kept_back_without_a_gap_is_met_with_by_its_sender(case
 
 async def test_what_was_taken_back_was_not_kept_back(case: Case) -> None:
     """A sender that withdrew the first envelope is not told that its recipient passed it over."""
-    from adapters.gateway import errands
-
     async with case.town.agent(COUNCIL) as council, case.town.agent(HEALTH) as health:
         case.minutes("first", NURSES)
         await settle(council)
@@ -54,6 +53,34 @@ async def test_what_was_taken_back_was_not_kept_back(case: Case) -> None:
         await errands.ask_withdrawal(council.gateway, json.loads(folder.read_bytes())["id"], "misdirected")
         await settle(council)
         await case.deliver(council, health, "second")
+        await look_for_a_minute(council)
+        assert await alarms(council) == set()
+
+
+async def test_what_was_sealed_again_was_not_kept_back(case: Case) -> None:
+    """It is delivered anew behind what came later, so its recipient rightly answers that first."""
+    async with case.town.agent(COUNCIL) as council, case.cheated(HEALTH) as health:
+        await settle(council, health)
+        for name in ("first", "second"):
+            case.minutes(name, NURSES)
+            await settle(council)
+        sent = json.loads((case.town.homes[COUNCIL] / "sent" / "first" / "envelope.json").read_bytes())["id"]
+        before = await case.town.site.hub.store.read(lambda tx: tx.find_delivery(sent, NURSES))
+        case.town.county.now += 60_000
+        await rotation.rotate_keys(health.gateway, force=True)
+        await case.town.tick(25 * 3_600_000)
+        await settle(council, rounds=2)
+        await errands.ask_reseal(council.gateway, sent, "none")
+        await settle(council, rounds=2)
+        after = await case.town.site.hub.store.read(lambda tx: tx.find_delivery(sent, NURSES))
+        assert before is not None
+        assert after is not None
+        last = before.seq
+        assert after.seq > last
+        # The nurses' gateway goes away before it comes to it.
+        case.cheat.on(FEED, lambda page: page | {"entries": [one for one in page["entries"] if one["seq"] <= last + 1]})
+        await settle(health, council)
+        await case.town.tick()
         await look_for_a_minute(council)
         assert await alarms(council) == set()
 
