@@ -31,6 +31,7 @@ def main() -> NoReturn:
     if not isinstance(setup, Setup):
         raise SystemExit(2)
     sys.dont_write_bytecode = True
+    sys.path[:] = setup.paths
     os.nice(5)
     confined = confine(setup.grants)
     if confined.listeners:

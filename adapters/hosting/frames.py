@@ -28,7 +28,10 @@ class FrameError(ValueError):
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True, tag="setup"):
-    """The first frame: which class, and all that its process may reach.  ``describe``: only say what it is, then end."""
+    """The first frame: which class, and all that its process may reach.
+
+    ``paths`` is where code is looked for, as in the gateway.  ``describe``: only say what it is, then end.
+    """
 
     seq: int = 0
     module: str
@@ -36,6 +39,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, tag="setup"):
     options: Mapping[str, Any] = {}
     home: str = ""
     grants: Grants = Grants()
+    paths: tuple[str, ...] = ()
     describe: bool = False
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -228,4 +229,8 @@ class HostedAdapter:
 def make_setup(value: str, options: Mapping[str, Any], home: Path, grants: Grants) -> Setup:
     """Return the first frame for the class that *value* (``module:attribute``) names."""
     module, _, attribute = value.partition(":")
-    return Setup(module=module, attribute=attribute, options=options, home=str(home.resolve()), grants=grants)
+    # The folder in which the gateway happens to have been started adds no code.
+    paths = tuple(path for path in sys.path if Path(path).is_absolute())
+    return Setup(
+        module=module, attribute=attribute, options=options, home=str(home.resolve()), grants=grants, paths=paths
+    )
