@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.strict_json import dump
-from tests.bench import big_log, growth, inbox, lifecycle, report, rules, sweep, verify
+from tests.bench import big_log, growth, inbox, lifecycle, report, rules, sweep, verify, year
 from tests.bench.figures import Figures, Goal, load
 
 
@@ -63,6 +63,14 @@ def test_a_log_of_any_length_is_asked(tmp_path: Path) -> None:
     figures = _measured(big_log.measure, tmp_path, 600)
     assert [row["asked"] for row in figures.rows] == [1000, 1000, 100]
     assert len(figures.goals) == 3
+
+
+def test_each_page_of_figures_is_asked_for_over_a_year(tmp_path: Path) -> None:
+    """With forty envelopes: every page answers, and costs are counted."""
+    figures = _measured(year.measure, tmp_path, 40)
+    assert [row["page"] for row in figures.rows] == list(year.PAGES)
+    assert {row["envelopes"] for row in figures.rows} == {40}
+    assert len(figures.goals) == len(figures.rows)
 
 
 def test_hashes_and_signatures_are_told_apart(tmp_path: Path) -> None:
