@@ -38,6 +38,8 @@ _STRUCTS: Final[Mapping[type[Struct], Kind]] = {Beginning: "beginning", Entry: "
 # Two views are found out within a minute; checkpoints that receipts carried are kept for as long as somebody may ask.
 KEEP: Final = 35 * DAY
 NOTICE: Final = "hub-contradicted"
+# Of each kind; a hub that contradicts itself at every look shall not fill the disk.
+MOST: Final = 20_000
 
 
 async def keep(tx: Transaction, *facts: Struct, signed: Iterable[bytes] = (), note: bytes | None = None) -> None:
@@ -53,7 +55,7 @@ async def keep(tx: Transaction, *facts: Struct, signed: Iterable[bytes] = (), no
 
 
 async def _add(tx: Transaction, kind: Kind, body: bytes, sha256: str | None = None) -> None:
-    await tx.run("add_evidence", kind=kind, sha256=sha256 or sha256_b64u(body), body=body)
+    await tx.run("add_evidence", kind=kind, sha256=sha256 or sha256_b64u(body), body=body, most=MOST)
 
 
 async def accuse(tx: Transaction, said: Said, *facts: Struct, **kept: Any) -> None:

@@ -77,6 +77,7 @@ INSERT INTO signed_directory (version, document) VALUES (:version, :document) ON
 SELECT version, document FROM signed_directory ORDER BY version
 
 -- name: add_evidence
-INSERT INTO evidence (kind, sha256, body) VALUES (:kind, :sha256, :body) ON CONFLICT DO NOTHING
+INSERT INTO evidence (kind, sha256, body) SELECT :kind, :sha256, :body
+WHERE (SELECT count(*) FROM evidence WHERE kind = :kind) < :most ON CONFLICT DO NOTHING
 -- name: evidence
 SELECT kind, body FROM evidence ORDER BY number
