@@ -21,7 +21,7 @@ from schemas.identifiers import EnvelopeId, Sha256
 from schemas.receipt import parse_receipt
 from schemas.rules.compiled import Rules
 from schemas.statements import parse_acceptance, parse_key_approval
-from schemas.strict_json import MalformedError, parse_as
+from schemas.strict_json import MalformedError, dump, parse_as
 
 _MAX_NUMBER: Final = 512
 Object = Callable[[str, str], None]
@@ -111,7 +111,10 @@ def read_numbers(path: Path) -> Generator[Given, None, None]:
     """
     with path.open("rb") as lines:
         for line in lines:
-            yield parse_as(line.removesuffix(b"\n"), Given, max_bytes=_MAX_NUMBER)
+            given = parse_as(line.removesuffix(b"\n"), Given, max_bytes=_MAX_NUMBER)
+            if line != dump(given) + b"\n":
+                raise MalformedError("json-shape", "a number is not written in the one way", "export the log again")
+            yield given
 
 
 def read_documents(folder: Path, kind: str) -> Iterator[bytes]:

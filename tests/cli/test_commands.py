@@ -33,7 +33,7 @@ def test_a_hub_is_made_served_and_told_of_agencies(tmp_path: Path, county: Count
     write_request(tmp_path / "b.json", "northmere", "health", county)
     added = run("agency", "add", str(tmp_path / "a.json"), "--config", config)
     assert "directory version 2" in added.stdout
-    assert "identity key" in added.stdout
+    assert "compare by telephone" in added.stdout
     with serving(home, url):
         locked = run("agency", "add", str(tmp_path / "b.json"), "--config", config, ok=False)
         assert locked.returncode == 1

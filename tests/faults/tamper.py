@@ -33,7 +33,7 @@ from tests.county import CAIT, COUNCIL, DAY, HEALTH, MASH, NURSES, OFFICERS, ORI
 from tests.faults.counts import Tally, run
 
 TITLE: Final = "One change to an exported log"
-FILES: Final = ("leaves.jsonl", "evidence.jsonl", "checkpoint.txt", "directory-", "agreement-")
+FILES: Final = ("leaves.jsonl", "evidence.jsonl", "feeds.jsonl", "checkpoint.txt", "directory-", "agreement-")
 FOREVER: Final = statistics.Period(0, 2**50)
 Change = Callable[[bytes, Random], bytes]
 
