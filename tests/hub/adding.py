@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from hub import figures, sums
-from hub.core.statistics import Period, Rows, count
+from hub.core.statistics import Period, Rows, count, sector_of
 from hub.registry import Snapshot
 from hub.reports import Question, count_period, rows_from_log, rows_from_store, tell_rows
 from hub.store.base import Store
+from hub.store.transaction import Transaction
 from schemas.identifiers import Moment, agency_of
 from schemas.rules.counting import HasParties
-from schemas.rules.figures import row_of
+from schemas.rules.figures import Figures, row_of
 from schemas.rules.periods import days_of, month_of, name_of_month
 
 ALWAYS = Period(0, 9_999_999_999_999)
@@ -47,17 +50,23 @@ async def check(store: Store, snapshot: Snapshot, now: Moment) -> None:
             assert count(logged, period, snapshot.directory, at, days=days_of(snapshot.rules_at(at).agreement)) == told
             for family in list(told.by_type)[:2]:
                 assert kept({family}, _is_odd) == _without_records(anew({family}, _is_odd), kept({family}, _is_odd))
+        await _check_sector(store, snapshot, now, Question(period, sector="health"), stored)
     await _check_months(store, snapshot, now, logged)
+
+
+async def _check_sector(store: Store, snapshot: Snapshot, now: Moment, asked: Question, stored: Rows) -> None:
+    """Of one sector, whole records are told too."""
+    find = sector_of(snapshot.directory)
+    kept, anew = await count_period(store, asked, snapshot, now), tell_rows(stored, asked, snapshot, now)
+    assert kept((), lambda row: find(row.creditor) == "health") == anew((), lambda row: find(row.creditor) == "health")
 
 
 def _is_odd(row: HasParties) -> bool:
     return (len(agency_of(row.debtor)) + len(row.creditor)) % 2 == 1
 
 
-def _without_records(anew, kept):  # type: ignore[no-untyped-def]
+def _without_records(anew: Figures, kept: Figures) -> Figures:
     """Return *anew* with *kept*'s whole records, which are told by sector alone."""
-    import msgspec
-
     variants = tuple(
         mine if one.name.startswith("received_by_all") else one
         for one, mine in zip(anew.variants, kept.variants, strict=True)
@@ -68,7 +77,7 @@ def _without_records(anew, kept):  # type: ignore[no-untyped-def]
 async def _check_months(store: Store, snapshot: Snapshot, now: Moment, logged: Rows) -> None:
     maker = figures.Maker.of(snapshot, now)
 
-    def look(tx):  # type: ignore[no-untyped-def]
+    def look(tx: Transaction) -> sums.Counted:
         return sums.count_months(tx, 0, 9999 * 12, now, sums.look(tx, maker))
 
     counted = await store.read(look)
