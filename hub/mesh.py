@@ -23,8 +23,10 @@ from schemas.directory import DirectoryIndex
 from schemas.identifiers import MailboxId, Moment, agency_of, family_of
 from schemas.rules.compiled import Rules
 
-# Where a path of the interface has a word of its own, no mailbox can be.
-RESERVED: Final = frozenset({"_PING", "ENDPOINTLOOKUP", "WORKFLOWSEARCH", "ADMIN"})
+# From whom notices come.
+HUB: Final = "HUB"
+# Names that no mailbox can have: paths of the interface say them, or the hub is called so.
+RESERVED: Final = frozenset({"_PING", "ENDPOINTLOOKUP", "WORKFLOWSEARCH", "ADMIN", HUB})
 PREFIX: Final = "SAFEGUARDING_"
 ACK: Final = "_ACK"
 NOTICES: Final = f"{PREFIX}NOTICE"

@@ -37,6 +37,10 @@ class Secrets(NamedTuple):
     password: str
     shared_key: str
 
+    def __repr__(self) -> str:
+        """Return nothing that a log could keep."""
+        return "Secrets()"
+
 
 def new_secrets() -> Secrets:
     """Return secrets for one mailbox, unlike any other's."""

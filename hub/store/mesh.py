@@ -137,6 +137,12 @@ def mesh_sent_before(tx: Session, like: MeshSentRow) -> MeshSentRow | None:
     return next(map(_sent, tx.connection.rows("mesh_sent_before", values)), None)
 
 
+def mesh_sent_called(tx: Session, sender: str, local_id: str, limit: int) -> list[MeshSentRow]:
+    """Return up to *limit* messages that *sender* gave this local id."""
+    values = {"sender": sender, "local_id": local_id, "limit": limit}
+    return list(map(_sent, tx.connection.rows("mesh_sent_called", values)))
+
+
 def mesh_sent_as(tx: Session, ref: str, recipient: str) -> list[MeshSentRow]:
     """Return the messages by which *ref* was sent to *recipient*, the first of them first."""
     rows = map(_sent, tx.connection.rows("mesh_sent_as", {"ref": pack(ref), "recipient": recipient}))

@@ -770,6 +770,11 @@ SELECT id, sender, recipient, workflow, local_id, told, parts, encoding, first, 
 FROM mesh_sent
 WHERE sender = :sender AND recipient = :recipient AND workflow = :workflow AND local_id = :local_id AND first = :first
 
+-- name: mesh_sent_called
+SELECT id, sender, recipient, workflow, local_id, told, parts, encoding, first, state, at, ref, kind, code, duty, due,
+  reported, report_taken
+FROM mesh_sent WHERE sender = :sender AND local_id = :local_id LIMIT :limit
+
 -- name: mesh_sent_as
 SELECT id, sender, recipient, workflow, local_id, told, parts, encoding, first, state, at, ref, kind, code, duty, due,
   reported, report_taken

@@ -188,6 +188,7 @@ class Transaction(Session):
     finish_mesh_sent = mesh.finish_mesh_sent
     find_mesh_sent = mesh.find_mesh_sent
     mesh_sent_before = mesh.mesh_sent_before
+    mesh_sent_called = mesh.mesh_sent_called
     mesh_sent_as = mesh.mesh_sent_as
     mesh_sent_due = mesh.mesh_sent_due
     mesh_reports = mesh.mesh_reports

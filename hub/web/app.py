@@ -20,9 +20,10 @@ from hub.web.console.app import add_console
 from hub.web.console.making import make_console
 from hub.web.context import HUB, Hub
 from hub.web.identity import Caller
+from hub.web.mesh.app import add_mesh
 from hub.web.openapi import build_openapi
 from hub.web.problems import respond
-from hub.web.requests import MEMORY
+from hub.web.requests import MEMORY, PATH
 from hub.web.routes import ROUTES, Route
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -41,6 +42,8 @@ def make_app(hub: Hub) -> web.Application:
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _serve(hub, route))
     add_console(app, make_console(hub))
+    if hub.config.mesh.enabled:
+        add_mesh(app, hub)
     app.on_response_prepare.append(add_security_headers)
     return app
 
@@ -95,8 +98,8 @@ def _door(hub: Hub) -> Middleware:
             response = respond(error)
         seconds = time.perf_counter() - started
         route = request.get(_ROUTE)
-        path = route.path if route else "none"
-        method = request.method if route else "other"
+        path = route.path if route else request.get(PATH, "none")
+        method = request.method if path != "none" else "other"
         hub.metrics.count(method, path, response.status, None if route and route.waits else seconds)
         log(
             _LOGGER,

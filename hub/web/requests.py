@@ -20,6 +20,8 @@ T = TypeVar("T")
 MAX_JSON: Final = 1024 * 1024
 # Where the request's body is counted; without one, with what anyone may send.
 MEMORY: Final = web.RequestKey("memory", Memory)
+# How a request's path is written in logs and figures, where it isn't one of the API's table.
+PATH: Final = web.RequestKey("path", str)
 _INTEGER: Final = re.compile(r"\A(0|[1-9][0-9]{0,15})\Z")
 _CHECKS: Final[dict[str, Callable[[str], bool]]] = {
     "agency": is_agency,
