@@ -14,21 +14,17 @@ Source: design 5 (conformance).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from adapters.base import Adapter, Deletes, Document, DraftRefused, Filed, Incoming, Outgoing, Spooled, parse_draft
+from adapters.checks import CHECKS, NAMES, UNICODE, ContractError, Trial, must
 from schemas.strict_json import dump
 
-# Combining marks, right-to-left, an astral character, a line separator: what names and notes really hold.
-UNICODE: Final = "Zoe\u0308 O\u2019Sample \u05d0\u05d1 \U0001f9f8 \u2028 ﬁ"
 ENVELOPE: Final = "AZ82p-KAfcKGpmUXAcWmjQ"
 THREAD: Final = "AZ82p-KAfFeODkYVQ3MeJg"
-
-
-class ContractError(AssertionError):
-    """The adapter breaks the contract; the text says which sentence of it."""
 
 
 class Harness(Protocol):
@@ -101,11 +97,6 @@ def _find(folder: Path, name: str) -> list[Path]:
     return list(folder.rglob(name))
 
 
-def _must(holds: object, sentence: str) -> None:
-    if not holds:
-        raise ContractError(sentence)
-
-
 class AdapterContract:
     """The contract; subclass it and give :meth:`harness`."""
 
@@ -113,17 +104,21 @@ class AdapterContract:
         """Return the record system to test against; *tmp_path* is an empty folder."""
         raise NotImplementedError
 
+    def incoming(self, **changes: Any) -> Incoming:
+        """Return a message that the system can take; give your own where it takes only certain types."""
+        return sample_incoming(**changes)
+
     async def test_a_draft_is_yielded_until_it_is_done(self, tmp_path: Path) -> None:
         """A draft keeps its key over repeats and restarts, and is gone once `done` was called."""
         harness = self.harness(tmp_path)
         harness.put("one", dump(sample_draft()))
         adapter = harness.open()
         first, again, after = await collect(adapter), await collect(adapter), await collect(harness.open())
-        _must(len(first) == len(again) == len(after) == 1, "a draft is yielded until it is done")
-        _must(first[0].key == again[0].key == after[0].key, "a draft keeps its key")
+        must(len(first) == len(again) == len(after) == 1, "a draft is yielded until it is done")
+        must(first[0].key == again[0].key == after[0].key, "a draft keeps its key")
         await after[0].done(Spooled(envelope=ENVELOPE, thread=THREAD))
-        _must(not await collect(adapter), "a draft that is done is not yielded again")
-        _must(harness.count_waiting() == 0, "a draft that is done no longer waits")
+        must(not await collect(adapter), "a draft that is done is not yielded again")
+        must(harness.count_waiting() == 0, "a draft that is done no longer waits")
         await first[0].done(Spooled(envelope=ENVELOPE, thread=THREAD))
 
     async def test_two_equal_drafts_are_two(self, tmp_path: Path) -> None:
@@ -132,7 +127,7 @@ class AdapterContract:
         harness.put("one", dump(sample_draft()))
         harness.put("two", dump(sample_draft()))
         keys = [outgoing.key for outgoing in await collect(harness.open())]
-        _must(len(keys) == len(set(keys)) == 2, "two drafts have two keys")
+        must(len(keys) == len(set(keys)) == 2, "two drafts have two keys")
 
     async def test_what_is_said_is_sent(self, tmp_path: Path) -> None:
         """Text of any script, fractions, nulls and bytes of any value come through unchanged."""
@@ -140,8 +135,8 @@ class AdapterContract:
         paper = Document(name="Müller minutes.pdf", type="application/pdf", content=bytes(range(256)))
         harness.put("one", dump(sample_draft(attachments=[paper.name])), [paper])
         outgoing = (await collect(harness.open()))[0]
-        _must(outgoing.draft == parse_draft(dump(sample_draft(attachments=[paper.name]))), "the draft is unchanged")
-        _must(
+        must(outgoing.draft == parse_draft(dump(sample_draft(attachments=[paper.name]))), "the draft is unchanged")
+        must(
             [(one.name, one.content) for one in outgoing.documents] == [(paper.name, paper.content)],
             "documents are unchanged",
         )
@@ -154,8 +149,8 @@ class AdapterContract:
         adapter = harness.open()
         await collect(adapter)
         found = await collect(adapter)
-        _must(len(found) == 1, "a malformed draft is not yielded, and a good one is")
-        _must(harness.count_waiting() == 1, "a malformed draft is taken out of the way")
+        must(len(found) == 1, "a malformed draft is not yielded, and a good one is")
+        must(harness.count_waiting() == 1, "a malformed draft is taken out of the way")
 
     async def test_a_refused_draft_no_longer_waits(self, tmp_path: Path) -> None:
         """A draft that the gateway refuses is not yielded again."""
@@ -164,31 +159,31 @@ class AdapterContract:
         adapter = harness.open()
         outgoing = (await collect(adapter))[0]
         await outgoing.done(DraftRefused(code="message-schema", message="no", hint=""))
-        _must(not await collect(adapter), "a refused draft is not yielded again")
+        must(not await collect(adapter), "a refused draft is not yielded again")
 
     async def test_filing_is_read_back(self, tmp_path: Path) -> None:
         """What `Filed` names is in the record system, unchanged."""
         harness = self.harness(tmp_path)
-        message = sample_incoming()
+        message = self.incoming()
         outcome = await harness.open().file(message)
-        _must(isinstance(outcome, Filed), "a message is filed")
+        must(isinstance(outcome, Filed), "a message is filed")
         if isinstance(outcome, Filed):
-            _must(harness.read_record(outcome.record) == message.message, "what is filed is what came")
+            must(harness.read_record(outcome.record) == message.message, "what is filed is what came")
 
     async def test_filing_twice_is_filing_once(self, tmp_path: Path) -> None:
         """A gateway killed between filing and its receipt asks again: same record, nothing added."""
         harness = self.harness(tmp_path)
-        first = await harness.open().file(sample_incoming())
-        again = await harness.open().file(sample_incoming())
-        _must(first == again, "filing again gives the same record")
-        _must(harness.count_records() == 1, "filing again adds nothing")
+        first = await harness.open().file(self.incoming())
+        again = await harness.open().file(self.incoming())
+        must(first == again, "filing again gives the same record")
+        must(harness.count_records() == 1, "filing again adds nothing")
 
     async def test_two_mailboxes_of_one_agency_both_file(self, tmp_path: Path) -> None:
         """The same envelope for a second team of the agency is filed for it too."""
         adapter = self.harness(tmp_path).open()
-        other = sample_incoming(mailbox="northmere-health/paediatrics", seq=3)
-        for message in (sample_incoming(), other, sample_incoming(), other):
-            _must(isinstance(await adapter.file(message), Filed), "each team's delivery is filed")
+        other = self.incoming(mailbox="northmere-health/paediatrics", seq=3)
+        for message in (self.incoming(), other, self.incoming(), other):
+            must(isinstance(await adapter.file(message), Filed), "each team's delivery is filed")
 
     async def test_what_is_deleted_is_gone(self, tmp_path: Path) -> None:
         """An adapter that can delete leaves nothing of the envelope, also asked again, and nothing else goes."""
@@ -196,26 +191,52 @@ class AdapterContract:
         adapter, again = harness.open(), harness.open()
         if not isinstance(adapter, Deletes) or not isinstance(again, Deletes):
             return
-        message, other = sample_incoming(), sample_incoming(envelope=THREAD)
+        message, other = self.incoming(), self.incoming(envelope=THREAD)
         outcome = await adapter.file(other)
         for _ in range(2):
             await adapter.file(message)
             for one in (adapter, again):
-                _must(await one.delete(message.envelope, message.mailbox), "what was filed is deleted")
-                _must(harness.count_records() == 1, "what was deleted is no longer there, and nothing else goes")
+                must(await one.delete(message.envelope, message.mailbox), "what was filed is deleted")
+                must(harness.count_records() == 1, "what was deleted is no longer there, and nothing else goes")
         if isinstance(outcome, Filed):
-            _must(harness.read_record(outcome.record) == other.message, "other records stay as they were")
+            must(harness.read_record(outcome.record) == other.message, "other records stay as they were")
 
     async def test_documents_with_dangerous_names_stay_inside(self, tmp_path: Path) -> None:
         """A name that means a path, a reserved file, or the same file twice harms nothing and loses nothing."""
         harness = self.harness(tmp_path / "system")
-        names = ["../../escaped", "message.json", "a\u202efdp.exe", ".hidden", "A.TXT", "a.txt", "CON"]
-        documents = tuple(Document(name=name, type="text/plain", content=name.encode()) for name in names)
-        outcome = await harness.open().file(sample_incoming(documents=documents))
-        _must(isinstance(outcome, Filed), "a message with odd names is filed")
-        _must(not _find(tmp_path, "escaped"), "no document leaves its place")
+        documents = tuple(Document(name=name, type="text/plain", content=name.encode()) for name in NAMES)
+        outcome = await harness.open().file(self.incoming(documents=documents))
+        must(isinstance(outcome, Filed), "a message with odd names is filed")
+        must(not _find(tmp_path, "escaped"), "no document leaves its place")
         if isinstance(outcome, Filed):
-            _must(harness.read_record(outcome.record) == sample_incoming().message, "no document replaces the message")
+            must(harness.read_record(outcome.record) == self.incoming().message, "no document replaces the message")
+
+    async def test_it_withstands(self, tmp_path: Path) -> None:
+        """Each check that `gateway adapter check` makes holds, and nothing is filed twice."""
+        for number, (name, check) in enumerate(CHECKS.items()):
+            harness = self.harness(tmp_path / str(number))
+            trial = _Counted(reopen=partial(_reopen, harness), message=self.incoming())
+            try:
+                await check(trial)
+            except ContractError as error:
+                raise ContractError(f"{name}: {error}") from error
+            must(harness.count_records() <= len(trial.given), f"{name}: nothing is filed twice")
+
+
+async def _reopen(harness: Harness) -> Adapter:
+    return harness.open()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Counted(Trial):
+    """A trial that remembers which envelopes it gave."""
+
+    given: set[str] = field(default_factory=set)
+
+    def another(self, **changes: object) -> Incoming:
+        message = super().another(**changes)
+        self.given.add(message.envelope)
+        return message
 
 
 __all__ = [

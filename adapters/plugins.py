@@ -8,7 +8,7 @@ Source: design 5 (adapters), 6.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -25,14 +25,18 @@ from adapters.hosting.process import describe
 GROUP: Final = "safeguarding_hub.adapters"
 
 
-def load_adapters(tables: Mapping[str, Mapping[str, Any]], home: Path) -> dict[str, HostedAdapter]:
+def load_adapters(
+    tables: Mapping[str, Mapping[str, Any]], home: Path, *, printed: Callable[[bytes], None] | None = None
+) -> dict[str, HostedAdapter]:
     """Return the adapters that *tables* (name to options, the ``[adapters]`` of the configuration) enable, none started.
+
+    *printed* is given what they print; without it that is left out.
 
     Raises:
         PluginError: ``adapter-unknown``, ``adapter-twice``, ``adapter-options``, ``adapter-import``, ``adapter-manifest``,
             ``adapter-died``, ``adapter-network``, ``adapter-folder``.
     """
-    return {name: _load(name, table, home) for name, table in tables.items()}
+    return {name: _load(name, table, home, printed) for name, table in tables.items()}
 
 
 def list_installed() -> list[str]:
@@ -74,13 +78,20 @@ def _describe(name: str, value: str) -> Ready:
     module, _, attribute = value.partition(":")
     if module.partition(".")[0] == "adapters":
         # This project's own may be looked at here; it is still run elsewhere.
-        kind = getattr(import_module(module), attribute)
+        try:
+            kind = getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise PluginError(
+                "adapter-import",
+                f"what the adapter `{name}` needs isn't installed",
+                "install the extra that its guide in docs/agencies/ names",
+            ) from error
         return Ready(manifest=kind.manifest, offers=tuple(one for one in OPTIONAL if hasattr(kind, one)))
     return describe(name, replace(make_setup(value, {}, Path("/"), bare_grants()), describe=True))
 
 
-def _load(name: str, table: Mapping[str, Any], home: Path) -> HostedAdapter:
+def _load(name: str, table: Mapping[str, Any], home: Path, printed: Callable[[bytes], None] | None) -> HostedAdapter:
     config, options = split_table(name, table)
     described = describe_adapter(name)
     grants = make_grants(described.manifest, config, options, home)
-    return HostedAdapter(name, make_setup(_find(name).value, options, home, grants), described)
+    return HostedAdapter(name, make_setup(_find(name).value, options, home, grants), described, printed=printed)

@@ -57,6 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_register(commands.add_parser("register", help="what the agency knows of children, across threads"), add)
     _add_evidence(commands.add_parser("evidence", help="what the hub signed and contradicts, for a third party"), add)
     add_people(commands.add_parser("people", help="who signs in at the inbox"), add)
+    _add_adapter(commands.add_parser("adapter", help="what connects the agency's systems"), add)
     _add_picture(add("picture", "count the intelligence that is held, small counts left out, for a digest"))
     number = add("safety-number", "the number to compare by telephone, with an agency or with the officers")
     number.add_argument("agency", metavar="AGENCY", nargs="?", help="with which agency (default: with the officers)")
@@ -145,6 +146,21 @@ def _add_atrisk(atrisk: argparse.ArgumentParser, add: Any) -> None:
     from adapters.gateway.matching.arguments import add_commands
 
     add_commands(atrisk, add)
+
+
+def _add_adapter(adapter: argparse.ArgumentParser, add: Any) -> None:
+    actions = adapter.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add("list", "list the adapters that are installed, and which are enabled here", actions)
+    check = add("check", "try an adapter as it is configured, in its own process, with sample messages", actions)
+    check.add_argument("name", metavar="NAME")
+    check.add_argument("--type", default="minutes.full/1", help="of which type the samples are")
+    check.add_argument("--message", metavar="FILE", help="JSON of a message that the system takes (fictional)")
+    check.add_argument(
+        "--file-samples", action="store_true", help="although it files them into the system that is configured"
+    )
+    check.add_argument("--show-output", action="store_true", help="show what it prints")
+    new = add("new", "write a working adapter with tests into a new folder, to be changed", actions)
+    new.add_argument("name", metavar="NAME", help="lower case, with hyphens: ward-board")
 
 
 def _add_picture(picture: argparse.ArgumentParser) -> None:
@@ -272,6 +288,10 @@ def _find_command(options: argparse.Namespace) -> Any:
         from adapters.gateway.matching.commands import COMMANDS
 
         return COMMANDS[options.action]
+    if options.command == "adapter":
+        from adapters.gateway.adapter_commands import run_action as adapter
+
+        return adapter
     if options.command == "picture":
         from adapters.gateway.picture import picture
 

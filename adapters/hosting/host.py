@@ -222,6 +222,8 @@ class HostedAdapter:
         if deaths < LIVES:
             self._deaths[key] = deaths
             return Later(reason=reason)
+        # That it ends is told with the message that it ends of.
+        self._troubles = [one for one in self._troubles if one.message is not None]
         self._troubles.append(Trouble(reason=reason, message=key[0], mailbox=key[1]))
         return NeedsPerson(code="adapter-poison")
 
