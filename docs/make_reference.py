@@ -124,6 +124,7 @@ def errors_page() -> str:
 def configuration_page() -> str:
     """Return ``configuration.md``."""
     from adapters.gateway import config as gateway
+    from adapters.hosting.grants import HostConfig
     from hub.config import CONFIG_VARIABLE, PASSPHRASE_VARIABLE, describe
 
     lines = [
@@ -151,6 +152,15 @@ def configuration_page() -> str:
         "| key | default | meaning |",
         "|---|---|---|",
         *(f"| `{name}` | {default} | {_cell(meaning)} |" for name, default, meaning in _keys(gateway.Config, "")),
+        "",
+        "Every `[adapters.NAME]` also takes these, whatever the adapter; what they hold it to is in [writing adapters](writing-adapters.md#its-process).",
+        "",
+        "| key | default | meaning |",
+        "|---|---|---|",
+        *(
+            f"| `{name}` | {default} | {_cell(meaning)} |"
+            for name, default, meaning in _keys(HostConfig, "adapters.NAME.")
+        ),
     ]
     return "\n".join(lines) + "\n"
 
