@@ -96,8 +96,9 @@ def is_mesh_acknowledged(tx: Session, row: MeshMailboxRow, seq: int) -> bool:
 
 
 def _sent(row: Row) -> MeshSentRow:
-    head, (first, state, at, ref, kind, code, duty, *times) = row[:8], row[8:]
-    return MeshSentRow(*head, unpack(first), state, at, unpack_or_none(ref), kind, code, unpack_or_none(duty), *times)
+    kept = dict(zip(MeshSentRow.__struct_fields__, row, strict=True))
+    packed = {"first": unpack(kept["first"]), "ref": unpack_or_none(kept["ref"]), "duty": unpack_or_none(kept["duty"])}
+    return MeshSentRow(**(kept | packed))
 
 
 def add_mesh_sent(tx: Session, row: MeshSentRow) -> bool:
