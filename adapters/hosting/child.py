@@ -18,6 +18,7 @@ import msgspec
 from adapters.base import Manifest
 from adapters.hosting.confining import confine
 from adapters.hosting.frames import Answer, Ready, Setup, Unfit, pack, parse_question
+from adapters.hosting.relaying import Visits
 from adapters.hosting.serving import serve
 
 OPTIONAL: Final = ("notify", "delete", "read_back")
@@ -34,9 +35,9 @@ def main() -> NoReturn:
     sys.path[:] = setup.paths
     os.nice(5)
     confined = confine(setup.grants)
-    if confined.listeners:
-        with socket.socket(fileno=int(sys.argv[1])) as control:
-            socket.send_fds(control, [b"l"], [one.fileno() for one in confined.listeners])
+    control = socket.socket(fileno=int(sys.argv[1])) if len(sys.argv) > 1 else None
+    if control is not None:
+        socket.send_fds(control, [b"l"], [one.fileno() for one in confined.listeners])
         for one in confined.listeners:
             one.close()
     try:
@@ -50,7 +51,7 @@ def main() -> NoReturn:
     ready = Ready(manifest=manifest, offers=offers, holds=tuple(confined.holds))
     if setup.describe:
         _end(answering, ready)
-    asyncio.run(_work(kind, setup, ready, asking, answering))
+    asyncio.run(_work(kind, setup, ready, (asking, answering), control))
     raise SystemExit(0)
 
 
@@ -71,13 +72,19 @@ def _load(setup: Setup) -> Any:
     return found
 
 
-async def _work(kind: Any, setup: Setup, ready: Ready, asking: BinaryIO, answering: BinaryIO) -> None:
+async def _work(
+    kind: Any, setup: Setup, ready: Ready, pipe: tuple[BinaryIO, BinaryIO], control: socket.socket | None
+) -> None:
+    asking, answering = pipe
     try:
         adapter = kind.configure(dict(setup.options), Path(setup.home))
     except ValueError as error:
         _end(answering, Unfit(code="adapter-options", text=str(error)[:400]))
     answering.write(pack(ready))
+    visits = Visits(control, setup.grants.listen) if control is not None else None
     await serve(adapter, asking, answering, seconds=setup.grants.limits.seconds)
+    if visits is not None:
+        await visits.close()
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -3,7 +3,7 @@
 | name | what holds |
 |---|---|
 | `files` | nothing can be opened but the code and the folders of its options (Landlock) |
-| `network` | it has no connections at all, or only to the hosts granted (a network of its own) |
+| `network` | it has no connections at all, or only with the hosts granted (a network of its own) |
 | `sockets` | it can't have a socket, or only internet ones (a filter of system calls) |
 | `processes` | it can't start, signal or look into another process (the same filter) |
 | `rights` | it can never gain a right, and has none to give up |
@@ -86,19 +86,21 @@ def _limit(limits: Limits) -> None:
 
 def _shut_network(grants: Grants, done: Confined) -> None:
     """Leave the network; keep a listener of one's own for each host that is granted, where the gateway takes what comes."""
-    if grants.network and not grants.hosts:
+    if grants.is_free:
         return
 
     def leave() -> None:
         kernel.leave_network()
         places = {host: _place(number, host) for number, (host, _) in enumerate(grants.hosts)}
-        kernel.raise_loopback(sorted({place for place in places.values() if not place.startswith("127.")}))
+        own = {*places.values(), *(address for address, _ in grants.listen)}
+        kernel.raise_loopback(sorted(place for place in own if not place.startswith(("127.", "0."))))
         for host, port in grants.hosts:
             done.listeners.append(socket.create_server((places[host], port), backlog=64))
         if grants.hosts:
             _know_only(places)
 
-    done.attempt("network", leave)
+    if not done.attempt("network", leave):
+        done.listeners.clear()
 
 
 def _place(number: int, host: str) -> str:

@@ -57,20 +57,33 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
     network: Annotated[bool, Meta(description="Lets it make connections, if its manifest asks for them.")] = False
     hosts: Annotated[
         tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+(:[0-9]{1,5})?\Z")], ...],
-        Meta(max_length=64, description="Where to, as `name:port` (port 443 if it is left out); empty: anywhere."),
+        Meta(max_length=64, description="Where to, as `name:port` (port 443 if it is left out)."),
+    ] = ()
+    listen: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[0-9.]+:[0-9]{1,5}\Z")], ...],
+        Meta(
+            max_length=16,
+            description="Where others reach it, as `address:port`. Neither this nor `hosts`: it has the whole network.",
+        ),
     ] = ()
     limits: Limits = Limits()
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a process is given.  ``network``: none, only ``hosts``, or any."""
+    """All that a process is given.  ``network``: none, only to ``hosts`` and from ``listen``, or any."""
 
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     network: bool = False
     hosts: tuple[tuple[str, int], ...] = ()
+    listen: tuple[tuple[str, int], ...] = ()
     limits: Limits = Limits()
     scratch: str = ""
+
+    @property
+    def is_free(self) -> bool:
+        """Answer whether it has the network that the gateway has."""
+        return self.network and not self.hosts and not self.listen
 
 
 def split_table(name: str, table: Mapping[str, Any]) -> tuple[HostConfig, dict[str, Any]]:
@@ -117,6 +130,7 @@ def make_grants(manifest: Manifest, config: HostConfig, options: Mapping[str, An
         writes=tuple(str(path) for path in writes),
         network=network,
         hosts=tuple(_split(host) for host in config.hosts) if network else (),
+        listen=tuple(_split(place) for place in config.listen) if network else (),
         limits=config.limits,
     )
 

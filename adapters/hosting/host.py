@@ -196,14 +196,9 @@ class HostedAdapter:
         if self.holds != ready.holds:
             missing = [one for one in ALL if one not in ready.holds]
             _log.info("the adapter `%s` is confined: %s", self.name, ", ".join(ready.holds) or "nothing holds")
-            if missing and not (missing == ["network"] and self.is_free):
+            if missing and not (missing == ["network"] and self._setup.grants.is_free):
                 _log.warning("the adapter `%s` isn't confined as to %s", self.name, ", ".join(missing))
         self.holds = ready.holds
-
-    @property
-    def is_free(self) -> bool:
-        """Answer whether the configuration lets it reach any host."""
-        return self._setup.grants.network and not self._setup.grants.hosts
 
     def _rests(self) -> bool:
         return time.monotonic() < self._rests_until

@@ -32,7 +32,7 @@ from adapters.hosting.frames import (
     read_frame,
 )
 from adapters.hosting.grants import Limits, PluginError
-from adapters.hosting.relaying import Relay
+from adapters.hosting.relaying import Door, Relay
 
 MEBIBYTE: Final = 1024 * 1024
 START_SECONDS: Final = 30.0
@@ -105,6 +105,7 @@ class Process:
         self._limits: Limits = setup.grants.limits
         self._process: asyncio.subprocess.Process | None = None
         self._relay: Relay | None = None
+        self._door: Door | None = None
         self._watching: list[asyncio.Task[None]] = []
         self._scratch = ""
         self._seq = 0
@@ -127,7 +128,9 @@ class Process:
         self._scratch = tempfile.mkdtemp(prefix="adapter-")
         grants = replace(self._setup.grants, scratch=self._scratch)
         setup = replace(self._setup, grants=grants)
-        ours, theirs = socket.socketpair() if grants.hosts else (None, None)
+        # Over stream sockets two handles could come as one; each is a packet of its own.
+        alone = sys.platform == "linux" and grants.network and not grants.is_free
+        ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET) if alone else (None, None)
         try:
             handles = (theirs.fileno(),) if theirs else ()
             self._process = await asyncio.create_subprocess_exec(
@@ -137,18 +140,37 @@ class Process:
             if theirs:
                 theirs.close()
             self._watching = [asyncio.create_task(self._drain()), asyncio.create_task(self._watch())]
-            answer = await self._exchange(setup, START_SECONDS, ours)
-            return check_ready(self._name, answer)
+            ready = check_ready(self._name, await self._exchange(setup, START_SECONDS, ours))
+            if ours and "network" in ready.holds:
+                self._open_door(ours)
+                ours = None
         except ProcessEndedError as error:
             await self.end()
             raise _died(self._name) from error
         except BaseException:
             await self.end()
             raise
+        else:
+            return ready
         finally:
             for one in (ours, theirs):
                 if one:
                     one.close()
+
+    def _open_door(self, control: socket.socket) -> None:
+        """Let in who comes to the addresses granted; the door has *control* from here on.
+
+        Raises:
+            PluginError: ``adapter-listen``.
+        """
+        try:
+            self._door = Door(control, self._setup.grants.listen)
+        except OSError as error:
+            raise PluginError(
+                "adapter-listen",
+                f"an address at which the adapter `{self._name}` is to be reached can't be had",
+                "see which other program has it, or correct `listen`",
+            ) from error
 
     async def ask(self, make: Callable[[int], Question]) -> Answer:
         """Return its answer to the question that *make* gives for a number.
@@ -202,7 +224,7 @@ class Process:
             await ready.wait()
         finally:
             loop.remove_reader(control)
-        _, handles, _, _ = socket.recv_fds(control, 16, len(hosts))
+        _, handles, _, _ = socket.recv_fds(control, 16, max(len(hosts), 1))
         listeners = [socket.socket(fileno=handle) for handle in handles]
         self._relay = Relay(list(zip(listeners, hosts, strict=False)))
 
@@ -274,9 +296,10 @@ class Process:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
         self._watching = []
-        if self._relay is not None:
-            await self._relay.close()
-            self._relay = None
+        for way in (self._relay, self._door):
+            if way is not None:
+                await way.close()
+        self._relay = self._door = None
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = ""

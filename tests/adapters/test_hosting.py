@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -15,7 +16,7 @@ import pytest
 
 from adapters.base import Deletes, Filed, Held, ReadsBack, TakesNotices
 from adapters.conformance import collect, sample_draft, sample_incoming
-from adapters.hosting import kernel
+from adapters.hosting import kernel, process
 from adapters.hosting.grants import PluginError
 from adapters.plugins import load_adapters
 from schemas.strict_json import dump
@@ -87,6 +88,109 @@ async def test_it_reaches_the_hosts_that_it_was_granted_and_no_other(
             assert set(adapter.holds) >= {"network", "sockets", "files"}
         finally:
             await adapter.close()
+
+
+LISTENER = """
+    import asyncio
+    from adapters.base import Filed, Manifest
+
+    class Plugin:
+        manifest = Manifest(name="listener", title="Listener", transports=("tcp",), network=True)
+        server = None
+
+        @classmethod
+        def configure(cls, options, home):
+            found = cls()
+            found.port = options["port"]
+            return found
+
+        async def collect(self):
+            if self.server is None:
+                self.server = await asyncio.start_server(self.answer, "0.0.0.0", self.port)
+            for one in ():
+                yield one
+
+        async def answer(self, reader, writer):
+            writer.write((await reader.read()).upper())
+            writer.close()
+
+        async def file(self, message):
+            try:
+                await asyncio.open_connection("127.0.0.1", message.message["port"])
+            except OSError as error:
+                return Filed(record=type(error).__name__)
+"""
+
+
+def free_port() -> int:
+    """Return a port that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@linux_only
+async def test_it_is_reached_at_the_addresses_granted_and_reaches_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ordinary code listens in its own network; visitors of the gateway's address come through, and it gets no further."""
+    install(tmp_path, monkeypatch, "listener", LISTENER)
+    port = free_port()
+    table = {"network": True, "listen": [f"127.0.0.1:{port}"], "port": port}
+    adapter = load_adapters({"listener": table}, tmp_path)["listener"]
+    try:
+        assert await collect(adapter) == []
+        for text in (b"first", b"x" * 1_000_000):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(text)
+            writer.write_eof()
+            assert await reader.read() == text.upper()
+            writer.close()
+            await writer.wait_closed()
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            beside = server.sockets[0].getsockname()[1]
+            outcome = await adapter.file(sample_incoming(message={"port": beside}))
+            assert outcome == Filed(record="ConnectionRefusedError")
+    finally:
+        await adapter.close()
+
+
+@linux_only
+async def test_an_address_that_another_program_has_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It doesn't start half: where nobody could reach it, that is why it doesn't start."""
+    install(tmp_path, monkeypatch, "listener", LISTENER)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        table = {"network": True, "listen": [f"127.0.0.1:{port}"], "port": port}
+        adapter = load_adapters({"listener": table}, tmp_path)["listener"]
+        with pytest.raises(PluginError) as caught:
+            await adapter.start()
+        assert caught.value.code == "adapter-listen"
+        await adapter.close()
+
+
+@linux_only
+async def test_where_the_kernel_gives_no_network_of_its_own_the_log_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without namespaces and Landlock it still works, what doesn't hold is a warning, and without a grant it still has no socket."""
+    refuse = "def refuse(*_):\n    raise OSError\n"
+    script = f"import adapters.hosting.kernel as k\n{refuse}k.leave_network = refuse\nk.landlock_version = lambda: 0\n"
+    script += "from adapters.hosting.child import main\nmain()"
+    monkeypatch.setattr(process, "_command", lambda *more: [sys.executable, "-I", "-c", script, *more])
+    install(tmp_path, monkeypatch, "caller", CALLER)
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        message = sample_incoming(message={"host": "localhost", "port": port})
+        table = {"network": True, "hosts": [f"localhost:{port}"]}
+        adapter = load_adapters({"caller": table}, tmp_path)["caller"]
+        assert await adapter.file(message) == Filed(record="heard HELLO\n")
+        await adapter.close()
+        assert "isn't confined as to files, network" in caplog.text
+        assert set(adapter.holds) == {"sockets", "processes", "rights", "limits"}
+        install(tmp_path, monkeypatch, "caller", CALLER.replace("network=True", "network=False"))
+        shut = load_adapters({"caller": {}}, tmp_path)["caller"]
+        assert await shut.file(message) == Filed(record="PermissionError")
+        await shut.close()
 
 
 async def test_the_network_takes_both_the_manifest_and_the_configuration(
