@@ -1,0 +1,162 @@
+"""A hospital system that speaks HL7 v2 over MLLP: messages go to it as documents, its referrals come as drafts.
+
+``Filed`` is said only for an application's acceptance (``AA``) of every document; a transport's (``CA``) is not enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta
+
+from adapters.base import DraftRefused, DraftResult, Filed, Incoming, Manifest, NeedsPerson, Outcome, Outgoing
+from adapters.durable import make_folder, write_file
+from adapters.hl7.documents import Names, make_questions
+from adapters.hl7.listening import Desk, Listener
+from adapters.hl7.referrals import Settings
+from adapters.hl7.wire import ask, make_context
+from adapters.pair import load_draft
+from schemas.identifiers import Code, MailboxId
+from schemas.strict_json import MalformedError
+
+_Name = Annotated[str, Meta(max_length=180)]
+_PLACE = r"^[A-Za-z0-9._-]+:[0-9]{1,5}\Z"
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+    """``[adapters.hl7]``; docs/agencies/hl7.md says what each is."""
+
+    path: Annotated[str, Meta(min_length=1)]
+    to: Annotated[str, Meta(pattern=_PLACE)] | None = None
+    tls: bool = False
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    application: _Name = "SGH"
+    facility: _Name = ""
+    to_application: _Name = ""
+    to_facility: _Name = ""
+    processing: Literal["P", "T", "D"] = "P"
+    document_type: _Name = "CN"
+    seconds: Annotated[float, Meta(gt=0, le=600)] = 20.0
+    listen: Annotated[str, Meta(pattern=_PLACE)] | None = None
+    peers: tuple[str, ...] = ()
+    from_: MailboxId | None = None
+    refer_to: tuple[MailboxId, ...] = ()
+    role: Code = "referrer"
+    basis: tuple[str, ...] = ()
+    zone: str = "Europe/London"
+
+
+class Hl7Adapter:
+    """The built-in adapter for HL7 v2."""
+
+    manifest: ClassVar[Manifest] = Manifest(
+        name="hl7",
+        title="HL7 v2 over MLLP",
+        transports=("mllp", "mllps"),
+        levels=("full",),
+        network=True,
+        writes=("path",),
+        reads=("ca", "certificate", "key"),
+        tested_against="a small MLLP hospital system on the `hl7` library",
+        limits="HL7 has no reading back: filed rests on the application's AA; a listener needs the network without `hosts`; nothing is deleted there",
+    )
+
+    def __init__(self, options: Options, home: Path) -> None:
+        self._options = options
+        root = make_folder(home / options.path)
+        self._filed = make_folder(root / "filed")
+        self._turn = asyncio.Lock()
+        files = [home / name if name else None for name in (options.ca, options.certificate, options.key)]
+        self._context = make_context(*files) if options.tls else None
+        self._desk: Desk | None = None
+        self.listener: Listener | None = None
+        if options.listen:
+            self._desk = Desk(root, _settings(options))
+            context = make_context(*files, server=True) if options.tls else None
+            self.listener = Listener(self._desk, _place(options.listen), options.peers, context)
+
+    @classmethod
+    def configure(cls, options: Mapping[str, Any], home: Path) -> Hl7Adapter:
+        """Return the adapter for its table of the configuration."""
+        try:
+            chosen = msgspec.convert(dict(options), Options, strict=True)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from error
+        if not chosen.to and not chosen.listen:
+            raise ValueError("neither `to` nor `listen` is set")
+        if chosen.listen and not (chosen.from_ and chosen.peers):
+            raise ValueError("`listen` needs `from` and `peers`")
+        if chosen.listen and chosen.tls and not (chosen.certificate and chosen.ca):
+            raise ValueError("`listen` with `tls` needs `certificate`, `key` and `ca`")
+        try:
+            ZoneInfo(chosen.zone)
+            return cls(chosen, home)
+        except (OSError, KeyError) as error:
+            raise ValueError(f"`zone`, `ca`, `certificate`, `key` or `path`: {type(error).__name__}") from error
+
+    async def collect(self) -> AsyncIterator[Outgoing]:
+        """Yield the referrals that were heard; it listens from the first time on."""
+        if self._desk is None or self.listener is None:
+            return
+        await self.listener.ensure()
+        for folder in sorted(self._desk.received.iterdir(), key=lambda path: path.stat().st_mtime_ns):
+            if folder.name.startswith("."):
+                continue
+            done = partial(self._done, self._desk, folder.name)
+            try:
+                draft, documents = await asyncio.to_thread(load_draft, folder)
+            except MalformedError as error:
+                await done(DraftRefused(code=error.code, message=error.message, hint=error.hint))
+                continue
+            yield Outgoing(key=folder.name, draft=draft, documents=documents, done=done)
+
+    async def file(self, message: Incoming) -> Outcome:
+        """Send *message* as a document for each child's record; filed when the application took them all."""
+        options = self._options
+        if options.to is None:
+            return NeedsPerson(code="hl7-listens-only")
+        parties = (options.application, options.facility, options.to_application, options.to_facility)
+        names = Names(parties=parties, document_type=options.document_type, processing=options.processing)
+        questions = await asyncio.to_thread(make_questions, message, names)
+        if isinstance(questions, NeedsPerson):
+            return questions
+        async with self._turn:
+            for question in questions:
+                # What the application took isn't sent again when a later one of the same message failed.
+                took = self._filed / question.control
+                if took.exists():
+                    continue
+                objection = await ask(
+                    _place(options.to), question.raw, question.control, context=self._context, seconds=options.seconds
+                )
+                if objection is not None:
+                    return objection
+                await asyncio.to_thread(write_file, took, b"")
+        return Filed(record=message.envelope)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self.listener is not None:
+            await self.listener.close()
+
+    async def _done(self, desk: Desk, key: str, result: DraftResult) -> None:
+        await asyncio.to_thread(desk.settle, key, result)
+
+
+def _settings(options: Options) -> Settings:
+    return Settings(
+        mailbox=options.from_ or "", to=options.refer_to, role=options.role, basis=options.basis, zone=options.zone
+    )
+
+
+def _place(text: str) -> tuple[str, int]:
+    name, _, port = text.rpartition(":")
+    return name, int(port)
