@@ -103,25 +103,30 @@ def works(count: int, root: bytes, chance: Random) -> dict[str, list[Callable[[T
     }
 
 
+async def ask(store: Store, count: int, root: bytes) -> list[dict[str, Cell]]:
+    """Return what each question costs of the log of *count* leaves in *store*."""
+    rows: list[dict[str, Cell]] = []
+    for name, asked in works(count, root, Random(1)).items():
+        found = await spent(store, asked)
+        rows.append(
+            {
+                "question": name,
+                "leaves": count,
+                "asked": len(found),
+                "CPU, ms": found[len(found) // 2],
+                "of a hundred the costliest, ms": found[len(found) * 99 // 100],
+            }
+        )
+    return rows
+
+
 async def measure_log(path: Path, count: int) -> list[dict[str, Cell]]:
     """Return what each question costs, with a new database at *path*."""
     await open_store(f"sqlite:///{path}").close()
     root = fill(path, count)
     store = open_store(f"sqlite:///{path}")
     try:
-        rows = []
-        for name, asked in works(count, root, Random(1)).items():
-            found = await spent(store, asked)
-            rows.append(
-                {
-                    "question": name,
-                    "leaves": count,
-                    "asked": len(found),
-                    "CPU, ms": found[len(found) // 2],
-                    "of a hundred the costliest, ms": found[len(found) * 99 // 100],
-                }
-            )
-        return rows
+        return await ask(store, count, root)
     finally:
         await store.close()
 
@@ -129,7 +134,11 @@ async def measure_log(path: Path, count: int) -> list[dict[str, Cell]]:
 def measure(args: argparse.Namespace) -> Figures:
     """Return the figures at ``--n`` leaves."""
     with folder_of(args.folder) as folder:
-        rows = asyncio.run(measure_log(folder / "hub.db", args.n))
+        return figures_of(asyncio.run(measure_log(folder / "hub.db", args.n)))
+
+
+def figures_of(rows: list[dict[str, Cell]]) -> Figures:
+    """Return *rows* with what was promised."""
     goals = [
         Goal(name=f"{row['question']}, of a hundred the costliest", limit=limit, measured=float(cost), unit="ms of CPU")
         for row, limit in zip(rows, (5, 5, 200), strict=True)
