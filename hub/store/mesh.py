@@ -166,6 +166,12 @@ def set_mesh_report(tx: Session, row: MeshSentRow) -> None:
     tx.connection.run("set_mesh_report", values)
 
 
+def forget_mesh_sent(tx: Session, before: int) -> None:
+    """Forget what was sent through the front door *before* then; what was accepted stays where it is."""
+    tx.connection.run("forget_mesh_parts", {"before": before})
+    tx.connection.run("forget_mesh_sent", {"before": before})
+
+
 def mesh_uploads(tx: Session, sender: str, limit: int) -> list[tuple[str, int]]:
     """Return up to *limit* uploads of *sender* that aren't complete, with when each began, the oldest first."""
     return [(name, at) for name, at in tx.connection.rows("mesh_uploads", {"sender": sender, "limit": limit})]

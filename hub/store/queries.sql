@@ -797,6 +797,12 @@ UPDATE mesh_sent SET due = :due, reported = :reported, report_taken = :report_ta
 -- name: mesh_uploads
 SELECT id, at FROM mesh_sent WHERE sender = :sender AND state = 'uploading' ORDER BY at LIMIT :limit
 
+-- name: forget_mesh_parts
+DELETE FROM mesh_part WHERE id IN (SELECT id FROM mesh_sent WHERE at < :before)
+
+-- name: forget_mesh_sent
+DELETE FROM mesh_sent WHERE at < :before
+
 -- name: set_mesh_part
 INSERT INTO mesh_part (id, number, sha256, size, content) VALUES (:id, :number, :sha256, :size, :content)
 ON CONFLICT (id, number) DO UPDATE SET sha256 = :sha256, size = :size, content = :content

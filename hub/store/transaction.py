@@ -193,6 +193,7 @@ class Transaction(Session):
     mesh_sent_due = mesh.mesh_sent_due
     mesh_reports = mesh.mesh_reports
     set_mesh_report = mesh.set_mesh_report
+    forget_mesh_sent = mesh.forget_mesh_sent
     mesh_uploads = mesh.mesh_uploads
     set_mesh_part = mesh.set_mesh_part
     mesh_part_digests = mesh.mesh_part_digests

@@ -62,9 +62,9 @@ class Post:
         return self.site.api.base
 
     @contextmanager
-    def client(self, mailbox: str, **changes: Any) -> Iterator[mesh_client.MeshClient]:
-        """Give the real client of *mailbox*, or one that *changes* make wrong."""
-        address, secrets = mesh.address_of(self.site.hub.registry.snapshot.directory, mailbox), self.secrets[mailbox]
+    def client(self, box: str, /, **changes: Any) -> Iterator[mesh_client.MeshClient]:
+        """Give the real client of *box*, or one that *changes* make wrong."""
+        address, secrets = mesh.address_of(self.site.hub.registry.snapshot.directory, box), self.secrets[box]
         given: dict[str, Any] = {
             "url": self.url,
             "mailbox": address,
@@ -75,11 +75,11 @@ class Post:
         with mesh_client.MeshClient(**(given | changes)) as made:
             yield made
 
-    async def use(self, mailbox: str, work: Callable[[mesh_client.MeshClient], T], **changes: Any) -> T:
-        """Return what *work* does with the client of *mailbox*, on a thread."""
+    async def use(self, box: str, work: Callable[[mesh_client.MeshClient], T], /, **changes: Any) -> T:
+        """Return what *work* does with the client of *box*, on a thread."""
 
         def run() -> T:
-            with self.client(mailbox, **changes) as made, self._clock():
+            with self.client(box, **changes) as made, self._clock():
                 return work(made)
 
         return await asyncio.to_thread(run)

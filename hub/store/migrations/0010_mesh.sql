@@ -47,6 +47,7 @@ CREATE TABLE mesh_sent (
   report_taken BIGINT
 );
 CREATE INDEX mesh_sent_again ON mesh_sent (sender, recipient, workflow, local_id, first);
+CREATE INDEX mesh_sent_at ON mesh_sent (at);
 CREATE INDEX mesh_sent_local ON mesh_sent (sender, local_id);
 CREATE INDEX mesh_sent_due ON mesh_sent (sender, due) WHERE due IS NOT NULL AND reported IS NULL;
 CREATE INDEX mesh_sent_reported ON mesh_sent (sender, id) WHERE reported IS NOT NULL AND report_taken IS NULL;

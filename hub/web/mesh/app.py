@@ -35,9 +35,11 @@ class Operation(NamedTuple):
 
 async def shake_hands(hub: Hub, request: web.Request, caller: Caller, body: bytes) -> web.Response:
     """Answer that the caller is known; it says what it runs on."""
-    del hub, caller, body
+    del body
     if not all(request.headers.get(f"Mex-{name}") for name in ("ClientVersion", "OSName", "OSVersion")):
         raise malformed("Mex-ClientVersion, Mex-OSName and Mex-OSVersion are needed")
+    # Clients do this once a day.
+    await hub.store.write(lambda tx: uploading.tidy(tx, caller))
     return web.Response()
 
 

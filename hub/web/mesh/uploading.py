@@ -34,6 +34,8 @@ MAX_PART: Final = MAX_ENVELOPE + 1024 * 1024
 MAX_UPLOADS: Final = 8
 # An upload that isn't complete after so long may be displaced by a new one.
 STALE: Final = DAY
+# For so long the same message sent again has the same id: longer than any envelope is kept unasked.
+REMEMBERED: Final = 400 * DAY
 
 
 async def take_first(hub: Hub, request: web.Request, caller: Caller, body: bytes) -> web.Response:
@@ -85,6 +87,14 @@ async def _begin(hub: Hub, row: MeshSentRow, body: bytes) -> str:
         return row.id
 
     return await hub.store.write(work)
+
+
+def tidy(tx: Transaction, caller: Caller) -> None:
+    """Give up the caller's uploads that were never completed, and forget what was sent long ago."""
+    for name, at in tx.mesh_uploads(caller.mailbox, MAX_UPLOADS):
+        if at <= caller.at - STALE:
+            _give_up(tx, name)
+    tx.forget_mesh_sent(caller.at - REMEMBERED)
 
 
 def _give_up(tx: Transaction, name: str) -> None:
