@@ -14,7 +14,7 @@ from typing import Final
 
 from tests.bench.figures import Figures, Goal, load, written
 
-PROGRAMS: Final = ("lifecycle", "sweep", "growth", "rules", "inbox", "verify", "big_log")
+PROGRAMS: Final = ("lifecycle", "sweep", "growth", "rules", "inbox", "verify", "big_log", "year")
 MEASURED: Final = Path(__file__).parent / "measured"
 PAGE: Final = Path(__file__).parent.parent.parent / "docs" / "performance.md"
 HEAD: Final = """# Performance
