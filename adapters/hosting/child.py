@@ -19,7 +19,7 @@ from adapters.base import Manifest
 from adapters.hosting.confining import confine
 from adapters.hosting.frames import Answer, Ready, Setup, Unfit, pack, parse_question
 from adapters.hosting.relaying import Visits
-from adapters.hosting.serving import serve
+from adapters.hosting.serving import Places, serve
 
 OPTIONAL: Final = ("notify", "delete", "read_back")
 _BUILT: Final = msgspec.convert  # bound before the adapter could put another in its place
@@ -34,6 +34,7 @@ def main() -> NoReturn:
     sys.dont_write_bytecode = True
     sys.path[:] = setup.paths
     os.nice(5)
+    places = Places(setup.grants.named)
     confined = confine(setup.grants)
     control = socket.socket(fileno=int(sys.argv[1])) if len(sys.argv) > 1 else None
     if control is not None:
@@ -51,7 +52,7 @@ def main() -> NoReturn:
     ready = Ready(manifest=manifest, offers=offers, holds=tuple(confined.holds))
     if setup.describe:
         _end(answering, ready)
-    asyncio.run(_work(kind, setup, ready, (asking, answering), control))
+    asyncio.run(_work(kind, setup, ready, (asking, answering), control, places))
     raise SystemExit(0)
 
 
@@ -73,7 +74,12 @@ def _load(setup: Setup) -> Any:
 
 
 async def _work(
-    kind: Any, setup: Setup, ready: Ready, pipe: tuple[BinaryIO, BinaryIO], control: socket.socket | None
+    kind: Any,
+    setup: Setup,
+    ready: Ready,
+    pipe: tuple[BinaryIO, BinaryIO],
+    control: socket.socket | None,
+    places: Places,
 ) -> None:
     asking, answering = pipe
     try:
@@ -82,7 +88,7 @@ async def _work(
         _end(answering, Unfit(code="adapter-options", text=str(error)[:400]))
     answering.write(pack(ready))
     visits = Visits(control, setup.grants.listen) if control is not None else None
-    await serve(adapter, asking, answering, seconds=setup.grants.limits.seconds)
+    await serve(adapter, asking, answering, places, seconds=setup.grants.limits.seconds)
     if visits is not None:
         await visits.close()
 

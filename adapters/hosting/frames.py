@@ -143,6 +143,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, tag="standing"):
     held: Held | None
 
 
+class Stale(msgspec.Struct, frozen=True, kw_only=True, tag="stale"):
+    """A file or folder of its options isn't the one that it was granted any more: it did nothing, and has to be started anew."""
+
+    seq: int
+
+
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     """The adapter raised: kind and place of the error, without its text, which may hold content."""
 
@@ -151,7 +157,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
 
 
 Question = Setup | Collect | Next | Done | File | Tell | Delete | ReadBack
-Answer = Ready | Unfit | Drafted | Answered | Outcome | Standing | Failed
+Answer = Ready | Unfit | Drafted | Answered | Outcome | Standing | Stale | Failed
 _questions: Final[msgspec.msgpack.Decoder[Question]] = msgspec.msgpack.Decoder(Question)
 _answers: Final[msgspec.msgpack.Decoder[Answer]] = msgspec.msgpack.Decoder(Answer)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -70,10 +71,11 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a process is given.  ``network``: none, only to ``hosts`` and from ``listen``, or any."""
+    """All that a process is given.  ``named`` are the paths of options: put anew, they have to be granted anew.  ``network``: none, only to ``hosts`` and from ``listen``, or any."""
 
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     network: bool = False
     hosts: tuple[tuple[str, int], ...] = ()
     listen: tuple[tuple[str, int], ...] = ()
@@ -115,19 +117,25 @@ def make_grants(manifest: Manifest, config: HostConfig, options: Mapping[str, An
             f"set `network = true` and `hosts` under [adapters.{manifest.name}]",
         )
     network = manifest.network and config.network
-    writes = [_check_folder(manifest.name, path, home) for path in _named(manifest.writes, options, home)]
-    for path in writes:
-        if not path.exists():
+    entries = manifest.writes
+    if options.get("share") is True:
+        # A folder made here while the share is away would lie under it, unseen, once it is back.
+        entries = tuple(dict.fromkeys(entry.partition("/")[0] for entry in entries))
+    writes = [_check_folder(manifest.name, path, home) for path in _named(entries, options, home)]
+    for path in writes if options.get("share") is not True else ():
+        with suppress(OSError):  # a full disk, a folder of somebody else's: the adapter says it when it is asked
             make_folder(path)
     code = [part for path in sys.path if path for part in _around(Path(path).resolve(), home.resolve())]
     prefixes = [
         part for path in {sys.prefix, sys.base_prefix} for part in _around(Path(path).resolve(), home.resolve())
     ]
     system = [Path(path) for path in (*_SYSTEM, *(_NAMES if network else ()))]
-    reads = [*code, *prefixes, *system, *_named(manifest.reads, options, home)]
+    named = list(_named(manifest.reads, options, home))
+    reads = [*(path for path in (*code, *prefixes, *system) if path.exists()), *named]
     return Grants(
-        reads=tuple(dict.fromkeys(str(path) for path in reads if path.exists())),
-        writes=tuple(str(path) for path in writes),
+        reads=tuple(dict.fromkeys(map(str, reads))),
+        writes=tuple(map(str, writes)),
+        named=tuple(map(str, [*named, *writes])),
         network=network,
         hosts=tuple(_split(host) for host in config.hosts) if network else (),
         listen=tuple(_split(place) for place in config.listen) if network else (),

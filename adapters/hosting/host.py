@@ -162,19 +162,11 @@ class HostedAdapter:
             HostedError: the adapter raised.
         """
         async with self._turn:
-            if self._process is None or not self._process.is_alive:
-                await self._start()
-            process = self._process
-            if process is None:
-                raise ProcessEndedError("adapter-died")
-            printed = process.output
-            try:
-                answer = await process.ask(make)
-            except ProcessEndedError as error:
-                self._note_end(error.reason)
-                raise
-            if process.output > printed:
-                _log.info("the adapter `%s` printed something, which is left out", self.name)
+            running = self._process is not None and self._process.is_alive
+            process = self._process if self._process is not None and running else await self._start()
+            answer = await self._ask(process, make)
+            if isinstance(answer, frames.Stale):
+                answer = await self._ask(await self._start(), make)
         self._ended = 0
         if isinstance(answer, frames.Failed):
             place = answer.place if _PLACE.fullmatch(answer.place) else "no place given"
@@ -182,7 +174,18 @@ class HostedAdapter:
             raise HostedError("adapter-raised", f"the adapter `{self.name}` raised {place}", "see its own log")
         return answer
 
-    async def _start(self) -> None:
+    async def _ask(self, process: Process, make: Callable[[int], Question]) -> Answer:
+        printed = process.output
+        try:
+            answer = await process.ask(make)
+        except ProcessEndedError as error:
+            self._note_end(error.reason)
+            raise
+        if process.output > printed:
+            _log.info("the adapter `%s` printed something, which is left out", self.name)
+        return answer
+
+    async def _start(self) -> Process:
         if self._rests():
             raise PluginError("adapter-restarting", f"the adapter `{self.name}` failed and rests", "see its notice")
         if self._process is not None:
@@ -199,6 +202,7 @@ class HostedAdapter:
             if missing and not (missing == ["network"] and self._setup.grants.is_free):
                 _log.warning("the adapter `%s` isn't confined as to %s", self.name, ", ".join(missing))
         self.holds = ready.holds
+        return self._process
 
     def _rests(self) -> bool:
         return time.monotonic() < self._rests_until

@@ -140,8 +140,8 @@ def restrict_files(reads: Iterable[str], writes: Iterable[str], *, no_tcp: bool)
 def _allow(ruleset: int, path: str, rights: int) -> None:
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
+    except OSError:
+        return  # missing, or on a share that is away: not granted, rather than nothing confined
     try:
         allowed = rights if Path(path).is_dir() else rights & _OF_FILES
         rule = ctypes.create_string_buffer(struct.pack("=Qi", allowed, handle), 12)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, BinaryIO, Final, get_args
 
 import msgspec
@@ -24,11 +25,37 @@ _TOO_LONG: Final = DraftRefused(
 )
 
 
+class Places:
+    """The files and folders of the options, as they were when they were granted.
+
+    A share that was mounted again, or a certificate that was replaced, is another file to the kernel, under the same name.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = tuple(paths)
+        self._were = self._look()
+
+    def _look(self) -> list[tuple[int, int] | None]:
+        found: list[tuple[int, int] | None] = []
+        for path in self._paths:
+            try:
+                facts = os.stat(path)  # noqa: PTH116
+            except OSError:
+                found.append(None)
+            else:
+                found.append((facts.st_dev, facts.st_ino))
+        return found
+
+    def have_changed(self) -> bool:
+        """Answer whether one is another now, or there where it wasn't."""
+        return self._look() != self._were
+
+
 class Service:
     """One adapter, as its gateway asks it."""
 
-    def __init__(self, adapter: Any, seconds: float) -> None:
-        self._adapter, self._seconds = adapter, seconds
+    def __init__(self, adapter: Any, seconds: float, places: Places) -> None:
+        self._adapter, self._seconds, self._places = adapter, seconds, places
         self._waiting: AsyncIterator[Outgoing] | None = None
         self._yielded: dict[str, Outgoing] = {}
 
@@ -37,6 +64,9 @@ class Service:
         seq = question.seq
         try:
             async with asyncio.timeout(self._seconds * PATIENCE):
+                # Looking may hang as long as a network share does.
+                if await asyncio.to_thread(self._places.have_changed):
+                    return frames.Stale(seq=seq)
                 return await self._ask(question)
         except TimeoutError:
             if isinstance(question, frames.File):
@@ -106,12 +136,12 @@ def _say(seq: int, outcome: object) -> Answer:
     return frames.Outcome(seq=seq, person="adapter-answer")
 
 
-async def serve(adapter: Any, asking: BinaryIO, answering: BinaryIO, *, seconds: float) -> None:
+async def serve(adapter: Any, asking: BinaryIO, answering: BinaryIO, places: Places, *, seconds: float) -> None:
     """Answer what *asking* brings, one question at a time, until it ends."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), asking)
-    service = Service(adapter, seconds)
+    service = Service(adapter, seconds, places)
     answering.flush()
     try:
         while True:

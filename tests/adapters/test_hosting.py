@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from adapters.base import Deletes, Filed, Held, ReadsBack, TakesNotices
+from adapters.base import Deletes, Filed, Held, Later, ReadsBack, TakesNotices
 from adapters.conformance import collect, sample_draft, sample_incoming
 from adapters.hosting import kernel, process
 from adapters.hosting.grants import PluginError
@@ -358,5 +358,37 @@ async def test_a_hosted_draft_is_what_was_written(tmp_path: Path) -> None:
     try:
         (outgoing,) = await collect(adapter)
         assert outgoing.draft.message == sample_draft()["message"]
+    finally:
+        await adapter.close()
+
+
+async def test_a_folder_that_was_put_anew_is_granted_anew(tmp_path: Path) -> None:
+    """A share that was away, or mounted again, is another folder to the kernel: the process is started anew, and nothing fails."""
+    adapter = load_adapters({"folder": {"path": "pair"}}, tmp_path)["folder"]
+    try:
+        assert isinstance(await adapter.file(sample_incoming()), Filed)
+        (tmp_path / "pair").rename(tmp_path / "away")
+        (tmp_path / "back").mkdir()
+        for name in ("out", "sent", "refused", "in", ".working"):
+            (tmp_path / "back" / name).mkdir()
+        (tmp_path / "back").rename(tmp_path / "pair")
+        assert isinstance(await adapter.file(sample_incoming()), Filed)
+        assert len(list((tmp_path / "pair/in").glob("*/message.json"))) == 1
+        assert adapter.take_troubles() == []
+    finally:
+        await adapter.close()
+
+
+async def test_on_a_share_that_is_away_nothing_is_made(tmp_path: Path) -> None:
+    """A gateway starts while a share is away, and puts nothing where the share will be."""
+    (tmp_path / "mount").mkdir()
+    adapter = load_adapters({"folder": {"path": str(tmp_path / "mount"), "share": True}}, tmp_path / "home")["folder"]
+    try:
+        outcome = await adapter.file(sample_incoming())
+        assert isinstance(outcome, Later)
+        assert list((tmp_path / "mount").iterdir()) == []
+        (tmp_path / "mount/in").mkdir()
+        (tmp_path / "mount/in/.share").touch()
+        assert isinstance(await adapter.file(sample_incoming()), Filed)
     finally:
         await adapter.close()
