@@ -346,5 +346,10 @@ def _check_second(tx: Transaction, proposer: str, decider: str) -> None:
 
 
 def _note(tx: Transaction, event: EventName, by: str | None, row: ProposalRow, about: Any, at: Moment) -> None:
-    said = {"person": by, "kind": row.act, "by": row.id, "outcome": row.reason}
-    ledger.append(tx, Event(event=event, **{**said, **_get_act(row.act).subject(about)}), ledger.moment(tx, at))
+    said: dict[str, Any] = {"person": by, "kind": row.act, "by": row.id, "outcome": row.reason}
+    said |= _get_act(row.act).subject(about)
+    # What is about an envelope is found by its thread.
+    envelope = tx.find_envelope(said["envelope"]) if said.get("envelope") and not said.get("thread") else None
+    ledger.append(
+        tx, Event(event=event, **(said | ({"thread": envelope.thread} if envelope else {}))), ledger.moment(tx, at)
+    )

@@ -36,14 +36,18 @@ def note_read(
     which the entry has the digest, and the thread or envelope if that was asked for.
     """
     asked = {name: value for name, value in (filters or {}).items() if value is not None}
+    envelope, thread = envelope or asked.get("envelope"), thread or asked.get("thread")
+    if envelope is not None and thread is None and (row := tx.find_envelope(envelope)) is not None:
+        # What is about an envelope is found by its thread.
+        thread = row.thread
     event = Event(
         event="log-read",
         kind=look,
         agency=agency,
         person=person,
         by=program,
-        thread=thread or asked.get("thread"),
-        envelope=envelope or asked.get("envelope"),
+        thread=thread,
+        envelope=envelope,
         digest=sha256_b64u(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()),
     )
     return ledger.append(tx, event, ledger.moment(tx, at))
