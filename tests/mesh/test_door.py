@@ -14,12 +14,14 @@ import requests
 
 from hub import mesh
 from hub.store.base import Store
+from hub.web.app import Server
 from hub.web.mesh.app import OPERATIONS, ROOT
 from hub.web.mesh.uploading import MAX_UPLOADS
+from hub.wiring import make_hub
 from keys.mesh import Secrets
 from schemas.envelope import DAY
 from tests.county import MASH, NURSES, PAEDIATRICS
-from tests.mesh.support import ALIAS, MASH_ADDRESS, Post
+from tests.mesh.support import ALIAS, MASH_ADDRESS, Post, open_post
 from tests.web.support import open_site
 
 MINUTES = "minutes.full/1"
@@ -188,3 +190,83 @@ async def test_what_people_type_and_passwords_are_nowhere_on_disk(post: Post, tm
     assert WORKFLOW.encode() in kept
     for secret in (b"J Smith", *(text.encode() for one in post.secrets.values() for text in one)):
         assert secret not in kept
+
+
+async def test_two_hubs_on_one_database_are_one_front_door(store: Store, tmp_path: Path) -> None:
+    """A token that was used at one is used at both, and a message's parts may go to either."""
+    async with open_post(store, tmp_path) as post:
+        first = post.site.hub
+        other = make_hub(first.config, store, first.registry, first.keyring, first.clock)  # type: ignore[arg-type]
+        raw = post.county.seal(MINUTES, MASH, [NURSES]).raw
+        async with Server(other) as server, aiohttp.ClientSession() as session:
+            second = f"http://127.0.0.1:{server.port}"
+            headers = {"Authorization": await _token(post, MASH)}
+            for base, path, status in (
+                (post.url, "inbox", 200), (second, "inbox", 200), (second, "count", 403),
+            ):  # fmt: skip
+                asked = f"{base}/messageexchange/{MASH_ADDRESS}/{path}"
+                async with session.get(asked, headers=headers) as answer:
+                    assert answer.status == status
+            begun = await post.use(
+                MASH, lambda client: client.send_chunk(ALIAS, raw[:2000], 1, 2, workflow_id=WORKFLOW)
+            )
+            name = begun.json()["message_id"]
+            await post.use(MASH, lambda client: client.send_chunk(ALIAS, raw[2000:], 2, 2, message_id=name), url=second)
+        (got,) = await post.inbox(NURSES)
+        assert (await post.read(NURSES, got))[0] == raw
+        await post.acknowledge(NURSES, got)
+        assert await post.inbox(NURSES) == []
+
+
+async def test_acknowledged_out_of_order_is_acknowledged(post: Post) -> None:
+    """The last of four first, then the rest: each leaves the inbox, none of the others does."""
+    names = [await post.send(post.county.seal(MINUTES, MASH, [NURSES])) for _ in range(4)]
+    left = list(names)
+    for place in (3, 1, 0, 2):
+        await post.acknowledge(NURSES, names[place])
+        left.remove(names[place])
+        assert await post.inbox(NURSES) == left
+        with pytest.raises(requests.HTTPError, match="410"):
+            await post.read(NURSES, names[place])
+    row = await post.site.hub.store.read(lambda tx: tx.find_mesh_mailbox(NURSES))
+    assert row is not None
+    assert row.through >= 4
+
+
+async def test_a_failure_while_reading_leaves_the_message(post: Post) -> None:
+    """The client acknowledges when its block ends well, and not when it doesn't."""
+    name = await post.send(post.county.seal(MINUTES, MASH, [NURSES]))
+
+    def fail(client: mesh_client.MeshClient) -> None:
+        with client.retrieve_message(name):
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await post.use(NURSES, fail)
+    assert await post.inbox(NURSES) == [name]
+
+    def read(client: mesh_client.MeshClient) -> None:
+        with client.retrieve_message(name) as message:
+            message.read()
+
+    await post.use(NURSES, read)
+    assert await post.inbox(NURSES) == []
+
+
+async def test_what_the_agreement_forbids_is_refused_with_its_code_and_logged(post: Post) -> None:
+    """A type that the sender may not send is 16; the refusal is in the audit log like the API's."""
+    forbidden = post.county.seal("intel.digest/1", NURSES, [MASH])
+    with pytest.raises(mesh_client.MeshError) as caught:
+        await post.send(forbidden, to=MASH_ADDRESS)
+    assert caught.value.args[1]["detail"][0]["code"] == "16"
+    assert [leaf["outcome"] for leaf in await post.site.desk.leaves("envelope-refused")] == ["type-not-allowed"]
+
+
+async def test_a_commit_that_was_kept_but_reported_lost_is_one_message(post: Post) -> None:
+    """The hub accepted the envelope and ended before it noted the message: sending again notes it, and delivers nothing twice."""
+    sent = post.county.seal(MINUTES, MASH, [NURSES])
+    await post.site.desk.send(sent)
+    name = await post.send(sent, local_id="L-1")
+    assert await post.inbox(NURSES) == [name]
+    assert (await post.use(MASH, lambda client: client.track_message(name)))["local_id"] == "L-1"
+    assert len(await post.site.desk.leaves("envelope-accepted")) == 1

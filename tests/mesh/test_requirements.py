@@ -293,3 +293,9 @@ async def test_14_lookup_is_for_known_mailboxes(post: Post) -> None:
     """With a wrong password nobody is found."""
     with pytest.raises(requests.HTTPError, match="403"):
         await post.use(MASH, lambda client: client.lookup_endpoint("X26", WORKFLOW), password="wrong")
+
+
+async def test_6_headers_longer_than_are_read_are_an_error_that_the_client_reads(post: Post) -> None:
+    """What is refused before anybody looks at the path has no details that the client would stumble over."""
+    with pytest.raises(mesh_client.MeshError):
+        await post.send(minutes(post), subject="x" * 5000)
