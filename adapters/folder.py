@@ -22,7 +22,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -61,6 +61,9 @@ _INCOMPLETE: Final = DraftRefused(
 )
 
 
+Layout = Callable[[Incoming], dict[str, bytes]]
+
+
 class _Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     path: str = "."
     share: bool = False
@@ -85,8 +88,10 @@ class FolderAdapter:
         limits="60 MiB of documents in one message",
     )
 
-    def __init__(self, root: Path, *, share: bool = False, settling: Settling | None = None) -> None:
-        self.root, self._share = root, share
+    def __init__(
+        self, root: Path, *, share: bool = False, settling: Settling | None = None, layout: Layout = lay_out
+    ) -> None:
+        self.root, self._share, self._layout = root, share, layout
         self._settling = settling or Settling(SETTLE if share else 0.0)
         if not share:
             self._make_folders()
@@ -229,7 +234,7 @@ class FolderAdapter:
     def _file(self, message: Incoming) -> Outcome:
         self._look()
         target = self.root / "in" / message.envelope
-        files = lay_out(message)
+        files = self._layout(message)
         if not target.exists():
             self._write(target, files)
         try:

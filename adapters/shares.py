@@ -86,14 +86,8 @@ class Settling:
         Raises:
             OSError: the share can't be asked.
         """
-        files = sorted(entry.iterdir()) if entry.is_dir() else [entry]
-        facts = tuple((path.name, (found := path.lstat()).st_size, found.st_mtime_ns) for path in files)
-        before, since = self._seen.get(entry.name, (None, 0.0))
-        if before != facts:
-            since = self._clock()
-            self._seen[entry.name] = (facts, since)
-        quiet = self._clock() - since
-        if self._seconds and (before != facts or quiet < self._seconds):
+        files, same, quiet = self._look(entry)
+        if self._seconds and (not same or quiet < self._seconds):
             return "waiting"
         draft = entry / "message.json" if entry.is_dir() else entry
         late: Verdict = "stuck" if quiet >= PATIENCE else "waiting"
@@ -107,8 +101,27 @@ class Settling:
         except OSError:
             return late
         except (ValueError, RecursionError):
-            return "complete" if before == facts else "waiting"
+            return "complete" if same else "waiting"
         return "complete"
+
+    def is_quiet(self, path: Path) -> bool:
+        """Answer whether *path*, a file whose end can't be seen in it, hasn't changed since an earlier look.
+
+        Raises:
+            OSError: the share can't be asked.
+        """
+        _, same, quiet = self._look(path)
+        return same and quiet >= self._seconds
+
+    def _look(self, entry: Path) -> tuple[list[Path], bool, float]:
+        """Return the files of *entry*, whether they are as they were at the last look, and for how many seconds."""
+        files = sorted(entry.iterdir()) if entry.is_dir() else [entry]
+        facts = tuple((path.name, (found := path.lstat()).st_size, found.st_mtime_ns) for path in files)
+        before, since = self._seen.get(entry.name, (None, 0.0))
+        if before != facts:
+            since = self._clock()
+            self._seen[entry.name] = (facts, since)
+        return files, before == facts, self._clock() - since
 
     def forget_all_but(self, names: Iterable[str]) -> None:
         """Forget what is gone."""
