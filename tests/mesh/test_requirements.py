@@ -299,3 +299,10 @@ async def test_6_headers_longer_than_are_read_are_an_error_that_the_client_reads
     """What is refused before anybody looks at the path has no details that the client would stumble over."""
     with pytest.raises(mesh_client.MeshError):
         await post.send(minutes(post), subject="x" * 5000)
+
+
+async def test_6_a_long_send_by_a_wrong_password_is_an_error_that_the_client_reads(post: Post) -> None:
+    """Refused before its content is read, the client still gets the answer."""
+    raw = b"x" * 30_000_000
+    with pytest.raises(mesh_client.MeshError, match="password"):
+        await post.use(MASH, lambda client: client.send_message(ALIAS, raw, workflow_id=WORKFLOW), password="wrong")

@@ -37,8 +37,8 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def small(tmp_path: Path) -> AsyncIterator[Store]:
-    """Give a store that may grow to 1.2 MB; checked afterwards."""
-    store = open_store(f"sqlite:///{tmp_path}/small.db?max_bytes=1200000")
+    """Give a store that may grow to 1.4 MB; checked afterwards."""
+    store = open_store(f"sqlite:///{tmp_path}/small.db?max_bytes=1400000")
     yield store
     await check(store)
     await store.close()
