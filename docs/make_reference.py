@@ -1,4 +1,4 @@
-"""Make ``errors.md``, ``configuration.md`` and ``commands.md`` from the code; a test holds the files to it.
+"""Make ``adapters.md``, ``errors.md``, ``configuration.md`` and ``commands.md`` from the code; a test holds the files to it.
 
 Run it again after changing a code, a configuration key or a command: ``uv run python docs/make_reference.py``.
 """
@@ -45,6 +45,7 @@ REJECTED: Final = {
 COMPOSED: Final = {
     "assets": "The design system of the inbox's pages can't be fetched",
     "log-inconsistent": "The hub shows a log that isn't the one that it showed before",
+    "row-value": "What stands in the cell is not of the kind of the field",
     "taken-otherwise": "This person has acknowledged it before, or declined it",
 }
 ASK_AGAIN: Final = "the sender is told by the receipt; it sends again, or asks its officers"
@@ -228,6 +229,43 @@ def _leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser
             yield from _leaves(child)
 
 
+def adapters_page() -> str:
+    """Return the page of adapters, from what each says of itself; the conformance checks hold each to what is said here."""
+    from adapters.plugins import describe_adapter, list_installed
+
+    lines = [
+        "# Adapters",
+        "",
+        MADE,
+        "What connects an agency's own systems to its gateway. An adapter runs [in a process of its own](writing-adapters.md#its-process), and is enabled by its exact name",
+        "in `gateway.toml`. A `filed` receipt is signed by the gateway once the adapter has written the message and read it back; **no adapter signs for a person**:",
+        "`opened` and `acknowledged` are a named practitioner's, at the gateway's pages or command line.",
+        "",
+        "| adapter | for | it leads to | over | network | tested against | limits |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for manifest in (describe_adapter(name).manifest for name in sorted(list_installed())):
+        levels = ", ".join(f"`filed` {level.replace('_', ' ')}" for level in manifest.levels)
+        cells = (
+            f"`{manifest.name}`",
+            manifest.title,
+            levels,
+            ", ".join(manifest.transports),
+            "where granted" if manifest.network else "none",
+            manifest.tested_against,
+            manifest.limits,
+        )
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    lines += [
+        "",
+        "Beside these, a trust that already has MESH tooling reaches the hub through [its MESH front door](mesh.md), without an adapter.",
+        "",
+        "`gateway adapter list` shows what is installed and enabled, `gateway adapter check NAME` runs the conformance checks against one, `gateway adapter new NAME` writes",
+        "a working skeleton: [writing an adapter](writing-adapters.md).",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -246,7 +284,12 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-PAGES: Final = {"errors.md": errors_page, "configuration.md": configuration_page, "commands.md": commands_page}
+PAGES: Final = {
+    "adapters.md": adapters_page,
+    "errors.md": errors_page,
+    "configuration.md": configuration_page,
+    "commands.md": commands_page,
+}
 
 
 def main() -> None:
