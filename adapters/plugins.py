@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from adapters.hosting.frames import Ready
+from adapters.hosting.frames import OPTIONAL, Ready
 from adapters.hosting.grants import PluginError, bare_grants, make_grants, split_table
-from adapters.hosting.host import OPTIONAL, HostedAdapter, make_setup
+from adapters.hosting.host import HostedAdapter, make_setup
 from adapters.hosting.process import describe
 
 GROUP: Final = "safeguarding_hub.adapters"

@@ -11,18 +11,15 @@ import socket
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import msgspec
 
 from adapters.base import Manifest
 from adapters.hosting.confining import confine
-from adapters.hosting.frames import Answer, Ready, Setup, Unfit, pack, parse_question
+from adapters.hosting.frames import OPTIONAL, Answer, Ready, Setup, Unfit, pack, parse_question
 from adapters.hosting.relaying import Visits
 from adapters.hosting.serving import Places, serve
-
-OPTIONAL: Final = ("notify", "delete", "read_back")
-_BUILT: Final = msgspec.convert  # bound before the adapter could put another in its place
 
 
 def main() -> NoReturn:
@@ -43,7 +40,7 @@ def main() -> NoReturn:
             one.close()
     try:
         kind = _load(setup)
-        manifest = _BUILT(kind.manifest, Manifest, strict=True)
+        manifest = msgspec.convert(kind.manifest, Manifest, strict=True)
     except _UnfitError as error:
         _end(answering, Unfit(code=error.code, text=error.text))
     except (AttributeError, msgspec.ValidationError) as error:

@@ -18,6 +18,8 @@ from adapters.hosting.grants import Grants
 from schemas.identifiers import EnvelopeId, MailboxId
 from schemas.receipt import Mode
 
+# The methods that an adapter may have beside `collect` and `file`.
+OPTIONAL: Final = ("notify", "delete", "read_back")
 MAX_FRAME: Final = 96 * 1024 * 1024
 _LENGTH: Final = struct.Struct(">I")
 Line = Annotated[str, Meta(max_length=500)]

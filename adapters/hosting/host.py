@@ -36,7 +36,7 @@ from adapters.base import (
 from adapters.errors import GatewayError
 from adapters.hosting import frames
 from adapters.hosting.confining import ALL
-from adapters.hosting.frames import Answer, Question, Ready, Setup
+from adapters.hosting.frames import OPTIONAL, Answer, Question, Ready, Setup
 from adapters.hosting.grants import Grants, PluginError
 from adapters.hosting.process import Process, ProcessEndedError
 from schemas.identifiers import EnvelopeId, MailboxId
@@ -45,7 +45,6 @@ from schemas.strict_json import MalformedError
 _log = logging.getLogger("gateway.adapters")
 # A message that ended the process so often is set aside; an adapter that ended so often in a row is an alarm.
 LIVES: Final = 3
-OPTIONAL: Final = ("notify", "delete", "read_back")
 FIRST_REST, LONGEST_REST = 0.5, 300.0
 _PLACE: Final = re.compile(r"[A-Za-z_][\w.]{0,60} at [\w.?]{1,100}:?[0-9]{0,7}")
 
