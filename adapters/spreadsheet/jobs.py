@@ -26,11 +26,7 @@ from schemas.catalogue import Catalogue
 from schemas.strict_json import MalformedError, dump
 
 HEADING: Final = ("row", "outcome", "column", "code", "message", "envelope")
-_KNOWN: Final = {
-    "outcome": "not sent",
-    "code": "row-known",
-    "message": "this row was sent before, or stands in the sheet twice",
-}
+_KNOWN: Final = RowError("row-known", "this row was sent before, or stands in the sheet twice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +107,20 @@ def plan(job: Job, others: Iterable[Job], sheet: Sheet, catalogue: Catalogue) ->
     for number, cells in table:
         digest = _digest(cells, sheet)
         if digest in taken or (job.known / digest).exists():
-            results[str(number)] = _KNOWN
+            results[str(number)] = _object_to(_KNOWN)
             continue
         try:
             draft = make_draft(cells, sheet, catalogue)
         except RowError as error:
-            results[str(number)] = {
-                "outcome": "not sent", "column": error.column, "code": error.code, "message": error.message
-            }  # fmt: skip
+            results[str(number)] = _object_to(error)
         else:
             taken.add(digest)
             rows[str(number)] = {"digest": digest, "draft": draft}
     write_file(job.folder / "plan.json", dump({"rows": rows, "results": results}))
+
+
+def _object_to(error: RowError) -> dict[str, str]:
+    return {"outcome": "not sent", "column": error.column, "code": error.code, "message": error.message}
 
 
 def _read(path: Path) -> Any:

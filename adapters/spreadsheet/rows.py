@@ -39,11 +39,11 @@ class Sheet:
 
 
 class RowError(Exception):
-    """One row can't be sent: a code, the column, what is wrong."""
+    """One row can't be sent: a code, what is wrong, the column."""
 
-    def __init__(self, code: str, column: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, column: str = "") -> None:
         super().__init__(message)
-        self.code, self.column, self.message = code, column, message
+        self.code, self.message, self.column = code, message, column
 
 
 def check_columns(cells: Mapping[str, Cell], sheet: Sheet, catalogue: Catalogue) -> None:
@@ -72,7 +72,7 @@ def make_draft(cells: Mapping[str, Cell], sheet: Sheet, catalogue: Catalogue) ->
     author = sheet.author
     for name, cell in cells.items():
         if cell is FORMULA:
-            raise RowError("row-formula", name, "a formula stands in the cell: put in its value")
+            raise RowError("row-formula", "a formula stands in the cell: put in its value", column=name)
         if name.casefold() == AUTHOR:
             author = str(cell)
             continue
@@ -81,15 +81,15 @@ def make_draft(cells: Mapping[str, Cell], sheet: Sheet, catalogue: Catalogue) ->
         try:
             _put(content, pointer, _convert(cell, kind, sheet.zone))
         except ValueError as error:
-            raise RowError("row-value", name, str(error)) from error
+            raise RowError("row-value", str(error), column=name) from error
     if not author:
-        raise RowError("row-author", AUTHOR, "nobody is named as the author")
+        raise RowError("row-author", "nobody is named as the author", column=AUTHOR)
     for pointer in sheet.ids:
         _put(content, pointer, new_id(0))
     try:
         catalogue.validate(sheet.type, content)
     except MalformedError as error:
-        raise RowError(error.code, "", error.message) from error
+        raise RowError(error.code, error.message) from error
     draft: dict[str, Any] = {
         "type": sheet.type,
         "from": sheet.mailbox,
