@@ -7,8 +7,8 @@ Source: NHS MESH API 2.0.0; DESIGN 5.
 
 from __future__ import annotations
 
+import re
 from base64 import b32decode, b32encode
-from binascii import Error as Base32Error
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -34,6 +34,7 @@ WAIVERS: Final = f"{PREFIX}WAIVER"
 _LETTERS: Final[Mapping[str, str]] = {"delivery": "D", "receipt": "R", "notice": "N", "waiver": "W"}
 _KINDS: Final = {letter: kind for kind, letter in _LETTERS.items()}
 _REFERENCE: Final = 26
+_NAME: Final = re.compile(r"\A[A-Z0-9]{1,64}\Z")
 
 
 class Entry(NamedTuple):
@@ -68,8 +69,12 @@ def find_address(index: DirectoryIndex, address: str, now: Moment) -> MailboxId 
 
 
 def workflow_of(message_type: str) -> str:
-    """Return the workflow of a type, whatever its version: ``minutes.full/1`` is ``SAFEGUARDING_MINUTES_FULL``."""
-    return PREFIX + family_of(message_type).replace(".", "_").upper()
+    """Return the workflow of a type, whatever its version: ``minutes.full/1`` is ``SAFEGUARDING_MINUTES_FULL``.
+
+    What goes on ``…_ACK`` is a receipt: a type that would end so, ``referral.ack``, is spelt out.
+    """
+    name = PREFIX + family_of(message_type).replace(".", "_").upper()
+    return f"{name}NOWLEDGEMENT" if name.endswith(ACK) else name
 
 
 def find_family(rules: Rules, workflow: str) -> str | None:
@@ -93,14 +98,21 @@ def message_name(kind: str, ref: str, mailbox: MailboxId) -> str:
 
 def parse_name(name: str, mailbox: MailboxId) -> Entry | None:
     """Return what a :func:`message_name` of *mailbox* says, if it is one."""
+    if not is_name(name):
+        return None
     kind, ref, mark = _KINDS.get(name[:1]), name[1 : _REFERENCE + 1], name[_REFERENCE + 1 :]
     if kind is None or mark != _mark(mailbox):
         return None
     try:
         entry = Entry(kind, b64u(b32decode(ref + "======")))
-    except Base32Error:
+    except ValueError:
         return None
     return entry if message_name(*entry, mailbox) == name else None
+
+
+def is_name(text: str) -> bool:
+    """Answer whether *text* is spelt as a message's name: anything else is nobody's, and isn't asked of the database."""
+    return _NAME.match(text) is not None
 
 
 def upload_name(token: str) -> str:

@@ -127,7 +127,7 @@ def find_mesh_sent(tx: Session, name: str) -> MeshSentRow | None:
 
 
 def mesh_sent_before(tx: Session, like: MeshSentRow) -> MeshSentRow | None:
-    """Return the message that has sender, recipient, workflow, local id and first part of *like*."""
+    """Return the message, not a refused one, that has sender, recipient, workflow, local id and first part of *like*."""
     values = {
         "sender": like.sender,
         "recipient": like.recipient,

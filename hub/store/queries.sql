@@ -769,6 +769,7 @@ SELECT id, sender, recipient, workflow, local_id, told, parts, encoding, first, 
   reported, report_taken
 FROM mesh_sent
 WHERE sender = :sender AND recipient = :recipient AND workflow = :workflow AND local_id = :local_id AND first = :first
+  AND state <> 'error'
 
 -- name: mesh_sent_called
 SELECT id, sender, recipient, workflow, local_id, told, parts, encoding, first, state, at, ref, kind, code, duty, due,

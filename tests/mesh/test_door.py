@@ -11,6 +11,7 @@ import aiohttp
 import mesh_client
 import pytest
 import requests
+from yarl import URL
 
 from hub import mesh
 from hub.store.base import Store
@@ -270,3 +271,32 @@ async def test_a_commit_that_was_kept_but_reported_lost_is_one_message(post: Pos
     assert await post.inbox(NURSES) == [name]
     assert (await post.use(MASH, lambda client: client.track_message(name)))["local_id"] == "L-1"
     assert len(await post.site.desk.leaves("envelope-accepted")) == 1
+
+
+async def test_odd_names_are_nobodys(store: Store, tmp_path: Path) -> None:
+    """Characters that a database doesn't take, or no name has, are answered like any unknown name."""
+    async with open_post(store, tmp_path) as post, aiohttp.ClientSession() as session:
+        for path in (
+            "inbox/%00", "inbox/D%C3%A9", "inbox/P%00", "inbox/X/9999999", "outbox/tracking?messageID=%00",
+            "outbox/tracking/%00", "outbox/tracking?messageID=%ED%A0%80",
+        ):  # fmt: skip
+            asked = URL(f"{post.url}/messageexchange/{MASH_ADDRESS}/{path}", encoded=True)
+            async with session.get(asked, headers={"Authorization": await _token(post, MASH)}) as answer:
+                assert (answer.status, (await answer.json())["errorCode"]) == (404, "20"), path
+
+
+async def test_a_refused_upload_may_be_tried_again(post: Post) -> None:
+    """What was refused once isn't the answer to the same message sent anew."""
+    raw = post.county.seal(MINUTES, MASH, [NURSES]).raw
+
+    def send(client: mesh_client.MeshClient, end: bytes) -> str:
+        began = client.send_chunk(ALIAS, raw[:2000], 1, 2, workflow_id=WORKFLOW, local_id="L-1")
+        name: str = began.json()["message_id"]
+        client.send_chunk(ALIAS, end, 2, 2, message_id=name)
+        return name
+
+    with pytest.raises(requests.HTTPError, match="400"):
+        await post.use(MASH, lambda client: send(client, raw[2000:-1]))
+    name = await post.use(MASH, lambda client: send(client, raw[2000:]))
+    assert await post.use(MASH, lambda client: client.track_message(name)["status"]) == "accepted"
+    assert len(await post.inbox(NURSES)) == 1

@@ -74,7 +74,7 @@ async def use(hub: Hub, request: web.Request, caller: Caller, body: bytes) -> No
     Raises:
         DoorError: 403; it was used for another one.
     """
-    asked = sha256_b64u(f"{request.method}\n{request.path_qs}\n{sha256_b64u(body)}".encode())
+    asked = sha256_b64u(f"{request.method}\n{request.path_qs}\n{sha256_b64u(body)}".encode(errors="surrogateescape"))
 
     def work(tx: Transaction) -> bool:
         tx.forget_mesh_tokens(caller.at)

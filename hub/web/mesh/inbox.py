@@ -148,7 +148,7 @@ async def acknowledge(hub: Hub, request: web.Request, caller: Caller, body: byte
 
 def find_report(tx: Transaction, name: str, mailbox: str) -> MeshSentRow | None:
     """Return the message about which the report *name* tells *mailbox*, if there is one."""
-    if not name.startswith("P"):
+    if not (mesh.is_name(name) and name.startswith("P")):
         return None
     row = tx.find_mesh_sent(name[1:])
     return row if row and row.sender == mailbox and row.reported is not None else None

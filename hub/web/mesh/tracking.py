@@ -46,6 +46,9 @@ async def track(hub: Hub, request: web.Request, caller: Caller, body: bytes) -> 
     if not name:
         raise malformed("messageID is missing")
 
+    if not mesh.is_name(name):
+        raise unknown(name)
+
     def look(tx: Transaction) -> dict[str, Any]:
         row = tx.find_mesh_sent(name)
         if row is None or row.sender != caller.mailbox:
@@ -59,6 +62,8 @@ async def track_local(hub: Hub, request: web.Request, caller: Caller, body: byte
     """Answer what became of the message with a local id; 300 where there are several."""
     del body
     local_id = request.match_info["local_id"]
+    if not local_id.isascii() or not local_id.isprintable():
+        raise unknown()
 
     def look(tx: Transaction) -> dict[str, Any] | None:
         rows = tx.mesh_sent_called(caller.mailbox, local_id, 2)

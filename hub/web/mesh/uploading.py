@@ -107,7 +107,9 @@ def _give_up(tx: Transaction, name: str) -> None:
 async def take_part(hub: Hub, request: web.Request, caller: Caller, body: bytes) -> web.Response:
     """Take a later part; with the last of them the message is accepted, or refused."""
     name, number = request.match_info["id"], request.match_info["number"]
-    if not number.isascii() or not number.isdigit():
+    if not mesh.is_name(name):
+        raise unknown(name)
+    if not (number.isascii() and number.isdigit()) or len(number) > 6:
         raise malformed("A part has a number")
     digest = sha256_b64u(body)
 
@@ -116,24 +118,29 @@ async def take_part(hub: Hub, request: web.Request, caller: Caller, body: bytes)
         if row is None or row.sender != caller.mailbox:
             raise unknown(name)
         check_again(request, row, int(number))
-        known = tx.mesh_part_digests(name)
-        same = known.get(int(number), ("", 0))[0] == digest
-        if row.state != "uploading":
-            if not same:
-                raise DoorError(423, "upload-complete", "The upload is complete", about=name)
-            if row.state == "error":
-                raise DoorError(417, row.code, "The message was refused", about=name)
-            return None
-        if not same:
-            if sum(size for _, size in known.values()) + len(body) > MAX_PART:
-                raise DoorError(413, "request-too-large", "The message is too long", about=name)
-            tx.set_mesh_part(name, int(number), digest, body)
-        return row if len(known.keys() | {int(number)}) == row.parts else None
+        return _keep(tx, row, int(number), digest, body)
 
     complete = await hub.store.write(work)
     if complete is not None:
         await _finish(hub, caller, complete)
     return web.Response(status=202)
+
+
+def _keep(tx: Transaction, row: MeshSentRow, number: int, digest: str, body: bytes) -> MeshSentRow | None:
+    """Keep one part; return *row* if it waits for no other, and wasn't accepted before."""
+    known = tx.mesh_part_digests(row.id)
+    same = known.get(number, ("", 0))[0] == digest
+    if row.state != "uploading":
+        if not same:
+            raise DoorError(423, "upload-complete", "The upload is complete", about=row.id)
+        if row.state == "error":
+            raise DoorError(417, row.code, "The message was refused", about=row.id)
+        return None
+    if not same:
+        if sum(size for _, size in known.values()) + len(body) > MAX_PART:
+            raise DoorError(413, "request-too-large", "The message is too long", about=row.id)
+        tx.set_mesh_part(row.id, number, digest, body)
+    return row if len(known.keys() | {number}) == row.parts else None
 
 
 async def _finish(hub: Hub, caller: Caller, row: MeshSentRow) -> None:
