@@ -45,7 +45,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     processing: Literal["P", "T", "D"] = "P"
     document_type: _Name = "CN"
     seconds: Annotated[float, Meta(gt=0, le=600)] = 20.0
-    listen: Annotated[str, Meta(pattern=_PLACE)] | None = None
+    at: Annotated[str, Meta(pattern=_PLACE)] | None = None
     peers: tuple[str, ...] = ()
     from_: MailboxId | None = None
     refer_to: tuple[MailboxId, ...] = ()
@@ -66,7 +66,7 @@ class Hl7Adapter:
         writes=("path",),
         reads=("ca", "certificate", "key"),
         tested_against="a small MLLP hospital system on the `hl7` library",
-        limits="HL7 has no reading back: filed rests on the application's AA; a listener needs the network without `hosts`; nothing is deleted there",
+        limits="HL7 has no reading back: filed rests on the application's AA; nothing is deleted there",
     )
 
     def __init__(self, options: Options, home: Path) -> None:
@@ -78,10 +78,10 @@ class Hl7Adapter:
         self._context = make_context(*files) if options.tls else None
         self._desk: Desk | None = None
         self.listener: Listener | None = None
-        if options.listen:
+        if options.at:
             self._desk = Desk(root, _settings(options))
             context = make_context(*files, server=True) if options.tls else None
-            self.listener = Listener(self._desk, _place(options.listen), options.peers, context)
+            self.listener = Listener(self._desk, _place(options.at), options.peers, context)
 
     @classmethod
     def configure(cls, options: Mapping[str, Any], home: Path) -> Hl7Adapter:
@@ -90,12 +90,12 @@ class Hl7Adapter:
             chosen = msgspec.convert(dict(options), Options, strict=True)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from error
-        if not chosen.to and not chosen.listen:
-            raise ValueError("neither `to` nor `listen` is set")
-        if chosen.listen and not (chosen.from_ and chosen.peers):
-            raise ValueError("`listen` needs `from` and `peers`")
-        if chosen.listen and chosen.tls and not (chosen.certificate and chosen.ca):
-            raise ValueError("`listen` with `tls` needs `certificate`, `key` and `ca`")
+        if not chosen.to and not chosen.at:
+            raise ValueError("neither `to` nor `at` is set")
+        if chosen.at and not (chosen.from_ and (chosen.peers or chosen.tls)):
+            raise ValueError("`at` needs `from`, and `peers` or `tls`")
+        if chosen.at and chosen.tls and not (chosen.certificate and chosen.ca):
+            raise ValueError("`at` with `tls` needs `certificate`, `key` and `ca`")
         try:
             ZoneInfo(chosen.zone)
             return cls(chosen, home)

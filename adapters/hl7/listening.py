@@ -33,6 +33,7 @@ _log = logging.getLogger("gateway.adapters.hl7")
 MAX_MESSAGE: Final = 48 * 1024 * 1024
 IDLE_SECONDS: Final = 600.0
 MAX_CONNECTIONS: Final = 16
+ANY: Final = "any"
 # MSH-18 to what Python calls it.
 _ENCODINGS: Final = {"": "utf-8", "ASCII": "ascii", "UNICODE UTF-8": "utf-8", "8859/1": "latin-1"}
 _KINDS: Final = {("REF", "I12")}
@@ -116,7 +117,7 @@ class Desk:
 
 
 class Listener:
-    """A port on which the hospital system's messages come; only from *peers*, by their addresses."""
+    """A port on which the hospital system's messages come; only from *peers*, by their addresses, where any are named."""
 
     def __init__(
         self, desk: Desk, place: tuple[str, int], peers: tuple[str, ...], context: ssl.SSLContext | None
@@ -153,7 +154,7 @@ class Listener:
 
     def _meet(self, reader: Any, writer: Any) -> None:
         peer = (writer.get_extra_info("peername") or ("",))[0]
-        if peer not in self._peers or len(self._open) >= MAX_CONNECTIONS:
+        if (self._peers and ANY not in self._peers and peer not in self._peers) or len(self._open) >= MAX_CONNECTIONS:
             _log.warning("a connection to the HL7 listener was turned away")
             writer.transport.abort()
             return

@@ -17,6 +17,7 @@ from adapters import folder as folder_module
 from adapters.base import Document, DraftRefused, Filed, Later, NeedsPerson, Outgoing, Spooled
 from adapters.conformance import ENVELOPE, THREAD, collect, sample_draft, sample_incoming
 from adapters.folder import FolderAdapter
+from adapters.plugins import load_adapters
 from adapters.shares import PATIENCE, Settling, is_passing, is_safe_name, shorten
 from schemas.strict_json import dump
 
@@ -57,6 +58,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if made.returncode:
         pytest.skip("a file system can't be made here")
     yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def mount(place: Path) -> None:
+    """Mount an empty file system at *place*, with the administrator's marker in it."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", place], check=True)
+    (place / "in").mkdir()
+    (place / "in/.share").touch()
+
+
+def unmount(place: Path) -> None:
+    """Take it away."""
     subprocess.run(["umount", place], check=True)
 
 
@@ -291,3 +304,19 @@ async def test_a_share_that_cannot_sync_a_folder_still_files(tmp_path: Path, mon
 
     monkeypatch.setattr(os, "fsync", fsync)
     assert await FolderAdapter(tmp_path).file(sample_incoming()) == Filed(record=f"in/{ENVELOPE}")
+
+
+async def test_shut_in_it_files_to_a_share_that_comes_and_goes(small_disk: Path, tmp_path: Path) -> None:
+    """Started while the share is away, the adapter's process files once it is mounted, waits while it is gone, and files again."""
+    unmount(small_disk)
+    adapter = load_adapters({"folder": {"path": str(small_disk), "share": True}}, tmp_path)["folder"]
+    for number in range(2):
+        message = sample_incoming(envelope=ENVELOPE[:-1] + "Qg"[number])
+        assert await adapter.file(message) == Later(reason="folder-away")
+        mount(small_disk)
+        assert isinstance(await adapter.file(message), Filed)
+        assert (small_disk / "in" / message.envelope / "message.json").exists()
+        unmount(small_disk)
+    assert os.listdir(small_disk) == []  # noqa: PTH208 (a look at once)
+    mount(small_disk)
+    await adapter.close()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+
+from hl7.mllp import open_hl7_connection
 
 from adapters.base import Filed, Later
 from adapters.conformance import ENVELOPE
 from adapters.plugins import load_adapters
 from tests.hl7.hospital import Hospital
+from tests.hl7.test_listening import OPTIONS, REFERRAL
 from tests.hl7.test_sending import MESSAGE
 
 
@@ -22,3 +26,20 @@ async def test_it_reaches_the_system_that_was_granted_and_no_other(tmp_path: Pat
         await adapter.close()
     assert list(hospital.documents) == [ENVELOPE]
     await hospital.close()
+
+
+async def test_it_is_reached_at_the_place_that_was_granted(tmp_path: Path) -> None:
+    """With its place in `listen` a referral comes through to it and is handed over, though it has no network but that."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        place = f"127.0.0.1:{found.getsockname()[1]}"
+    table = {**OPTIONS, "at": place, "peers": ["any"], "network": True, "listen": [place]}
+    adapter = load_adapters({"hl7": table}, tmp_path)["hl7"]
+    assert [one async for one in adapter.collect()] == []
+    reader, writer = await open_hl7_connection("127.0.0.1", int(place.rpartition(":")[2]))
+    writer.writeblock("\r".join(REFERRAL).encode())
+    assert b"MSA|AA|C-1" in await reader.readblock()
+    writer.close()
+    await writer.wait_closed()
+    (one,) = [one async for one in adapter.collect()]
+    assert one.draft.type == "referral/1"
+    await adapter.close()

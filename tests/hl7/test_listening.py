@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,11 @@ from adapters.base import DraftRefused, Spooled
 from adapters.conformance import ENVELOPE, THREAD, collect
 from adapters.hl7 import Hl7Adapter, listening
 from schemas.catalogue import Catalogue
+from tests.hl7.test_sending import make_certificate
 
 OPTIONS = {
     "path": "hl7",
-    "listen": "127.0.0.1:0",
+    "at": "127.0.0.1:0",
     "peers": ["127.0.0.1"],
     "from": "northmere-health/safeguarding",
     "refer_to": ["sampleton-childrens-services/mash"],
@@ -208,3 +211,27 @@ async def test_half_a_message_and_strangers_are_hung_up_on(tmp_path: Path) -> No
         writer.close()
         assert await collect(adapter) == []
         await adapter.close()
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_over_tls_only_who_has_a_certificate_is_heard(tmp_path: Path, trusted: bool) -> None:
+    """A system with a certificate of the `ca` is heard, whatever its address; one without is not."""
+    certificate, key = make_certificate(tmp_path, days=9)
+    options = {**OPTIONS, "tls": True, "ca": certificate.name, "certificate": certificate.name, "key": key.name}
+    adapter = Hl7Adapter.configure({**options, "peers": []}, tmp_path)
+    await collect(adapter)
+    context = ssl.create_default_context(cafile=certificate)
+    if trusted:
+        context.load_cert_chain(certificate, key)
+    assert adapter.listener is not None
+    reader, writer = await open_hl7_connection("127.0.0.1", adapter.listener.port, ssl=context)
+    writer.writeblock("\r".join(REFERRAL).encode())
+    heard = b""
+    with suppress(OSError, asyncio.IncompleteReadError):
+        heard = await reader.readblock()
+    assert (b"MSA|AA" in heard) == trusted
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    assert len(await collect(adapter)) == trusted
+    await adapter.close()
