@@ -300,3 +300,33 @@ async def test_a_refused_upload_may_be_tried_again(post: Post) -> None:
     name = await post.use(MASH, lambda client: send(client, raw[2000:]))
     assert await post.use(MASH, lambda client: client.track_message(name)["status"]) == "accepted"
     assert len(await post.inbox(NURSES)) == 1
+
+
+async def test_each_recipient_can_be_sent_to_by_its_own_message(post: Post) -> None:
+    """One envelope to two, sent to each: two ids, one delivery each, tracked apart."""
+    sent = post.county.seal(MINUTES, MASH, [NURSES, PAEDIATRICS])
+    other = PAEDIATRICS.replace("/", "_").upper()
+    names = [await post.send(sent, to=ALIAS), await post.send(sent, to=other)]
+    assert await post.inbox(NURSES) == names[:1]
+    assert await post.inbox(PAEDIATRICS) == names[1:]
+    await post.acknowledge(PAEDIATRICS, names[1])
+    tracked = [await post.use(MASH, lambda client, n=n: client.track_message(n)["status"]) for n in names]
+    assert tracked == ["accepted", "acknowledged"]
+
+
+async def test_a_look_at_the_headers_has_no_content(post: Post) -> None:
+    """HEAD says what GET would; the handshake may be a GET, and needs what the client says of itself."""
+    name = await post.send(post.county.seal(MINUTES, MASH, [NURSES]))
+    box = f"{post.url}/messageexchange/{ALIAS}"
+    said = {"Mex-ClientVersion": "x", "Mex-OSName": "x", "Mex-OSVersion": "x"}
+    async with aiohttp.ClientSession() as session:
+        for method, path, more, status in (
+            ("HEAD", f"{box}/inbox/{name}", {}, 200),
+            ("GET", box, said, 200),
+            ("POST", box, said, 200),
+            ("POST", box, {}, 400),
+        ):
+            headers = {"Authorization": await _token(post, NURSES)} | more
+            async with session.request(method, path, headers=headers) as answer:
+                assert answer.status == status
+                assert method != "HEAD" or (answer.headers["Mex-MessageID"], await answer.read()) == (name, b"")
