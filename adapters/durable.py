@@ -37,6 +37,12 @@ def write_new(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
         os.fsync(file.fileno())
 
 
+def mark(path: Path) -> None:
+    """Make the empty file *path*, durably; two that do so at once don't meet."""
+    path.touch(mode=PRIVATE)
+    sync_folder(path.parent)
+
+
 def sync_folder(path: Path) -> None:
     """Make the names in *path* durable."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

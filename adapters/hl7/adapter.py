@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from adapters.base import DraftRefused, DraftResult, Filed, Incoming, Manifest, NeedsPerson, Outcome, Outgoing
-from adapters.durable import make_folder, write_file
+from adapters.durable import make_folder, mark
 from adapters.hl7.documents import Names, make_questions
 from adapters.hl7.listening import Desk, Listener
 from adapters.hl7.referrals import Settings
@@ -139,7 +139,7 @@ class Hl7Adapter:
                 )
                 if objection is not None:
                     return objection
-                await asyncio.to_thread(write_file, took, b"")
+                await asyncio.to_thread(mark, took)
         return Filed(record=message.envelope)
 
     async def close(self) -> None:

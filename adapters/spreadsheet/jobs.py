@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from adapters.durable import make_folder, read_regular, write_file
+from adapters.durable import make_folder, mark, read_regular, write_file
 from adapters.spreadsheet.rows import RowError, Sheet, check_columns, make_draft
 from adapters.spreadsheet.tables import FORMULA, MAX_SHEET, Cell, read_table, write_table
 from keys.digests import sha256_b64u
@@ -61,7 +61,7 @@ class Job:
     def settle(self, number: int, digest: str, **result: str) -> None:
         """Remember what became of a row; a repeat changes nothing."""
         if result["outcome"] == "sent":
-            write_file(self.known / digest, b"")
+            mark(self.known / digest)
         write_file(make_folder(self.folder / "results") / str(number), dump(result))
 
     def report(self) -> bool:

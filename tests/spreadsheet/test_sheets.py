@@ -187,7 +187,7 @@ async def test_killed_at_any_moment_it_goes_on(office: Office, monkeypatch: pyte
     office.put("a.csv", as_csv(rows))
     sent: dict[str, int] = {}
     left = 0
-    really, move = jobs.write_file, adapter_module.move
+    really, move, note = jobs.write_file, adapter_module.move, jobs.mark
 
     def spend() -> None:
         nonlocal left
@@ -203,10 +203,15 @@ async def test_killed_at_any_moment_it_goes_on(office: Office, monkeypatch: pyte
         spend()
         move(source, target)
 
+    def mark(path: Path) -> None:
+        spend()
+        note(path)
+
+    monkeypatch.setattr(jobs, "mark", mark)
     monkeypatch.setattr(jobs, "write_file", write_file)
     monkeypatch.setattr(adapter_module, "move", moved)
     for budget in range(40):
-        left = budget % 4
+        left = budget % 6
         try:
             for one in await office.take():
                 sent[one.key] = sent.get(one.key, 0) + 1
