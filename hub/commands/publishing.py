@@ -80,7 +80,7 @@ class _Address:
             raise HubError("unavailable", f"couldn't reach the hub at {self._url}", "check that it runs") from error
         if answer.status >= 300:
             problem = json.loads(content)
-            raise HubError(problem["code"], problem["detail"], problem.get("hint", ""))
+            raise HubError(problem["code"], problem.get("detail", problem["title"]), problem.get("hint", ""))
         return content
 
     async def document(self, kind: str) -> bytes:

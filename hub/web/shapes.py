@@ -90,7 +90,8 @@ SHAPES: Final[Mapping[str, Any]] = {
     "Compact": {"type": "string", "description": "A compact JWS.", "minLength": 1, "maxLength": 262144},
     "Problem": {
         "type": "object",
-        "required": ["type", "title", "status", "detail", "code"],
+        # What isn't HTTP has no detail: nobody knows of what it was meant for.
+        "required": ["type", "title", "status", "code"],
         "properties": {
             "type": _TEXT,
             "title": _TEXT,
