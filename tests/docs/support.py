@@ -47,7 +47,7 @@ def run_page(page: Path, folder: Path, *, port: str) -> subprocess.CompletedProc
         env={**os.environ, "PATH": path, "COLUMNS": "200"},
         capture_output=True,
         text=True,
-        timeout=360,
+        timeout=900,
         check=False,
     )
 
