@@ -1,0 +1,169 @@
+"""Filing one message: find whom it is about, write everything in one transaction, read everything back.
+
+``Filed`` is said only if each resource stands at the server as it was sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+from adapters.base import Filed, Incoming, Later, NeedsPerson
+from adapters.fhir.client import Talk
+from adapters.fhir.comparing import is_kept
+from adapters.fhir.judging import FhirError
+from adapters.fhir.mapping import TABLE, Systems, moment_of
+from adapters.fhir.resources import CHANGES, Entry, Maker, Resource, pack, relink
+from schemas.catalogue import select
+from schemas.nhs_number import is_nhs_number
+
+T = TypeVar("T")
+REFERENCE: Final = re.compile(r"([A-Z][A-Za-z]{1,40})/([A-Za-z0-9.-]{1,64})")
+_PLACE: Final = re.compile(rf"(?:^|/){REFERENCE.pattern}(?:/_history/[A-Za-z0-9.-]{{1,64}})?\Z")
+
+
+async def file_message(talk: Talk, message: Incoming, systems: Systems, profiles: Mapping[str, str]) -> Filed:
+    """Write *message* and read it back; repeated, it changes nothing and gives the same record.
+
+    Raises:
+        FhirError: it isn't filed.
+    """
+    maker = Maker(message=message, systems=systems, profiles=profiles)
+    people = _read(lambda: list(find_people(message.message)))
+    patients = tuple([await find_patient(talk, one, systems) for one in people])
+    maker = replace(maker, patients=patients or await _patient_of_things(talk, maker))
+    entries = _read(maker.make)
+    places = await write_entries(talk, entries, systems, at=message.at)
+    await _settle_owed(talk, message, systems)
+    return Filed(record=places[0])
+
+
+def _read(read: Callable[[], T]) -> T:
+    """Return what *read* reads from a message; one that isn't shaped as its type says is for a person."""
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError) as error:
+        raise FhirError(NeedsPerson(code="fhir-shape")) from error
+
+
+def find_people(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield those in whose records *message* belongs, each number once."""
+    seen: set[Any] = set()
+    for pointer in TABLE.subjects:
+        for one in select(message, pointer):
+            if isinstance(one, dict) and (number := one.get("nhs_number")) not in seen:
+                seen.add(number)
+                yield one
+
+
+async def find_patient(talk: Talk, person: Mapping[str, Any], systems: Systems) -> str:
+    """Return the reference of the one patient who is surely *person*.
+
+    Raises:
+        FhirError: a person has to decide; a document in the wrong record is worse than none.
+    """
+    number = person.get("nhs_number")
+    if not isinstance(number, str) or not is_nhs_number(number) or person.get("nhs_number_status") != "traced":
+        raise FhirError(NeedsPerson(code="fhir-patient-untraced"))
+    found = await talk.search("Patient", identifier=f"{systems.nhs_number}|{number}")
+    if not found:
+        raise FhirError(NeedsPerson(code="fhir-no-patient"))
+    if len(found) > 1:
+        raise FhirError(NeedsPerson(code="fhir-ambiguous"))
+    born, theirs = person.get("dob"), found[0].get("birthDate")
+    if found[0].get("active") is False or (born and theirs and born != theirs):
+        raise FhirError(NeedsPerson(code="fhir-patient-differs"))
+    return _reference(found[0])
+
+
+async def _patient_of_things(talk: Talk, maker: Maker) -> tuple[str, ...]:
+    """Return whom the task is about that a message without a person brings up to date."""
+    if maker.rule.subject == "needed":
+        raise FhirError(NeedsPerson(code="fhir-no-patient"))
+    for entry in _read(maker.make):
+        if entry.updates and (held := await _find(talk, entry, maker.systems)) is not None:
+            reference = held.get("for", {}).get("reference")
+            return (reference,) if isinstance(reference, str) else ()
+    return ()
+
+
+async def write_entries(talk: Talk, entries: list[Entry], systems: Systems, *, at: int) -> list[str]:
+    """Write *entries*, read all of them back, and return where they stand.
+
+    Raises:
+        FhirError: not all of them stand as they were sent.
+    """
+    held = {one.link: found for one in entries if one.updates and (found := await _find(talk, one, systems))}
+    known = {link: _reference(found) for link, found in held.items()}
+    done = {link for link, found in held.items() if _is_later(found, at)}
+    sent = [
+        replace(one, resource=relink(one.resource, known)).over(held[one.link])
+        if one.link in held
+        else replace(one, resource=relink(one.resource, known))
+        for one in entries
+        if one.link not in done
+    ]
+    responses = await talk.transact(pack(sent))
+    places = dict(known)
+    for entry, response in zip(sent, responses, strict=True):
+        if entry.held is None:
+            places[entry.link] = _place(response, entry.resource["resourceType"])
+    for entry, response in zip(sent, responses, strict=True):
+        await _read_back(talk, entry, places, is_new=str(response["status"]).startswith("201"))
+    return [places[one.link] for one in entries]
+
+
+async def _read_back(talk: Talk, entry: Entry, places: Mapping[str, str], *, is_new: bool) -> None:
+    found = await talk.read(places[entry.link])
+    if found is None:
+        raise FhirError(Later(reason="fhir-not-read-back"))
+    members = None if is_new else TABLE.keeps[entry.resource["resourceType"]]
+    if entry.held is not None:
+        members = CHANGES
+    if not is_kept(relink(entry.resource, places), found, members):
+        raise FhirError(NeedsPerson(code="fhir-differs"))
+
+
+async def _find(talk: Talk, entry: Entry, systems: Systems) -> Resource | None:
+    found = await talk.search(entry.resource["resourceType"], identifier=systems.token(entry.resource["identifier"][0]))
+    if len(found) > 1:
+        raise FhirError(NeedsPerson(code="fhir-ambiguous"))
+    if found:
+        _reference(found[0])
+    return found[0] if found else None
+
+
+def _is_later(held: Resource, at: int) -> bool:
+    """Answer whether what stands there was said at the moment *at* or after it."""
+    if held["resourceType"] == "Flag":
+        return held.get("status") == "inactive"
+    last = moment_of(held.get("lastModified"))
+    return last is not None and last.timestamp() * 1000 >= at
+
+
+async def _settle_owed(talk: Talk, message: Incoming, systems: Systems) -> None:
+    """End the requests that this very message answers: what was owed to this team on this thread has come."""
+    thread = systems.identifier("thread", message.thread)
+    for one in await talk.search("CommunicationRequest", group_identifier=systems.token(thread), status="active"):
+        wanted = [code for part in one.get("reasonCode", []) for code in part.get("coding", [])]
+        creditors = [part.get("identifier") for part in one.get("recipient", [])]
+        if systems.coding("message-type", message.type) in wanted and (
+            systems.identifier("mailbox", message.mailbox) in creditors
+        ):
+            await talk.update({**one, "status": "completed"})
+
+
+def _reference(resource: Resource) -> str:
+    reference = f"{resource.get('resourceType')}/{resource.get('id')}"
+    if not REFERENCE.fullmatch(reference):
+        raise FhirError(Later(reason="fhir-answer"))
+    return reference
+
+
+def _place(response: Mapping[str, Any], kind: str) -> str:
+    found = _PLACE.search(str(response.get("location", "")))
+    if found is None or found[1] != kind:
+        raise FhirError(Later(reason="fhir-answer"))
+    return f"{found[1]}/{found[2]}"
