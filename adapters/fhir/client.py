@@ -175,7 +175,8 @@ class Talk:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         sent: dict[str, Any] = {"data": form}
-        more = {"Accept": JSON, "Prefer": "return=minimal", **(headers or {})}
+        # A search or a page kept from before would hide what was just written.
+        more = {"Accept": JSON, "Prefer": "return=minimal", "Cache-Control": "no-cache", **(headers or {})}
         if body is not None:
             sent = {"data": io.BytesIO(msgspec.json.encode(body))}
             more["Content-Type"] = JSON

@@ -14,8 +14,8 @@ from adapters.base import Filed, Incoming, Later, NeedsPerson
 from adapters.fhir.client import Talk
 from adapters.fhir.comparing import is_kept
 from adapters.fhir.judging import FhirError
-from adapters.fhir.mapping import TABLE, Systems, moment_of
-from adapters.fhir.resources import CHANGES, Entry, Maker, Resource, pack, relink
+from adapters.fhir.mapping import TABLE, Systems, carries
+from adapters.fhir.resources import CHANGES, SAID_AT, Entry, Maker, Resource, pack, relink
 from schemas.catalogue import select
 from schemas.nhs_number import is_nhs_number
 
@@ -35,7 +35,8 @@ async def file_message(talk: Talk, message: Incoming, systems: Systems, profiles
     patients = tuple([await find_patient(talk, one, systems) for one in people])
     maker = replace(maker, patients=patients or await _patient_of_things(talk, maker))
     entries = _read(maker.make)
-    places = await write_entries(talk, entries, systems, at=message.at)
+    # Whom a task is about may have been found out since it was first tried.
+    places = await write_entries(talk, entries, systems, at=message.at, free=() if people else ("subject",))
     await _settle_owed(talk, message, systems)
     return Filed(record=places[0])
 
@@ -67,7 +68,8 @@ async def find_patient(talk: Talk, person: Mapping[str, Any], systems: Systems) 
     number = person.get("nhs_number")
     if not isinstance(number, str) or not is_nhs_number(number) or person.get("nhs_number_status") != "traced":
         raise FhirError(NeedsPerson(code="fhir-patient-untraced"))
-    found = await talk.search("Patient", identifier=f"{systems.nhs_number}|{number}")
+    identifier = {"system": systems.nhs_number, "value": number}
+    found = await find_by_identifier(talk, "Patient", identifier, systems)
     if not found:
         raise FhirError(NeedsPerson(code="fhir-no-patient"))
     if len(found) > 1:
@@ -76,6 +78,18 @@ async def find_patient(talk: Talk, person: Mapping[str, Any], systems: Systems) 
     if found[0].get("active") is False or (born and theirs and born != theirs):
         raise FhirError(NeedsPerson(code="fhir-patient-differs"))
     return _reference(found[0])
+
+
+async def find_by_identifier(talk: Talk, kind: str, identifier: Mapping[str, Any], systems: Systems) -> list[Resource]:
+    """Return the resources of *kind* that have *identifier*.
+
+    Raises:
+        FhirError: the server doesn't say.
+    """
+    found = await talk.search(kind, identifier=systems.token(identifier))
+    for one in found:
+        _reference(one)
+    return [one for one in found if carries(one, "identifier", identifier)]
 
 
 async def _patient_of_things(talk: Talk, maker: Maker) -> tuple[str, ...]:
@@ -89,15 +103,19 @@ async def _patient_of_things(talk: Talk, maker: Maker) -> tuple[str, ...]:
     return ()
 
 
-async def write_entries(talk: Talk, entries: list[Entry], systems: Systems, *, at: int) -> list[str]:
+async def write_entries(
+    talk: Talk, entries: list[Entry], systems: Systems, *, at: int, free: tuple[str, ...] = ()
+) -> list[str]:
     """Write *entries*, read all of them back, and return where they stand.
+
+    *free*: what may be otherwise in those that stood there before.
 
     Raises:
         FhirError: not all of them stand as they were sent.
     """
     held = {one.link: found for one in entries if one.updates and (found := await _find(talk, one, systems))}
     known = {link: _reference(found) for link, found in held.items()}
-    done = {link for link, found in held.items() if _is_later(found, at)}
+    done = {link for link, found in held.items() if _is_later(found, at, systems)}
     sent = [
         replace(one, resource=relink(one.resource, known)).over(held[one.link])
         if one.link in held
@@ -111,15 +129,19 @@ async def write_entries(talk: Talk, entries: list[Entry], systems: Systems, *, a
         if entry.held is None:
             places[entry.link] = _place(response, entry.resource["resourceType"])
     for entry, response in zip(sent, responses, strict=True):
-        await _read_back(talk, entry, places, is_new=str(response["status"]).startswith("201"))
+        is_new = str(response["status"]).startswith("201")
+        kept = tuple(name for name in TABLE.keeps[entry.resource["resourceType"]] if name not in free)
+        await _read_back(talk, entry, places, members=None if is_new else kept)
     return [places[one.link] for one in entries]
 
 
-async def _read_back(talk: Talk, entry: Entry, places: Mapping[str, str], *, is_new: bool) -> None:
+async def _read_back(talk: Talk, entry: Entry, places: Mapping[str, str], *, members: tuple[str, ...] | None) -> None:
+    if entry.updates and entry.held is None and members is not None:
+        # It was there although no search found it: what this message says of it isn't written yet.
+        raise FhirError(Later(reason="fhir-conflict"))
     found = await talk.read(places[entry.link])
     if found is None:
         raise FhirError(Later(reason="fhir-not-read-back"))
-    members = None if is_new else TABLE.keeps[entry.resource["resourceType"]]
     if entry.held is not None:
         members = CHANGES
     if not is_kept(relink(entry.resource, places), found, members):
@@ -127,20 +149,17 @@ async def _read_back(talk: Talk, entry: Entry, places: Mapping[str, str], *, is_
 
 
 async def _find(talk: Talk, entry: Entry, systems: Systems) -> Resource | None:
-    found = await talk.search(entry.resource["resourceType"], identifier=systems.token(entry.resource["identifier"][0]))
+    found = await find_by_identifier(talk, entry.resource["resourceType"], entry.resource["identifier"][0], systems)
     if len(found) > 1:
         raise FhirError(NeedsPerson(code="fhir-ambiguous"))
-    if found:
-        _reference(found[0])
     return found[0] if found else None
 
 
-def _is_later(held: Resource, at: int) -> bool:
-    """Answer whether what stands there was said at the moment *at* or after it."""
-    if held["resourceType"] == "Flag":
-        return held.get("status") == "inactive"
-    last = moment_of(held.get("lastModified"))
-    return last is not None and last.timestamp() * 1000 >= at
+def _is_later(held: Resource, at: int, systems: Systems) -> bool:
+    """Answer whether what stands there was said by a message of the moment *at*, or of a later one."""
+    system = systems.coding(SAID_AT, "")["system"]
+    tags = [tag.get("code") for tag in held.get("meta", {}).get("tag", []) if tag.get("system") == system]
+    return any(isinstance(code, str) and code.isdecimal() and int(code) >= at for code in tags)
 
 
 async def _settle_owed(talk: Talk, message: Incoming, systems: Systems) -> None:
@@ -149,8 +168,10 @@ async def _settle_owed(talk: Talk, message: Incoming, systems: Systems) -> None:
     for one in await talk.search("CommunicationRequest", group_identifier=systems.token(thread), status="active"):
         wanted = [code for part in one.get("reasonCode", []) for code in part.get("coding", [])]
         creditors = [part.get("identifier") for part in one.get("recipient", [])]
-        if systems.coding("message-type", message.type) in wanted and (
-            systems.identifier("mailbox", message.mailbox) in creditors
+        if (
+            carries(one, "groupIdentifier", thread)
+            and systems.coding("message-type", message.type) in wanted
+            and systems.identifier("mailbox", message.mailbox) in creditors
         ):
             await talk.update({**one, "status": "completed"})
 

@@ -97,6 +97,21 @@ def moment_of(text: object) -> datetime | None:
     return found if found.tzinfo else None
 
 
+def carries(resource: Mapping[str, Any], member: str, identifier: Mapping[str, Any]) -> bool:
+    """Answer whether *resource* has *identifier* in *member*, and still has it.
+
+    A server may leave out a search parameter that it doesn't know, and then finds everything.
+    """
+    held = resource.get(member)
+    return any(
+        one.get("system") == identifier["system"]
+        and one.get("value") == identifier["value"]
+        and one.get("use") != "old"
+        for one in (held if isinstance(held, list) else [held])
+        if isinstance(one, dict)
+    )
+
+
 def _escape(value: str) -> str:
     for special in "\\,|$":
         value = value.replace(special, f"\\{special}")

@@ -27,7 +27,7 @@ async def find_drafts(client: Client, systems: Systems) -> AsyncIterator[Outgoin
         waiting = await talk.search("Communication", status="preparation", category=category)
     for one in sorted(waiting, key=lambda found: (str(found.get("sent", "")), str(found.get("id")))):
         reference = f"Communication/{one.get('id')}"
-        if not REFERENCE.fullmatch(reference):
+        if not REFERENCE.fullmatch(reference) or not _is_draft(one, systems):
             continue
         done: Callable[[DraftResult], Awaitable[None]] = partial(settle, client, systems, reference)
         try:
@@ -46,7 +46,7 @@ async def settle(client: Client, systems: Systems, reference: str, result: Draft
     """
     async with client.talk() as talk:
         found = await talk.read(reference)
-        if found is None or found.get("status") != "preparation":
+        if found is None or not _is_draft(found, systems):
             return
         await talk.update({**found, **_end(found, systems, result)})
 
@@ -57,6 +57,13 @@ def _end(found: Resource, systems: Systems, result: DraftResult) -> dict[str, An
         return {"status": "completed", "identifier": named}
     reason = systems.concept("refusal", result.code)
     return {"status": "stopped", "statusReason": {**reason, "text": result.message}}
+
+
+def _is_draft(resource: Resource, systems: Systems) -> bool:
+    """Answer whether it is one, also where the server left out a part of the search."""
+    wanted = systems.coding("outbox", "draft")
+    codings = [code for part in resource.get("category", []) for code in part.get("coding", [])]
+    return resource.get("status") == "preparation" and any(wanted.items() <= one.items() for one in codings)
 
 
 def _load(resource: Resource) -> tuple[Draft, tuple[Document, ...]]:

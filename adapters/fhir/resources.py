@@ -24,6 +24,7 @@ from schemas.strict_json import dump
 
 Resource = dict[str, Any]
 WHOLE: Final = "message.json"
+SAID_AT: Final = "said-at"
 _CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 _PARTICIPANT: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 _FLAG_CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/flag-category"
@@ -34,14 +35,13 @@ _STRING: Final = 4000
 class Entry:
     """One resource to be written: where it is linked to in the transaction, and how a repeat is known.
 
-    ``shared``: other messages are about the same thing (an action, a check, a flag); ``updates``: what stands there is
-    brought up to date by this one.  ``held`` is what stands there.
+    ``updates``: other messages are about the same thing (an action, a check, a flag), and what stands there is brought up
+    to date by this one.  ``held`` is what stands there.
     """
 
     link: str
     resource: Resource
     unless: str
-    shared: str = ""
     updates: bool = False
     held: Resource | None = None
 
@@ -58,11 +58,14 @@ class Entry:
 
     def over(self, held: Resource) -> Entry:
         """Return the entry that changes *held*: what staff have added there stays."""
-        return replace(self, resource={**held, **{k: v for k, v in self.resource.items() if k in CHANGES}}, held=held)
+        meta = held.get("meta", {})
+        tags = [*meta.get("tag", []), *(tag for tag in self.resource["meta"]["tag"] if tag not in meta.get("tag", []))]
+        changes = {name: self.resource[name] for name in CHANGES if name in self.resource}
+        return replace(self, resource={**held, **changes, "meta": {**meta, "tag": tags}}, held=held)
 
 
 # What a later message about the same action, check or flag says anew.
-CHANGES: Final = ("status", "statusReason", "businessStatus", "lastModified", "period")
+CHANGES: Final[tuple[str, ...]] = ("status", "statusReason", "businessStatus", "period")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +165,7 @@ class Maker:
         for item in select(self.message.message, source.each):
             if isinstance(item, dict) and isinstance(item.get(source.id), str):
                 thing = f"{source.kind}/{item[source.id]}"
-                resource = self._task(source, item, thing, document)
-                yield self._entry(resource, thing, shared=thing, updates=self.rule.updates)
+                yield self._shared(self._task(source, item, thing, document), thing)
 
     def _task(self, source: Source, item: Mapping[str, Any], thing: str, document: str) -> Resource:
         message, systems = self.message, self.systems
@@ -215,7 +217,12 @@ class Maker:
         }
         if text := _text(message.get("contact")):
             resource["code"]["text"] = text
-        return self._entry(resource, thing, shared=thing, updates=self.rule.updates)
+        return self._shared(resource, thing)
+
+    def _shared(self, resource: Resource, thing: str) -> Entry:
+        """Return the entry of what other messages are about too; it says when it was said, as staff change its dates."""
+        resource["meta"]["tag"].append(self.systems.coding(SAID_AT, str(self.message.at)))
+        return self._entry(resource, thing, updates=self.rule.updates)
 
     def _provenance(self, targets: list[str]) -> Entry:
         message, systems = self.message, self.systems

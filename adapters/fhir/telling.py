@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from adapters.base import Notice
 from adapters.fhir.client import Talk
-from adapters.fhir.filing import write_entries
+from adapters.fhir.filing import find_by_identifier, write_entries
 from adapters.fhir.mapping import TABLE, Systems, instant
 from adapters.fhir.resources import Entry, Resource
 
@@ -27,7 +27,7 @@ async def tell(talk: Talk, notice: Notice, systems: Systems) -> None:
         await write_entries(talk, [_entry(_communication(notice, systems), systems)], systems, at=notice.at)
         return
     request = _request(notice, obligation, systems)
-    found = await talk.search("CommunicationRequest", identifier=systems.token(request["identifier"][0]))
+    found = await find_by_identifier(talk, "CommunicationRequest", request["identifier"][0], systems)
     if not found:
         await write_entries(talk, [_entry(request, systems)], systems, at=notice.at)
     elif found[0].get("status") == "active" and _rank(found[0].get("priority")) < _rank(request["priority"]):

@@ -42,6 +42,7 @@ class FhirServer:
     ``answers`` are given to the next transactions before it behaves again: a status, `status/issue`, `hang`, `hang-up`
     (nothing is done), `lost` (done, and the answer lost), `garbage`, `batch`, `short`, `forgets` (done, and gone),
     `alters` (done, otherwise), `unmarked` (done, without its labels).  ``token``: what it wants to be shown.
+    ``searches``: whether it `finds`, finds `everything` whatever is asked, or `nothing` yet.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,7 @@ class FhirServer:
         self.answers: list[str] = []
         self.heard: list[str] = []
         self.token: str | None = None
+        self.searches = "finds"
         self.tokens_given = 0
         self._number = 0
         self._runner: web.AppRunner | None = None
@@ -201,6 +203,8 @@ class FhirServer:
         form = await request.post()
         kind = request.match_info["kind"]
         found = [one for one in self.of(kind) if all(self._matches(one, k, str(v)) for k, v in form.items())]
+        if self.searches != "finds" and kind != "Patient":
+            found = self.of(kind) if self.searches == "everything" else []
         entries = [{"resource": one} for one in found]
         return web.json_response({"resourceType": "Bundle", "type": "searchset", "entry": entries})
 

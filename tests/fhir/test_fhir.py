@@ -266,13 +266,44 @@ async def test_an_actions_later_messages_change_its_task(server: FhirServer) -> 
     adapter = open_adapter(server)
     await adapter.file(MESSAGE)
     (task,) = server.of("Task")
-    server._change(f"Task/{task['id']}", {**task, "note": [{"text": "rang twice"}]}, 'W/"1"')
+    server._change(
+        f"Task/{task['id']}", {**task, "note": [{"text": "rang"}], "lastModified": "2027-01-01T00:00:00Z"}, 'W/"1"'
+    )
     for message in (follow("accepted", 10), follow("complete", 30), follow("in_progress", 20), follow("complete", 30)):
         assert isinstance(await adapter.file(message), Filed)
     (task,) = server.of("Task")
-    assert (task["status"], task["note"], task["meta"]["versionId"]) == ("completed", [{"text": "rang twice"}], "4")
+    assert (task["status"], task["note"], task["meta"]["versionId"]) == ("completed", [{"text": "rang"}], "4")
     assert {one["subject"]["reference"] for one in server.of("DocumentReference")} == {"Patient/1"}
     assert len(server.of("DocumentReference")) == 4
+
+
+async def test_what_no_search_finds_yet_is_asked_again(server: FhirServer) -> None:
+    """A task that the server's index doesn't have yet isn't taken for up to date."""
+    adapter = open_adapter(server)
+    await adapter.file(MESSAGE)
+    server.searches = "nothing"
+    assert await adapter.file(follow("complete", 5)) == Later(reason="fhir-conflict")
+    server.searches = "finds"
+    assert isinstance(await adapter.file(follow("complete", 5)), Filed)
+    assert [one["status"] for one in server.of("Task")] == ["completed"]
+
+
+async def test_a_server_that_leaves_out_what_was_asked_misleads_nobody(server: FhirServer) -> None:
+    """Where a search finds everything, another child, another action, another duty and another's letter are told apart."""
+    adapter = open_adapter(server)
+    other = {**CHILD, "nhs_number": "9990000026"}
+    server.add({"resourceType": "Patient", "identifier": [{"system": NHS, "value": other["nhs_number"], "use": "old"}]})
+    message = replace(MESSAGE, message={"child": other})
+    assert await adapter.file(message) == NeedsPerson(code="fhir-no-patient")
+    details = {"obligation": "o", "thread": ENVELOPE, "type": MESSAGE.type, "creditor": MESSAGE.mailbox}
+    await adapter.notify(Notice(id="n", code="owed", at=AT, mailbox=MESSAGE.mailbox, source="hub", details=details))
+    server.searches = "everything"
+    await adapter.file(MESSAGE)
+    assert isinstance(await adapter.file(follow("complete", 5, action_id="2")), Filed)
+    assert sorted(one["status"] for one in server.of("Task")) == ["completed", "requested"]
+    assert [one["status"] for one in server.of("CommunicationRequest")] == ["active"]
+    server.add({"resourceType": "Communication", "status": "preparation"})
+    assert await collect(adapter) == []
 
 
 async def test_a_check_is_a_task_until_it_is_answered(server: FhirServer) -> None:
