@@ -6,7 +6,7 @@ import base64
 import importlib
 import json
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ from adapters.base import Document, DraftRefused, Filed, Incoming, Later, NeedsP
 from adapters.checks import CHECKS, UNICODE, Trial, run_checks
 from adapters.conformance import ENVELOPE, THREAD, AdapterContract, collect, sample_draft, sample_incoming
 from adapters.fhir import FhirAdapter
+from adapters.fhir.filing import find_people
 from adapters.fhir.judging import FhirError
-from adapters.fhir.mapping import TABLE
+from adapters.fhir.mapping import TABLE, Systems
+from adapters.fhir.resources import Maker
 from adapters.plugins import load_adapters
 from schemas.strict_json import dump
 from tests.fhir.server import SCHEMA, VALIDATORS, FhirServer
 from tests.hl7.test_sending import make_certificate
+from tests.schemas.samples import minutes_correction, minutes_decisions, minutes_full
 
 NHS = "https://fhir.nhs.uk/Id/nhs-number"
 OURS = "https://safeguarding-hub.example/fhir"
@@ -192,6 +195,7 @@ async def test_flags_withstand_the_same(server: FhirServer) -> None:
         ("400/throttled", Later(reason="fhir-busy")),
         ("500", Later(reason="fhir-failed")),
         ("503", Later(reason="fhir-failed")),
+        ("507/no-store", Later(reason="fhir-busy")),
         ("302", Later(reason="fhir-answer")),
         ("garbage", Later(reason="fhir-answer")),
         ("html", Later(reason="fhir-answer")),
@@ -514,6 +518,54 @@ async def test_every_resource_is_what_an_independent_library_takes(server: FhirS
         assert again.keys() == one.keys()
 
 
+def every_sample() -> Iterator[Incoming]:
+    """Yield a valid message of every type."""
+    samples = {
+        "minutes.full": minutes_full(), "minutes.decisions": minutes_decisions(), "minutes.correction": minutes_correction(),
+    }  # fmt: skip
+    samples |= {
+        path.stem: json.loads(path.read_text("utf-8")) for path in Path("tests/schemas/messages").glob("*.json")
+    }
+    for name, message in samples.items():
+        yield sample_incoming(type=f"{name}/1", message=message)
+
+
+def test_every_type_becomes_resources_that_its_schema_takes() -> None:
+    """A valid message of any type makes valid resources, each linked and looked for once, and tasks and flags where the table says so."""
+    systems = Systems(base=OURS, nhs_number=NHS)
+    seen = set()
+    for message in every_sample():
+        entries = Maker(message=message, systems=systems, patients=("Patient/1",)).make()
+        for entry in entries:
+            assert list(VALIDATORS[entry.resource["resourceType"]].iter_errors(entry.resource)) == []
+        assert len({one.link for one in entries}) == len({one.unless for one in entries}) == len(entries)
+        kinds = {one.resource["resourceType"] for one in entries}
+        rule = TABLE.types.get(message.type)
+        assert (rule is not None and rule.tasks is not None) == ("Task" in kinds)
+        assert (rule is not None and rule.flag is not None) == ("Flag" in kinds)
+        seen.add(message.type)
+    assert TABLE.types.keys() <= seen
+
+
+async def test_every_type_is_filed_or_is_for_a_person(server: FhirServer) -> None:
+    """Whatever comes, the answer is one that is true: filed where the child is surely known, else a person looks."""
+    answers = {}
+    for number, message in enumerate(every_sample()):
+        told = json.loads(dump(message.message).decode())
+        for person in find_people(told):
+            if "nhs_number" in person:
+                assert isinstance(person, dict)
+                person.update(nhs_number=CHILD["nhs_number"], nhs_number_status="traced", dob=CHILD["dob"])
+        one = replace(message, envelope=f"{ENVELOPE[:-3]}{number:03}", message=told)
+        answers[message.type] = await open_adapter(server).file(one)
+    assert {type(one) for one in answers.values()} == {Filed, NeedsPerson}
+    codes = {one.code for one in answers.values() if isinstance(one, NeedsPerson)}
+    assert codes <= {"fhir-no-patient", "fhir-patient-untraced"}
+    assert {"minutes.full/1", "minutes.decisions/1", "action.assign/1", "check.child.request/1", "flag.request/1"} <= {
+        kind for kind, one in answers.items() if isinstance(one, Filed)
+    }
+
+
 def test_the_tables_agree() -> None:
     """Each type that the table names is a schema of ours, each source and state is known, each resource has a schema."""
     names = {path.name.removesuffix(".schema.json") for path in Path("schemas/messages").glob("*.schema.json")}
@@ -540,8 +592,9 @@ async def test_in_its_own_process_it_reaches_its_server_and_no_other(server: Fhi
         await opened[0].start()
         return opened[0]
 
-    adapter = await reopen()
-    assert isinstance(await adapter.file(MESSAGE), Filed)
+    elsewhere = load_adapters({"fhir": {**table, "hosts": ["localhost:9"]}}, tmp_path)["fhir"]
+    assert await elsewhere.file(MESSAGE) == Later(reason="fhir-away")
+    await elsewhere.close()
     points = [point async for point in run_checks(Trial(reopen=reopen, message=MESSAGE))]
     await opened[0].close()
     assert [point.says for point in points if not point.good] == []
