@@ -23,7 +23,7 @@ from schemas.strict_json import MalformedError, dump, parse
 MAX_DOCUMENTS: Final = 32 * 1024 * 1024
 # Documents in Base64, the draft, and what is around them.
 MAX_BODY: Final = MAX_DOCUMENTS * 4 // 3 + MAX_DRAFT + 65_536
-_VALUE: Final = re.compile(r"(enum value) '.*' - at|(unknown field) `.*`", re.DOTALL)
+_VALUE: Final = re.compile(r"(Invalid (?:enum )?value) .* - at|(unknown field) .*", re.DOTALL)
 
 
 class _Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
