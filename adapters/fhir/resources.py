@@ -61,7 +61,9 @@ class Entry:
         meta = held.get("meta", {})
         tags = [*meta.get("tag", []), *(tag for tag in self.resource["meta"]["tag"] if tag not in meta.get("tag", []))]
         changes = {name: self.resource[name] for name in CHANGES if name in self.resource}
-        return replace(self, resource={**held, **changes, "meta": {**meta, "tag": tags}}, held=held)
+        # The reason of the state before isn't the reason of this one.
+        kept = {name: value for name, value in held.items() if name not in CHANGES}
+        return replace(self, resource={**kept, **changes, "meta": {**meta, "tag": tags}}, held=held)
 
 
 # What a later message about the same action, check or flag says anew.

@@ -22,9 +22,15 @@ async def test_an_actions_later_messages_change_its_task(server: FhirServer) -> 
     server._change(
         f"Task/{task['id']}", {**task, "note": [{"text": "rang"}], "lastModified": "2027-01-01T00:00:00Z"}, 'W/"1"'
     )
-    for message in (follow("accepted", 10), follow("complete", 30), follow("in_progress", 20), follow("complete", 30)):
+    for message in (
+        follow("accepted", 10, state_reason="agreed"),
+        follow("complete", 30),
+        follow("in_progress", 20),
+        follow("complete", 30),
+    ):
         assert isinstance(await adapter.file(message), Filed)
     (task,) = server.of("Task")
+    assert "statusReason" not in task
     assert (task["status"], task["note"], task["meta"]["versionId"]) == ("completed", [{"text": "rang"}], "4")
     assert {one["subject"]["reference"] for one in server.of("DocumentReference")} == {"Patient/1"}
     assert len(server.of("DocumentReference")) == 4
