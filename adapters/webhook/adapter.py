@@ -78,7 +78,7 @@ class WebhookAdapter:
     def __init__(self, options: Options, home: Path) -> None:
         self._options = options
         self._turn = asyncio.Lock()
-        files = {name: Secrets.load(home / name) for name in (options.secret, options.drafts_secret) if name}
+        files = {name: Secrets(home / name) for name in (options.secret, options.drafts_secret) if name}
         self._endpoint: Endpoint | None = None
         if options.url and options.secret:
             context = ssl.create_default_context(cafile=home / options.ca if options.ca else None)

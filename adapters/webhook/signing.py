@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from standardwebhooks.webhooks import hmac_data
 from keys.digests import same
 from schemas.strict_json import MalformedError
 
+_log = logging.getLogger("gateway.adapters.webhook")
 TOLERANCE: Final = 300
 MAX_SECRETS: Final = 2
 # No dot: it ends the id in what is signed, and the same bytes could be read as another id's.
@@ -40,32 +42,25 @@ class Head:
 
 
 class Secrets:
-    """One secret, or the old and the new one."""
+    """One secret, or the old and the new one, in a file that is looked at each time: a change needs no restart."""
 
-    def __init__(self, secrets: Sequence[bytes]) -> None:
-        self._secrets = tuple(secrets)
-
-    @classmethod
-    def load(cls, path: Path) -> Secrets:
-        """Return the secrets of a file with one on each line, ``whsec_`` and 24 to 64 bytes in Base64.
+    def __init__(self, path: Path) -> None:
+        """Take the file at *path*, with one secret on each line, ``whsec_`` and 24 to 64 bytes in Base64.
 
         Raises:
             ValueError: it holds none, more than two, or something else; the text never says what.
             OSError: it can't be read.
         """
-        with path.open("rb") as file:
-            lines = file.read(_MAX_FILE).decode("ascii", "replace").split()
-        if not 1 <= len(lines) <= MAX_SECRETS:
-            raise ValueError("it holds one secret, or two while they change, each on a line")
-        return cls([_decode(line) for line in lines])
+        self._path = path
+        self._secrets = _load(path)
 
     def shares(self, other: Secrets) -> bool:
         """Answer whether *other* has one of these too."""
-        return any(same(a, b) for a in self._secrets for b in other._secrets)
+        return any(same(a, b) for a in self._look() for b in other._look())
 
     def sign(self, name: str, at: int, body: bytes) -> dict[str, str]:
         """Return the headers for *body* under the id *name*, sent *at* (seconds)."""
-        made = [base64.b64encode(_sum(secret, name, at, body)).decode() for secret in self._secrets]
+        made = [base64.b64encode(_sum(secret, name, at, body)).decode() for secret in self._look()]
         return {
             "webhook-id": name,
             "webhook-timestamp": str(at),
@@ -74,8 +69,16 @@ class Secrets:
 
     def has_signed(self, head: Head, body: bytes) -> bool:
         """Answer whether one of *head*'s signatures is by one of these secrets."""
-        right = [_sum(secret, head.id, head.at, body) for secret in self._secrets]
+        right = [_sum(secret, head.id, head.at, body) for secret in self._look()]
         return any(same(one, given) for one in right for given in head.signatures)
+
+    def _look(self) -> tuple[bytes, ...]:
+        try:
+            self._secrets = _load(self._path)
+        except (OSError, ValueError):
+            # Half written, or replaced and not granted yet: what held before still does.
+            _log.warning("a file of secrets can't be read; those that were read before are used")
+        return self._secrets
 
 
 def parse_head(headers: Mapping[str, str], now: float) -> Head:
@@ -119,6 +122,14 @@ def unsigned() -> MalformedError:
 
 def _sum(secret: bytes, name: str, at: int, body: bytes) -> bytes:
     return hmac_data(secret, f"{name}.{at}.".encode() + body)
+
+
+def _load(path: Path) -> tuple[bytes, ...]:
+    with path.open("rb") as file:
+        lines = file.read(_MAX_FILE).decode("ascii", "replace").split()
+    if not 1 <= len(lines) <= MAX_SECRETS:
+        raise ValueError("it holds one secret, or two while they change, each on a line")
+    return tuple(_decode(line) for line in lines)
 
 
 def _decode(line: str) -> bytes:

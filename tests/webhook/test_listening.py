@@ -174,13 +174,17 @@ async def test_only_who_holds_the_secret_is_heard(adapter: WebhookAdapter, tmp_p
 
 
 async def test_a_secret_is_changed_without_a_gap(tmp_path: Path) -> None:
-    """While two secrets are in the file, a draft signed by either is taken."""
+    """While two secrets are in the file, a draft signed by either is taken; the old one goes without a restart."""
     adapter = open_adapter(tmp_path, f"{DRAFTS_SECRET}\n{NEW_SECRET}\n")
     await collect(adapter)
     body = make_body()
     for number, secret in enumerate((DRAFTS_SECRET, NEW_SECRET)):
         assert (await post(adapter, body, sign(body, f"msg_{number}", secret)))[0] == 202
     assert (await post(adapter, body, sign(body, "msg_3", SECRET)))[0] == 401
+    (tmp_path / "drafts-secret").write_text(NEW_SECRET)
+    assert (await post(adapter, body, sign(body, "msg_4", DRAFTS_SECRET)))[0] == 401
+    (tmp_path / "drafts-secret").write_text("half")
+    assert (await post(adapter, body, sign(body, "msg_5", NEW_SECRET)))[0] == 202
     await adapter.close()
 
 

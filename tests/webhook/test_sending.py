@@ -161,6 +161,17 @@ async def test_a_secret_is_changed_without_a_gap(tmp_path: Path, secret: str) ->
     await agency.close()
 
 
+async def test_a_new_secret_needs_no_restart(tmp_path: Path) -> None:
+    """What is sent after the file was changed is signed by what stands in it then."""
+    agency = Agency(NEW_SECRET)
+    await agency.start()
+    adapter = open_adapter(agency.url, tmp_path)
+    assert await adapter.file(MESSAGE) == NeedsPerson(code="webhook-unauthorised")
+    (tmp_path / "secret").write_text(NEW_SECRET)
+    assert await adapter.file(MESSAGE) == FILED
+    await agency.close()
+
+
 async def test_what_stands_there_is_read_back(agency: Agency, tmp_path: Path) -> None:
     """Flags and lists are asked for again: what the system holds, whether it ended, or that there is nothing."""
     adapter = open_adapter(agency.url, tmp_path)
