@@ -80,8 +80,8 @@ class Sandbox:
     @contextmanager
     def client(self, mailbox: str, **changes: Any) -> Iterator[MeshClient]:
         """Give the real client of *mailbox*."""
-        given: dict[str, Any] = {"shared_key": SHARED_KEY.encode(), "max_retries": 0} | changes
-        with MeshClient(self.url, mailbox, "password", **given) as made:
+        given: dict[str, Any] = {"password": "password", "shared_key": SHARED_KEY.encode(), "max_retries": 0} | changes
+        with MeshClient(self.url, mailbox, **given) as made:
             yield made
 
     def reset(self) -> None:
