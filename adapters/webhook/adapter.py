@@ -184,7 +184,8 @@ def _check(options: Options) -> None:
         raise ValueError("neither `url` nor `at` is set")
     if bool(options.url) != bool(options.secret):
         raise ValueError("`url` and `secret` belong together")
-    if len({bool(options.at), bool(options.path), bool(options.drafts_secret)}) > 1:
+    # A folder alone does no harm: `gateway adapter check` gives one to whoever may have one.
+    if bool(options.at) != bool(options.drafts_secret) or (options.at and not options.path):
         raise ValueError("`at`, `path` and `drafts_secret` belong together")
     if bool(options.certificate) != bool(options.key):
         raise ValueError("`certificate` and `key` belong together")

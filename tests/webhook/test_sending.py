@@ -237,6 +237,7 @@ def test_what_is_the_same(sent: Any, held: Any, answer: bool) -> None:
         ({"url": "https://h/x", "secret": "three"}, "two"),
         ({"url": "https://h/x", "secret": "s", "surprise": 1}, "surprise"),
         ({"at": "127.0.0.1:0", "path": "w"}, "belong"),
+        ({"at": "127.0.0.1:0", "drafts_secret": "s"}, "belong"),
         ({"at": "0.0.0.0:1", "path": "w", "drafts_secret": "s"}, "certificate"),
         ({"at": "127.0.0.1:0", "path": "w", "drafts_secret": "s", "key": "s"}, "certificate"),
         ({"url": "https://h/x", "secret": "s", "at": "127.0.0.1:0", "path": "w", "drafts_secret": "s"}, "each way"),
