@@ -27,7 +27,6 @@ from adapters.errors import place_of
 from adapters.mesh.drafts import Drafts
 from adapters.mesh.line import (
     ERRORS,
-    SEND_ERRORS,
     Line,
     is_gone,
     judge,
@@ -47,6 +46,8 @@ _Mailbox = Annotated[str, Meta(pattern=r"^[A-Z0-9_-]{1,100}\Z")]
 _File = Annotated[str, Meta(min_length=1)]
 ANY_TYPE: Final = "*"
 _PAGE: Final = 500
+# How many seconds one look takes, or telling does, before the rest waits for the next.
+_LOOK: Final = 10.0
 _NEAR: Final = re.compile(r"^http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?\Z")
 
 
@@ -100,6 +101,7 @@ class MeshAdapter:
         self._turn = asyncio.Lock()
         self._acknowledging = frozenset(f"{one}_ACK" for one in options.workflows.values())
         self._left: set[str] = set()
+        self._failed: set[str] = set()
         self._looked = -options.pause
 
     @classmethod
@@ -187,21 +189,29 @@ class MeshAdapter:
                 local_id=sending.local_id,
                 content_type=MEDIA_TYPE,
             )
-        except SEND_ERRORS as error:
+        except ERRORS as error:
             _log.warning("a message can't be sent now: %s", place_of(error))
+            self._out.drop()
             return judge(error)
         self._sendings.accepted(sending, name)
         return Later(reason="mesh-waiting")
 
     def _take_all(self, client: MeshClient) -> None:
-        """Take each message that is for us; one that can't be taken keeps none behind it."""
-        for name in list(client.iterate_message_ids(batch_size=_PAGE)):
-            if name in self._left:
-                continue
+        """Take each message that is for us; one that can't be taken comes last the next time, and keeps none behind it.
+
+        What there is no time for is taken the next time: whoever waits for this has a limit.
+        """
+        until = time.monotonic() + _LOOK
+        names = [name for name in client.iterate_message_ids(batch_size=_PAGE) if name not in self._left]
+        for name in sorted(names, key=self._failed.__contains__):
+            if time.monotonic() > until:
+                return
             try:
                 self._take(client, name)
+                self._failed.discard(name)
             except ERRORS as error:
                 if not is_gone(error):
+                    self._failed.add(name)
                     raise
             except ValueError as error:
                 # Its sender hears from MESH after five days that nobody acknowledged it.
@@ -237,8 +247,10 @@ class MeshAdapter:
 
     def _tell(self, client: MeshClient) -> None:
         """Send what the engine is yet to be told; what can't be sent now stays, and what is refused keeps nothing else."""
-        options = self._options
+        options, until = self._options, time.monotonic() + _LOOK
         for path, is_notice in self._drafts.list_answers():
+            if time.monotonic() > until:
+                return
             workflow = (options.notices or "") if is_notice else f"{options.drafts}_ACK"
             if not workflow:
                 continue
@@ -250,9 +262,10 @@ class MeshAdapter:
                     local_id=path.stem,
                     content_type="application/json",
                 )
-            except SEND_ERRORS as error:
+            except ERRORS as error:
                 _log.warning("the record system can't be told now: %s", place_of(error))
                 if isinstance(judge(error), Later):
+                    self._out.drop()
                     return
             else:
                 self._drafts.told(path)

@@ -25,9 +25,16 @@ T = TypeVar("T")
 # What MESH says of the message itself or of who may get it: it says so again, however often it is asked.
 _FINAL: Final = frozenset({"06", "07", "08", "11", "12", "15", "16", "17"})
 _CLOSED: Final = frozenset({404, 410})
-ERRORS: Final = (MeshError, requests.RequestException, urllib3.exceptions.HTTPError, OSError)
-# The client reads an answer to a send without looking at its shape.
-SEND_ERRORS: Final = (*ERRORS, AttributeError, LookupError, TypeError)
+# The last three: the client reads some answers without looking at their shape.
+ERRORS: Final = (
+    MeshError,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    OSError,
+    AttributeError,
+    LookupError,
+    TypeError,
+)
 
 
 class Line:
@@ -45,15 +52,20 @@ class Line:
     async def close(self) -> None:
         """End the thread once what it does is done, and close the client."""
         with suppress(RuntimeError):
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._close)
+            await asyncio.get_running_loop().run_in_executor(self._threads, self.drop)
         self._threads.shutdown(wait=False)
 
     def _run(self, work: Callable[[MeshClient], T]) -> T:
         if self._client is None:
             self._client = self._make()
-        return work(self._client)
+        try:
+            return work(self._client)
+        except ERRORS:
+            self.drop()
+            raise
 
-    def _close(self) -> None:
+    def drop(self) -> None:
+        """On its thread, close the client: the next has what its files say by then, and connections of its own."""
         if self._client is not None:
             self._client.close()  # type: ignore[no-untyped-call]
             self._client = None

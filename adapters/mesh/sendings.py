@@ -86,9 +86,11 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
 
     def undelivered(self, report: Report) -> Sending:
         """Return this with *report*, counted once; one about an earlier try changes nothing."""
-        if report.name in self.lost or (self.names and report.name != self.names[-1]):
+        last = self.names[-1] if self.names else report.name
+        name = report.name or last
+        if name in self.lost or name != last:
             return self
-        lost = (*self.lost, report.name)
+        lost = (*self.lost, name)
         again = report.code == NOT_COLLECTED and len(lost) < TRIES
         return replace(self, lost=lost, waiting=False, stopped="" if again else "mesh-undelivered")
 

@@ -70,9 +70,9 @@ async def losing(port: int, count: int) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def terminating(port: int, folder: Path) -> AsyncIterator[tuple[str, str]]:
-    """Give an address of the hub by TLS 1.2 or later, and the file of the authority that its certificate is by."""
-    files = _certificate(folder)
+async def terminating(port: int, folder: Path, *, days: int = 1) -> AsyncIterator[tuple[str, str]]:
+    """Give an address of the hub by TLS 1.2 or later, and the file of the authority that its certificate is by; it ends in *days*."""
+    files = _certificate(folder, days)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(*files)
@@ -80,7 +80,7 @@ async def terminating(port: int, folder: Path) -> AsyncIterator[tuple[str, str]]
         yield f"https://127.0.0.1:{own}", str(files[0])
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
+def _certificate(folder: Path, days: int) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hub.example")])
     now = dt.datetime.now(dt.UTC)
@@ -91,8 +91,8 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=9))
+        .not_valid_after(now + dt.timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(address, critical=False)
         .sign(key, hashes.SHA256())

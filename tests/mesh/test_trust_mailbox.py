@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +22,7 @@ from adapters.mesh import MeshAdapter
 from adapters.mesh.packages import pack_files, unpack_draft
 from adapters.plugins import load_adapters
 from schemas.strict_json import MalformedError, dump
+from tests.mesh.proxy import terminating
 from tests.mesh.sandbox import DRAFTS, ENGINE, GATEWAY, OTHER, SHARED_KEY, WORKFLOW, Engine, Sandbox, running_sandbox
 
 WAITING = Later(reason="mesh-waiting")
@@ -327,6 +329,83 @@ async def test_requirement_19_each_error_of_the_client_waits_or_asks_for_a_perso
     assert await adapter.file(MESSAGE) == WAITING
     opened.engine.work()
     assert await adapter.file(MESSAGE) == RECORD
+
+
+async def test_the_servers_certificate_is_verified(opened: Opened) -> None:
+    """By the trust's own authority it is filed; by none that is known, or once it has ended, nothing is sent."""
+    port = int(opened.engine.sandbox.url.rpartition(":")[2])
+    async with terminating(port, opened.home, days=-1) as (url, authority):
+        adapter = await opened(url=url, ca=authority)
+        assert await adapter.file(MESSAGE) == Later(reason="mesh-certificate")
+        await opened.close()
+    async with terminating(port, opened.home) as (url, authority):
+        assert await (await opened(url=url)).file(MESSAGE) == Later(reason="mesh-certificate")
+        assert opened.engine.waiting(ENGINE) == []
+        adapter = await opened(url=url, ca=authority)
+        assert await adapter.file(MESSAGE) == WAITING
+        opened.engine.work()
+        assert await adapter.file(MESSAGE) == RECORD
+        await opened.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"", "mesh-slow"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "mesh-answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "mesh-answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "mesh-answer"),
+        (b'HTTP/1.1 403 No\r\nContent-Length: 14\r\n\r\n{"detail":"no"}', "mesh-answer"),
+        (b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", "mesh-busy"),
+        (b"nonsense\r\n\r\n", "mesh-away"),
+    ],
+)
+async def test_a_server_that_hangs_or_answers_wrongly_is_asked_again(opened: Opened, said: bytes, reason: str) -> None:
+    """Nothing waits for ever, and nothing of it is taken for an acceptance."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        await (writer.drain() if said else reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, limit=1 << 22)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    adapter = await opened(url=url, seconds=20.0 if said else 0.3)
+    assert await adapter.file(MESSAGE) == Later(reason=reason)
+    assert await collect(adapter) == []
+    server.close()
+    adapter = await opened()
+    assert await adapter.file(MESSAGE) == WAITING
+
+
+async def test_a_new_password_is_read_without_a_restart(opened: Opened) -> None:
+    """After a refusal the file is read again."""
+    adapter = await opened()
+    (opened.home / "password").write_text("old", "utf-8")
+    assert await adapter.file(MESSAGE) == Later(reason="mesh-forbidden")
+    (opened.home / "password").write_text("password", "utf-8")
+    assert await adapter.file(MESSAGE) == WAITING
+
+
+async def test_one_that_cannot_be_retrieved_keeps_none_behind_it(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes last the next time."""
+    broken = opened.engine.send(dump(sample_draft()))
+    opened.engine.send(dump(sample_draft()))
+    retrieve = mesh_client.MeshClient.retrieve_message
+
+    def cut(self: Any, name: str) -> Any:
+        if name == broken:
+            raise requests.ConnectionError
+        return retrieve(self, name)
+
+    monkeypatch.setattr(mesh_client.MeshClient, "retrieve_message", cut)
+    adapter = await opened()
+    assert await collect(adapter) == []
+    assert len(await collect(adapter)) == 1
+    assert opened.engine.waiting() == [broken]
 
 
 @pytest.mark.parametrize(
