@@ -99,7 +99,6 @@ class MeshAdapter:
         make = partial(make_client, options.url, options.mailbox, secrets, (ca, certificate, key), options.seconds)
         self._out, self._in = Line(make, "out"), Line(make, "in")
         self._turn = asyncio.Lock()
-        self._acknowledging = frozenset(f"{one}_ACK" for one in options.workflows.values())
         self._left: set[str] = set()
         self._failed: set[str] = set()
         self._looked = -options.pause
@@ -111,8 +110,7 @@ class MeshAdapter:
             chosen = msgspec.convert(dict(options), Options, strict=True)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from error
-        acknowledging = {f"{one}_ACK" for one in chosen.workflows.values()}
-        if chosen.drafts in acknowledging or any(one.endswith("_ACK") for one in chosen.workflows.values()):
+        if any(one.endswith("_ACK") for one in (chosen.drafts, *chosen.workflows.values())):
             raise ValueError("`workflows` or `drafts`: a name that ends in _ACK is an answer's")
         if chosen.url.startswith("http:") and not _NEAR.match(chosen.url):
             raise ValueError("`url`: http only to the gateway's own machine")
@@ -240,7 +238,8 @@ class MeshAdapter:
         if workflow == self._options.drafts:
             content = read_at_most(message, MAX_PACKAGE)
             return partial(self._drafts.take, content, message.local_id or "", name)
-        if workflow not in self._acknowledging:
+        # Also of a workflow that was configured when its message went.
+        if not workflow.endswith("_ACK"):
             raise ValueError("it is on a workflow that isn't ours")
         content = read_at_most(message, MAX_ANSWER)
         return partial(self._sendings.take_answer, content or b"", workflow)

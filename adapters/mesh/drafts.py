@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from adapters.base import Document, Draft, DraftRefused, DraftResult
-from adapters.durable import make_folder, mark, move, sync_folder, write_file, write_new
+from adapters.durable import make_folder, move, sync_folder, write_file, write_new
 from adapters.mesh.packages import unpack_draft
 from adapters.pair import dump_pretty, load_draft
 from keys.digests import new_id, sha256_b64u
@@ -24,12 +24,17 @@ _TOO_LONG: Final = DraftRefused(
 
 
 class Drafts:
-    """The folders ``received/``, ``done/`` and ``answers/``; ``received/<key>/about`` is the engine's LocalID."""
+    """The folders ``received/``, ``done/`` with what became of each, and ``answers/``.
+
+    ``received/<key>/.about`` is the engine's LocalID.  Nothing of a draft stays once it was handed over.
+    """
 
     def __init__(self, root: Path) -> None:
         self._received, self._done, self._answers = (
             make_folder(root / name) for name in ("received", "done", "answers")
         )
+        for left in self._received.glob(".*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def take(self, raw: bytes | None, local_id: str, name: str) -> bool:
         """Keep the draft in *raw* durably, and answer that it was taken; one that can't be read is refused to the engine.
@@ -39,10 +44,14 @@ class Drafts:
         """
         same = f"{local_id} {sha256_b64u(raw)}" if local_id and raw is not None else f"{name} "
         key = sha256_b64u(same.encode())
+        if (self._done / key).exists():
+            # Its engine may not have heard what became of it.
+            write_file(self._answers / f"d-{key}.json", (self._done / key).read_bytes())
+            return True
+        if (self._received / key).exists():
+            return True
         if raw is None:
             self._answer(key, local_id, _TOO_LONG)
-            return True
-        if (self._received / key).exists() or (self._done / key).exists():
             return True
         try:
             said, documents = unpack_draft(raw)
@@ -93,7 +102,7 @@ class Drafts:
     def _answer(self, key: str, local_id: str, result: DraftResult) -> None:
         said = asdict(result) | {"draft": local_id, "sent": not isinstance(result, DraftRefused)}
         write_file(self._answers / f"d-{key}.json", dump_pretty(said))
-        mark(self._done / key)
+        write_file(self._done / key, dump_pretty(said))
 
     def _keep(self, key: str, local_id: str, said: bytes, documents: tuple[Document, ...]) -> None:
         staging = self._received / f".{key}.{new_id(0)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -464,6 +465,32 @@ async def test_a_draft_is_sent_once_and_the_engine_is_told(opened: Opened) -> No
     assert (said["L-2"]["sent"], said["L-2"]["code"]) == (False, "draft-shape")
     assert len(opened.engine.told) == 2
     assert opened.engine.waiting() == []
+
+
+async def test_a_draft_that_was_handed_over_leaves_nothing_and_is_told_of_again(opened: Opened) -> None:
+    """Of its content nothing stays on disk, also where it was cut off; a repeat gets the same answer."""
+    raw = dump(sample_draft())
+    opened.engine.send(raw, local_id="L-1")
+    (one,) = await collect(await opened())
+    received = opened.home / "mesh" / "received"
+    shutil.copytree(received / one.key, received / ".cut-off.gone")
+    await one.done(Spooled(envelope=ENVELOPE, thread=THREAD))
+    adapter = await opened()
+    for _ in range(2):
+        assert await collect(adapter) == []
+        opened.engine.work()
+        opened.engine.send(raw, local_id="L-1")
+    assert len(opened.engine.told) == 2
+    assert opened.engine.told[0] == opened.engine.told[1]
+    kept = b"".join(path.read_bytes() for path in (opened.home / "mesh").rglob("*") if path.is_file())
+    assert UNICODE.encode() not in kept
+
+
+async def test_an_answer_to_a_workflow_that_is_no_longer_configured_counts(opened: Opened) -> None:
+    """What went on it before is filed."""
+    await (await opened()).file(MESSAGE)
+    opened.engine.work()
+    assert await (await opened(workflows={"*": "ANOTHER"})).file(MESSAGE) == RECORD
 
 
 async def test_what_the_gateway_refuses_and_notices_reach_the_engine(opened: Opened) -> None:
