@@ -42,22 +42,27 @@ PYTHONS: Final = ("3.11", "3.12", "3.13")
 def _install() -> Path | str:
     """Return the environment with the sandbox, or why there is none; made on first use."""
     folder = Path(os.environ.get("HUB_TEST_CACHE", ROOT / ".cache")) / "mesh-sandbox" / VERSION
-    if (folder / "site").exists():
+    if folder.exists():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    python = _find_python()
+    python, uv = _find_python(), shutil.which("uv")
     if python is None:
         return f"no Python of {', '.join(PYTHONS)}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Made aside and renamed, so that a run beside this one never sees half of it; its Python doesn't mind.
     with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as made:
-        aside = Path(made)
-        (aside / "python").write_text(python, "utf-8")
-        uv = shutil.which("uv")
-        pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
-        command = [*pip, "--quiet", "--target", str(aside / "site"), f"mesh-sandbox=={VERSION}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            return f"mesh-sandbox can't be installed: {done.stderr[-300:]}"
-        keep(aside, folder)
+        own = str(Path(made) / "bin" / "python")
+        wanted = f"mesh-sandbox=={VERSION}"
+        steps = [[python, "-m", "venv", made], [own, "-m", "pip", "install", "--quiet", wanted]]
+        if uv:
+            steps = [
+                [uv, "venv", "--quiet", "--allow-existing", "--python", python, made],
+                [uv, "pip", "install", "--quiet", "--python", own, wanted],
+            ]
+        for step in steps:
+            done = subprocess.run(step, capture_output=True, text=True, check=False)
+            if done.returncode:
+                return f"mesh-sandbox can't be installed: {(done.stderr or done.stdout)[-300:]}"
+        keep(Path(made), folder)
     return folder
 
 
@@ -116,13 +121,20 @@ def running_sandbox() -> Iterator[Sandbox]:
         port = found.getsockname()[1]
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(folder / "site"),
         "AUTH_MODE": "full",
         "STORE_MODE": "memory",
         "SHARED_KEY": SHARED_KEY,
     }
-    python = (folder / "python").read_text("utf-8")
-    command = [python, "-m", "uvicorn", "mesh_sandbox.api:app", "--port", str(port), "--log-level", "error"]
+    command = [
+        str(folder / "bin" / "python"),
+        "-m",
+        "uvicorn",
+        "mesh_sandbox.api:app",
+        "--port",
+        str(port),
+        "--log-level",
+        "error",
+    ]
     with (
         tempfile.TemporaryFile() as said,
         subprocess.Popen(command, env=environment, stdout=said, stderr=said, cwd=folder) as process,
