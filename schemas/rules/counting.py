@@ -88,16 +88,6 @@ def facts_at(unit: Unit, now: Moment) -> int:
     return facts_of(unit) | (PENDING if unit.is_pending(now) else 0)
 
 
-def is_missing(facts: int) -> bool:
-    """Answer whether a unit of these facts is past due and was not sent."""
-    return facts & (OWES_SEND | PENDING) == OWES_SEND
-
-
-def is_untaken(facts: int) -> bool:
-    """Answer whether a unit of these facts was sent, and its receipt is past due."""
-    return facts & (OWES_RECEIPT | PENDING) == OWES_RECEIPT
-
-
 def count(facts: Facts, bits: int, but_not: int = 0) -> int:
     """Return how many are owed and have one of *bits* and none of *but_not*; with no *bits*, whatever they have."""
     return sum(n for fact, n in facts.items() if not fact & (WAIVED | but_not) and (fact & bits or not bits))

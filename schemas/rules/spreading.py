@@ -109,7 +109,7 @@ def _spoken(placed: Iterable[tuple[int, Unit]], low: int, high: int) -> tuple[in
 
 def _parts(spoken: tuple[int, Unit] | None) -> Iterable[Part]:
     if spoken is None:
-        return
+        raise AssertionError("a span begins and ends on days that have a unit")
     day, unit = spoken
     send, until = unit.send, unit.waits_until
     part = Part(day, send.family, send.creditor, send.debtor, counting.facts_of(unit))

@@ -156,3 +156,11 @@ def test_what_cannot_be_judged_is_no_policy(text: str) -> None:
     assert refused.value.code == "directory-witnesses"
     with pytest.raises(MalformedError):
         parse_directory(payload(directory(witnesses=text)))
+
+
+def test_a_policy_has_an_end() -> None:
+    """A text that goes on and on is refused before it is worked through."""
+    with pytest.raises(MalformedError, match="too many lines"):
+        parse_policy(
+            "".join(f"group g{number} any {f'g{number - 1}' if number else 'agencies'}\n" for number in range(70))
+        )
