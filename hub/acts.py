@@ -18,7 +18,7 @@ from hub.core import breaching
 from hub.core.events import Event, EventName
 from hub.core.rights import Right, Role, rights_of
 from hub.errors import HubError
-from hub.store.rows import ProposalRow
+from hub.store.people_rows import ProposalRow
 from hub.store.transaction import Transaction
 from keys.digests import new_id
 from schemas.envelope import DAY

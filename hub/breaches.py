@@ -14,7 +14,8 @@ from hub import ledger
 from hub.core.breaching import Cause, Decide, judge_decision
 from hub.core.events import Event
 from hub.errors import HubError
-from hub.store.rows import BreachRow, BreachStepRow, EnvelopeRow, ProposalRow, ReceiptRow, WithdrawalRow
+from hub.store.people_rows import ProposalRow
+from hub.store.rows import BreachRow, BreachStepRow, EnvelopeRow, ReceiptRow, WithdrawalRow
 from hub.store.transaction import Transaction
 from keys import jws
 from schemas.identifiers import EnvelopeId, MailboxId, Moment, agency_of

@@ -16,7 +16,8 @@ import msgspec
 from hub.ceremonies import Draft, parse_draft, select_history
 from hub.errors import HubError
 from hub.registry import payload_of
-from hub.store.rows import DocumentRow, DraftRow, ProposalRow
+from hub.store.people_rows import ProposalRow
+from hub.store.rows import DocumentRow, DraftRow
 from hub.store.transaction import Transaction
 from keys import jws
 from keys.digests import sha256_b64u

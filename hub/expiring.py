@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from hub.core.authenticity import KeyFact
 from hub.registry import Snapshot
-from hub.store.rows import ProgramRow
+from hub.store.people_rows import ProgramRow
 from schemas.envelope import DAY
 from schemas.identifiers import AgencyId, Moment
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from hub import acts, drafts, ledger
 from hub.store.base import Store
-from hub.store.rows import ProposalRow
+from hub.store.people_rows import ProposalRow
 from hub.store.transaction import Transaction
 from schemas.identifiers import Moment
 

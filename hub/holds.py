@@ -14,7 +14,8 @@ from typing import Final
 from hub import ledger, notices
 from hub.core.events import Event
 from hub.errors import HubError
-from hub.store.rows import EnvelopeRow, HoldRow, ProposalRow
+from hub.store.people_rows import ProposalRow
+from hub.store.rows import EnvelopeRow, HoldRow
 from hub.store.transaction import Transaction
 from keys import jws
 from schemas.envelope import Struct

@@ -18,7 +18,7 @@ from hub import ledger
 from hub.core.events import Event, EventName
 from hub.core.rights import ROLES, Role
 from hub.errors import HubError
-from hub.store.rows import AccountRow
+from hub.store.people_rows import AccountRow
 from hub.store.transaction import Transaction
 from keys.codes import make_code, read_code
 from keys.digests import b64u, new_id, random_bytes, sha256_b64u

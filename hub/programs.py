@@ -14,7 +14,7 @@ from hub import ledger, people
 from hub.core.events import Event
 from hub.core.rights import SCOPE_RIGHTS, SCOPES, Scope, rights_of
 from hub.errors import HubError, NotAuthenticError
-from hub.store.rows import ProgramRow
+from hub.store.people_rows import ProgramRow
 from hub.store.transaction import Transaction
 from keys.digests import b64u, new_id, random_bytes
 from schemas.envelope import DAY

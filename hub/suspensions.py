@@ -14,7 +14,8 @@ from typing import Final
 from hub import ledger, registry
 from hub.core.events import Event, EventName
 from hub.errors import HubError
-from hub.store.rows import KeyRow, ProposalRow, SuspensionRow
+from hub.store.people_rows import ProposalRow
+from hub.store.rows import KeyRow, SuspensionRow
 from hub.store.transaction import Transaction
 from schemas.envelope import Struct
 from schemas.identifiers import KeyId, Moment

@@ -18,7 +18,7 @@ T = TypeVar("T")
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hub.store.rows import AccountRow
+    from hub.store.people_rows import AccountRow
     from hub.store.transaction import Transaction
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.store.rows import AccountRow, PasskeyRow, ProgramRow, ProposalRow, SessionRow
+from hub.store.people_rows import AccountRow, PasskeyRow, ProgramRow, ProposalRow, SessionRow
 from hub.store.session import Row, Session, pack, pack_or_none, unpack, unpack_or_none
 
 

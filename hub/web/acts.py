@@ -15,7 +15,7 @@ from hub import acts, waiving
 from hub.core.events import Leaf
 from hub.entries import is_administrator
 from hub.errors import HubError
-from hub.store.rows import ProposalRow
+from hub.store.people_rows import ProposalRow
 from hub.store.transaction import Transaction
 from hub.web.context import Hub
 from hub.web.identity import Caller

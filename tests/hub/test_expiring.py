@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.expiring import AHEAD, find_expiring
-from hub.store.rows import ProgramRow
+from hub.store.people_rows import ProgramRow
 from keys.certificates import end_of
 from schemas.envelope import DAY
 from tests.county import HEALTH, Desk

@@ -14,7 +14,8 @@ from hub.drafts import Current, Publish
 from hub.errors import HubError
 from hub.kit.forms import Posted
 from hub.kit.pages import see
-from hub.store.rows import DraftRow, ProposalRow
+from hub.store.people_rows import ProposalRow
+from hub.store.rows import DraftRow
 from hub.store.transaction import Transaction
 from hub.web.console.documents_shown import SHOWN, changes_between
 from hub.web.console.frame import ROOT, Console, NotHereError, Visit

@@ -21,7 +21,7 @@ from hub.kit import pages
 from hub.kit.moments import Moments
 from hub.kit.oidc import Provider
 from hub.people import check_roles
-from hub.store.rows import AccountRow
+from hub.store.people_rows import AccountRow
 from hub.web.context import Hub
 from hub.witnessing import Witnessed
 from schemas.directory import DirectoryIndex

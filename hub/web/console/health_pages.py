@@ -14,7 +14,8 @@ from aiohttp import web
 
 from hub import witnessing
 from hub.expiring import find_expiring
-from hub.store.rows import Health, LogHead, ProgramRow
+from hub.store.people_rows import ProgramRow
+from hub.store.rows import Health, LogHead
 from hub.store.transaction import Transaction
 from hub.web.console.frame import Console, Visit, Words
 from hub.witnessing import Witnessed

@@ -17,7 +17,7 @@ from hub.kit.browsers import read_token
 from hub.kit.forms import Posted
 from hub.kit.pages import HEADERS, see
 from hub.kit.passkeys import Origin, PasskeyError, read_claimed
-from hub.store.rows import AccountRow, PasskeyRow
+from hub.store.people_rows import AccountRow, PasskeyRow
 from hub.store.transaction import Transaction
 from hub.web.console.frame import Console
 from hub.web.console.sessions import begin_step, hand_over, take_step

@@ -15,7 +15,7 @@ from hub.core.rights import ROLES, WHAT
 from hub.errors import HubError
 from hub.kit.forms import Posted
 from hub.kit.pages import see
-from hub.store.rows import AccountRow
+from hub.store.people_rows import AccountRow
 from hub.store.transaction import Transaction
 from hub.web.console.frame import ROOT, Console, NotHereError, Visit
 from schemas.identifiers import is_id

@@ -17,7 +17,7 @@ from aiohttp import web
 from hub.kit.browsers import drop_token, read_token, set_token
 from hub.people import digest_of
 from hub.store.base import StoreBusyError, StoreFullError
-from hub.store.rows import SessionRow
+from hub.store.people_rows import SessionRow
 from hub.store.transaction import Transaction
 from hub.web.console.frame import Console, Visit
 from keys import vault

@@ -23,7 +23,7 @@ from hub.errors import HubError
 from hub.kit.browsers import drop_token, read_token
 from hub.kit.forms import Posted
 from hub.kit.pages import see
-from hub.store.rows import AccountRow
+from hub.store.people_rows import AccountRow
 from hub.store.transaction import Transaction
 from hub.web.console.frame import ROOT, VISIT, Console, Visit
 from hub.web.console.sessions import MINUTE, hand_over, unseal

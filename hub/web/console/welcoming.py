@@ -17,7 +17,7 @@ from hub.errors import HubError
 from hub.kit.browsers import read_token
 from hub.kit.forms import Posted
 from hub.kit.pages import see
-from hub.store.rows import AccountRow
+from hub.store.people_rows import AccountRow
 from hub.store.transaction import Transaction
 from hub.web.console import passkeys
 from hub.web.console.frame import ROOT, Console
