@@ -26,11 +26,11 @@ HEADERS: Final = {
 
 
 def make_environment(*packages: str) -> jinja2.Environment:
-    """Return an environment over the ``templates/`` of *packages* and the GOV.UK macros."""
+    """Return an environment over the ``templates/`` of *packages*, what all pages share, and the GOV.UK macros."""
     return jinja2.Environment(
         loader=jinja2.ChoiceLoader(
             [
-                *(jinja2.PackageLoader(package) for package in packages),
+                *(jinja2.PackageLoader(package) for package in (*packages, "hub.kit")),
                 jinja2.PrefixLoader({"govuk_frontend_jinja": jinja2.PackageLoader("govuk_frontend_jinja")}),
             ]
         ),
