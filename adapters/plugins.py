@@ -34,7 +34,7 @@ def load_adapters(
 
     Raises:
         PluginError: ``adapter-unknown``, ``adapter-twice``, ``adapter-options``, ``adapter-import``, ``adapter-manifest``,
-            ``adapter-died``, ``adapter-network``, ``adapter-folder``.
+            ``adapter-died``, ``adapter-unconfined``, ``adapter-network``, ``adapter-folder``.
     """
     return {name: _load(name, table, home, printed) for name, table in tables.items()}
 
@@ -44,14 +44,15 @@ def list_installed() -> list[str]:
     return sorted({entry.name for entry in entry_points(group=GROUP)})
 
 
-def describe_adapter(name: str) -> Ready:
-    """Return what the adapter *name* says of itself.
+def describe_adapter(name: str, without: tuple[str, ...] = ()) -> Ready:
+    """Return what the adapter *name* says of itself; *without*: what of its confinement needn't hold.
 
     Raises:
-        PluginError: ``adapter-unknown``, ``adapter-twice``, ``adapter-import``, ``adapter-manifest``, ``adapter-died``.
+        PluginError: ``adapter-unknown``, ``adapter-twice``, ``adapter-import``, ``adapter-manifest``, ``adapter-died``,
+            ``adapter-unconfined``.
     """
     entry = _find(name)
-    described = _describe(name, entry.value)
+    described = _describe(name, entry.value, without)
     if described.manifest.name != name:
         raise PluginError(
             "adapter-manifest",
@@ -74,7 +75,7 @@ def _find(name: str) -> EntryPoint:
 
 
 @cache
-def _describe(name: str, value: str) -> Ready:
+def _describe(name: str, value: str, without: tuple[str, ...]) -> Ready:
     module, _, attribute = value.partition(":")
     if module.partition(".")[0] == "adapters":
         # This project's own may be looked at here; it is still run elsewhere.
@@ -87,11 +88,11 @@ def _describe(name: str, value: str) -> Ready:
                 "install the extra that its guide in docs/agencies/ names",
             ) from error
         return Ready(manifest=kind.manifest, offers=tuple(one for one in OPTIONAL if hasattr(kind, one)))
-    return describe(name, replace(make_setup(value, {}, Path("/"), bare_grants()), describe=True))
+    return describe(name, replace(make_setup(value, {}, Path("/"), bare_grants(without)), describe=True))
 
 
 def _load(name: str, table: Mapping[str, Any], home: Path, printed: Callable[[bytes], None] | None) -> HostedAdapter:
     config, options = split_table(name, table)
-    described = describe_adapter(name)
+    described = describe_adapter(name, config.without)
     grants = make_grants(described.manifest, config, options, home)
     return HostedAdapter(name, make_setup(_find(name).value, options, home, grants), described, printed=printed)

@@ -38,6 +38,10 @@ def main() -> NoReturn:
         socket.send_fds(control, [b"l"], [one.fileno() for one in confined.listeners])
         for one in confined.listeners:
             one.close()
+    missing = [one for one in confined.missing(setup.grants) if one not in setup.grants.without]
+    if missing and setup.module.partition(".")[0] != "adapters":
+        # Others' code is never read where it could do what it must not; this project's own is the gateway's as well.
+        _end(answering, Unfit(code="adapter-unconfined", text=", ".join(missing)))
     try:
         kind = _load(setup)
         manifest = msgspec.convert(kind.manifest, Manifest, strict=True)

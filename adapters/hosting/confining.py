@@ -39,6 +39,10 @@ class Confined:
         self.holds: list[str] = []
         self.listeners: list[socket.socket] = []
 
+    def missing(self, grants: Grants) -> list[str]:
+        """Return what of :data:`ALL` doesn't hold, but for a network that *grants* leave it whole."""
+        return [one for one in ALL if one not in self.holds and not (one == "network" and grants.is_free)]
+
     def attempt(self, name: str, work: Callable[[], object]) -> bool:
         """Do *work*; *name* holds if it didn't fail."""
         try:

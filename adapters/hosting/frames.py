@@ -105,7 +105,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
 
 
 class Unfit(msgspec.Struct, frozen=True, kw_only=True, tag="unfit"):
-    """It can't be had: *code* `adapter-options`, `adapter-manifest` or `adapter-import`, and what to correct."""
+    """It can't be had: *code* `adapter-options`, `adapter-manifest`, `adapter-import` or `adapter-unconfined`, and what to correct."""
 
     seq: int = 0
     code: Line

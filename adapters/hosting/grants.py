@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from adapters.base import Manifest
 from adapters.durable import make_folder
@@ -67,11 +68,19 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True):
             description="Where others reach it, as `address:port`. Neither this nor `hosts`: it has the whole network.",
         ),
     ] = ()
+    without: Annotated[
+        tuple[Literal["files", "network", "sockets", "processes", "rights", "limits"], ...],
+        Meta(description="Which parts of its confinement it may run without, where the kernel doesn't offer them."),
+    ] = ()
     limits: Limits = Limits()
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a process is given.  ``named`` are the paths of options: put anew, they have to be granted anew.  ``network``: none, only to ``hosts`` and from ``listen``, or any."""
+    """All that a process is given.
+
+    ``named`` are the paths of options: put anew, they have to be granted anew.  ``network``: none, only to ``hosts`` and from
+    ``listen``, or any.  ``without``: what of its confinement needn't hold.
+    """
 
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
@@ -79,6 +88,7 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
     network: bool = False
     hosts: tuple[tuple[str, int], ...] = ()
     listen: tuple[tuple[str, int], ...] = ()
+    without: tuple[str, ...] = ()
     limits: Limits = Limits()
     scratch: str = ""
 
@@ -139,15 +149,15 @@ def make_grants(manifest: Manifest, config: HostConfig, options: Mapping[str, An
         network=network,
         hosts=tuple(_split(host) for host in config.hosts) if network else (),
         listen=tuple(_split(place) for place in config.listen) if network else (),
+        without=config.without,
         limits=config.limits,
     )
 
 
-def bare_grants(limits: Limits | None = None) -> Grants:
+def bare_grants(without: tuple[str, ...] = ()) -> Grants:
     """Return what a process gets that is only to say what its adapter is: the code."""
-    return make_grants(
-        Manifest(name="", title="", transports=()), HostConfig(limits=limits or Limits()), {}, Path("/nowhere")
-    )
+    bare = make_grants(Manifest(name="", title="", transports=()), HostConfig(), {}, Path("/nowhere"))
+    return replace(bare, without=without)
 
 
 def _named(entries: tuple[str, ...], options: Mapping[str, Any], home: Path) -> Iterator[Path]:

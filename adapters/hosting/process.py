@@ -59,7 +59,7 @@ def describe(name: str, setup: Setup) -> Ready:
     """Return what the adapter *name* says of itself, asked of a process that may do nothing else.
 
     Raises:
-        PluginError: ``adapter-import``, ``adapter-manifest``, ``adapter-died``.
+        PluginError: ``adapter-import``, ``adapter-manifest``, ``adapter-died``, ``adapter-unconfined``.
     """
     try:
         done = subprocess.run(  # noqa: S603 (the command is this module's own)
@@ -76,8 +76,14 @@ def check_ready(name: str, answer: Answer) -> Ready:
     """Return *answer*, unless it says that there is no such adapter.
 
     Raises:
-        PluginError: ``adapter-options``, ``adapter-import``, ``adapter-manifest``, ``adapter-died``.
+        PluginError: ``adapter-options``, ``adapter-import``, ``adapter-manifest``, ``adapter-died``, ``adapter-unconfined``.
     """
+    if isinstance(answer, Unfit) and answer.code == "adapter-unconfined":
+        raise PluginError(
+            "adapter-unconfined",
+            f"this machine can't shut in the adapter `{name}`, as to {answer.text}",
+            "use a kernel that can, or accept it: name that in `without`, in its table in gateway.toml",
+        )
     if isinstance(answer, Unfit):
         hints = {
             "adapter-options": "correct its table in gateway.toml",
@@ -123,7 +129,7 @@ class Process:
         """Start it; return what it says of itself and which confinements hold.
 
         Raises:
-            PluginError: ``adapter-options``, ``adapter-import``, ``adapter-manifest``, ``adapter-died``.
+            PluginError: ``adapter-options``, ``adapter-import``, ``adapter-manifest``, ``adapter-died``, ``adapter-unconfined``.
         """
         self._scratch = tempfile.mkdtemp(prefix="adapter-")
         grants = replace(self._setup.grants, scratch=self._scratch)

@@ -169,10 +169,10 @@ async def test_an_address_that_another_program_has_is_said(tmp_path: Path, monke
 
 
 @linux_only
-async def test_where_the_kernel_gives_no_network_of_its_own_the_log_says_so(
+async def test_what_a_machine_cannot_shut_in_is_not_run_unless_the_configuration_accepts_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without namespaces and Landlock it still works, what doesn't hold is a warning, and without a grant it still has no socket."""
+    """Without namespaces and Landlock others' code isn't read; accepted, it works, is a warning, and without a grant has no socket."""
     refuse = "def refuse(*_):\n    raise OSError\n"
     script = f"import adapters.hosting.kernel as k\n{refuse}k.leave_network = refuse\nk.landlock_version = lambda: 0\n"
     script += "from adapters.hosting.child import main\nmain()"
@@ -181,14 +181,17 @@ async def test_where_the_kernel_gives_no_network_of_its_own_the_log_says_so(
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         message = sample_incoming(message={"host": "localhost", "port": port})
-        table = {"network": True, "hosts": [f"localhost:{port}"]}
-        adapter = load_adapters({"caller": table}, tmp_path)["caller"]
+        table: dict[str, Any] = {"network": True, "hosts": [f"localhost:{port}"]}
+        with pytest.raises(PluginError, match="as to files, network") as caught:
+            load_adapters({"caller": table | {"without": ["processes"]}}, tmp_path)
+        assert caught.value.code == "adapter-unconfined"
+        adapter = load_adapters({"caller": table | {"without": ["files", "network"]}}, tmp_path)["caller"]
         assert await adapter.file(message) == Filed(record="heard HELLO\n")
         await adapter.close()
         assert "isn't confined as to files, network" in caplog.text
         assert set(adapter.holds) == {"sockets", "processes", "rights", "limits"}
         install(tmp_path, monkeypatch, "caller", CALLER.replace("network=True", "network=False"))
-        shut = load_adapters({"caller": {}}, tmp_path)["caller"]
+        shut = load_adapters({"caller": {"without": ["files", "network"]}}, tmp_path)["caller"]
         assert await shut.file(message) == Filed(record="PermissionError")
         await shut.close()
 
