@@ -16,7 +16,6 @@ from hub.quarterly import SHOWN, Part, Quarter, Report, Shown, cells, report_qua
 from hub.web.console.charts import Bar, draw_bars, percent
 from hub.web.console.figure_pages import IN_2018_MARK
 from hub.web.console.frame import Console, NotHereError, Visit, Words
-from hub.web.console.report_pdf import write_report
 from hub.web.console.saying_report import HEADS, explain, say_quarter
 from schemas.rules.figures import COLUMNS
 
@@ -71,8 +70,15 @@ async def send_pdf(console: Console, request: web.Request, visit: Visit) -> web.
     words = console.words()
     partnership = words.name_of(console.hub.registry.snapshot.directory.directory.partnership)
     # Setting a table takes a while, and envelopes wait for nobody's report.
-    content = await asyncio.to_thread(write_report, report, words, partnership)
+    content = await asyncio.to_thread(_draw, report, words, partnership)
     return _attached(content, "application/pdf", f"{report.quarter.name}.pdf")
+
+
+def _draw(report: Report, words: Words, partnership: str) -> bytes:
+    # A second to load, and 20 MB to hold: not for a hub of which nobody asks a PDF.
+    from hub.web.console.report_pdf import write_report
+
+    return write_report(report, words, partnership)
 
 
 def _attached(content: bytes, kind: str, name: str) -> web.Response:
