@@ -146,10 +146,15 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filed:
-    """Written into the record system and read back.  ``record`` is its reference there; only a keyed digest leaves."""
+    """Written into the record system and read back.  ``record`` is its reference there; only a keyed digest leaves.
+
+    ``practitioners``: whom the record names for the child, by the names under which they sign in to the gateway.  The one who is of
+    the mailbox's team gets the thread onto their list; nobody's name leaves.
+    """
 
     record: str
     mode: Mode = "full"
+    practitioners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ from adapters.gateway.config import Clock, Config, load_config, make_clock
 from adapters.gateway.context import Gateway
 from adapters.gateway.inbox import indexing
 from adapters.gateway.keystore import KeyFile, read_passphrase
+from adapters.gateway.matching import systems
 from adapters.gateway.matching.desk import make_desk
 from adapters.gateway.matching.room import NAME as AT_RISK
 from adapters.gateway.pacing import Pacer
@@ -210,7 +211,8 @@ class Agent:
         return sum([await self._try(name, work) is not None for name, work in passes])
 
     async def collect_pass(self) -> None:
-        """Take what waits in the adapters."""
+        """Take what waits in the adapters, and what their systems say for the at-risk list."""
+        await systems.look(self.gateway)
         if await outgoing.collect(self.gateway):
             self._spooled.set()
 
@@ -263,6 +265,7 @@ class Agent:
         await embargo.lift(self.gateway)
         await negatives.delete_due(self.gateway)
         await filing.file_collected(self.gateway)
+        await systems.answer(self.gateway)
         await failing.tell(self.gateway)
         await filing.tell_notices(self.gateway)
         self._said.set()

@@ -86,6 +86,8 @@ CREATE INDEX IF NOT EXISTS atrisk_query_at ON atrisk_query (at);
 CREATE TABLE IF NOT EXISTS atrisk_attendance (
   ref TEXT PRIMARY KEY, at INTEGER NOT NULL, month TEXT NOT NULL, state TEXT NOT NULL, late INTEGER NOT NULL,
   query TEXT, match TEXT UNIQUE, content BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS atrisk_origin (
+  ref TEXT PRIMARY KEY, adapter TEXT NOT NULL, told TEXT NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS atrisk_waiting ON atrisk_attendance (at) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS atrisk_known ON atrisk_attendance (at) WHERE state = 'known' AND content IS NOT NULL;
 
@@ -493,5 +495,21 @@ UPDATE atrisk_attendance SET state = 'unanswerable', content = NULL, query = NUL
 WHERE state = 'waiting' AND at < :before
 -- name: forget_known
 UPDATE atrisk_attendance SET content = NULL WHERE state = 'known' AND content IS NOT NULL AND at < :before
+-- name: add_origin
+INSERT INTO atrisk_origin (ref, adapter, told, content) VALUES (:ref, :adapter, '', :content)
+ON CONFLICT (ref) DO UPDATE SET told = '', content = excluded.content
+-- name: origin_of
+SELECT a.*, o.told, o.content AS origin FROM atrisk_origin AS o JOIN atrisk_attendance AS a USING (ref) WHERE o.ref = :ref
+-- name: untold_attendances
+SELECT a.*, o.told, o.content AS origin FROM atrisk_origin AS o JOIN atrisk_attendance AS a USING (ref)
+WHERE o.adapter = :adapter AND o.told <> a.state ORDER BY a.at, o.ref LIMIT :limit
+-- name: set_origin_told
+UPDATE atrisk_origin SET told = :told WHERE ref = :ref AND told = :before
+-- name: untell_origin
+UPDATE atrisk_origin SET told = '' WHERE ref = :ref
+-- name: drop_origin
+DELETE FROM atrisk_origin WHERE ref = :ref
+-- name: forget_origins
+DELETE FROM atrisk_origin WHERE ref IN (SELECT ref FROM atrisk_attendance WHERE state = 'known' AND content IS NULL)
 -- name: count_attendances
 SELECT month, state, late, count(*) AS n FROM atrisk_attendance GROUP BY month, state, late ORDER BY month

@@ -13,13 +13,17 @@ from typing import Annotated, Any, Final, Protocol
 import msgspec
 from msgspec import Meta
 
+from adapters.at_risk import AtRiskList, Attendance, AttendanceAnswer
 from adapters.base import MAX_ATTACHMENTS, Document, DraftRefused, Held, Incoming, Manifest, Notice, Spooled
 from adapters.hosting.grants import Grants
 from schemas.identifiers import EnvelopeId, MailboxId
 from schemas.receipt import Mode
 
 # The methods that an adapter may have beside `collect` and `file`.
-OPTIONAL: Final = ("notify", "delete", "read_back")
+OPTIONAL: Final = ("notify", "delete", "read_back", "at_risk", "attendances", "tell_attendance")
+# How many attendances come with one answer; the rest comes with the next.
+MAX_ATTENDANCES: Final = 50
+MAX_PRACTITIONERS: Final = 16
 MAX_FRAME: Final = 96 * 1024 * 1024
 _LENGTH: Final = struct.Struct(">I")
 Line = Annotated[str, Meta(max_length=500)]
@@ -95,6 +99,25 @@ class ReadBack(msgspec.Struct, frozen=True, tag="read-back"):
     record: str
 
 
+class AtRisk(msgspec.Struct, frozen=True, tag="at-risk"):
+    """Say which list of children at risk the system has."""
+
+    seq: int
+
+
+class WhoAttends(msgspec.Struct, frozen=True, tag="who-attends"):
+    """Say who has come."""
+
+    seq: int
+
+
+class TellAttendance(msgspec.Struct, frozen=True, tag="tell-attendance"):
+    """Show what is known of somebody who has come."""
+
+    seq: int
+    answer: AttendanceAnswer
+
+
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
     """The adapter is there: what it says of itself, which optional methods it has, which confinements hold."""
 
@@ -134,6 +157,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
     seq: int
     record: Annotated[str, Meta(max_length=2000)] | None = None
     mode: Mode = "full"
+    practitioners: Annotated[tuple[Line, ...], Meta(max_length=MAX_PRACTITIONERS)] = ()
     later: Line | None = None
     person: Line | None = None
 
@@ -143,6 +167,20 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, tag="standing"):
 
     seq: int
     held: Held | None
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True, tag="listing"):
+    """Which list of children at risk the system has."""
+
+    seq: int
+    found: AtRiskList | None
+
+
+class Attended(msgspec.Struct, frozen=True, kw_only=True, tag="attended"):
+    """Who has come, the oldest first."""
+
+    seq: int
+    attendances: Annotated[tuple[Attendance, ...], Meta(max_length=MAX_ATTENDANCES)]
 
 
 class Stale(msgspec.Struct, frozen=True, kw_only=True, tag="stale"):
@@ -158,8 +196,8 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     place: Line
 
 
-Question = Setup | Collect | Next | Done | File | Tell | Delete | ReadBack
-Answer = Ready | Unfit | Drafted | Answered | Outcome | Standing | Stale | Failed
+Question = Setup | Collect | Next | Done | File | Tell | Delete | ReadBack | AtRisk | WhoAttends | TellAttendance
+Answer = Ready | Unfit | Drafted | Answered | Outcome | Standing | Listing | Attended | Stale | Failed
 _questions: Final[msgspec.msgpack.Decoder[Question]] = msgspec.msgpack.Decoder(Question)
 _answers: Final[msgspec.msgpack.Decoder[Answer]] = msgspec.msgpack.Decoder(Answer)
 

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from adapters.at_risk import AtRiskList, Attendance, AttendanceAnswer
 from adapters.base import (
     DraftRefused,
     DraftResult,
@@ -63,7 +64,7 @@ class Trouble:
 
 
 class HostedAdapter:
-    """The adapter *name*; what *described* says that it offers (``notify``, ``delete``, ``read_back``) it has too."""
+    """The adapter *name*; what *described* says that it offers (the methods of ``frames.OPTIONAL``) it has too."""
 
     def __init__(
         self, name: str, setup: Setup, described: Ready, *, printed: Callable[[bytes], None] | None = None
@@ -130,7 +131,7 @@ class HostedAdapter:
         self._deaths.pop(key, None)
         if isinstance(answer, frames.Outcome):
             if answer.record is not None:
-                return Filed(record=answer.record, mode=answer.mode)
+                return Filed(record=answer.record, mode=answer.mode, practitioners=answer.practitioners)
             return Later(reason=answer.later) if answer.later is not None else NeedsPerson(code=answer.person or "")
         return NeedsPerson(code="adapter-answer")
 
@@ -146,6 +147,24 @@ class HostedAdapter:
         if not isinstance(answer, frames.Standing):
             raise HostedError("adapter-answer", "an adapter answered something else than it was asked")
         return answer.held
+
+    async def _at_risk(self) -> AtRiskList | None:
+        answer = await self._done_by(frames.AtRisk)
+        if not isinstance(answer, frames.Listing):
+            raise HostedError("adapter-answer", "an adapter answered something else than it was asked")
+        return answer.found
+
+    async def _attendances(self) -> AsyncIterator[Attendance]:
+        if self._rests():
+            return
+        answer = await self._done_by(frames.WhoAttends)
+        if not isinstance(answer, frames.Attended):
+            raise HostedError("adapter-answer", "an adapter answered something else than it was asked")
+        for one in answer.attendances:
+            yield one
+
+    async def _tell_attendance(self, said: AttendanceAnswer) -> None:
+        await self._done_by(lambda seq: frames.TellAttendance(seq, said))
 
     async def _settle(self, key: str, result: DraftResult) -> None:
         spooled = result if isinstance(result, Spooled) else None

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Final, get_args
 
 import msgspec
 
+from adapters.at_risk import Attendance
 from adapters.base import MAX_DRAFT, DraftRefused, Filed, Later, NeedsPerson, Outgoing
 from adapters.errors import place_of
 from adapters.hosting import frames
@@ -94,8 +95,20 @@ class Service:
                 return frames.Answered(seq=seq, yes=bool(await self._adapter.delete(envelope, mailbox)))
             case frames.ReadBack(seq, record):
                 return frames.Standing(seq=seq, held=await self._adapter.read_back(record))
+            case frames.AtRisk() | frames.WhoAttends() | frames.TellAttendance():
+                return await self._ask_of_risk(question)
             case frames.Setup():
                 raise frames.FrameError("it is set up already")
+
+    async def _ask_of_risk(self, question: frames.AtRisk | frames.WhoAttends | frames.TellAttendance) -> Answer:
+        match question:
+            case frames.AtRisk(seq):
+                return frames.Listing(seq=seq, found=await self._adapter.at_risk())
+            case frames.WhoAttends(seq):
+                return frames.Attended(seq=seq, attendances=await _first(self._adapter.attendances()))
+            case frames.TellAttendance(seq, answer):
+                await self._adapter.tell_attendance(answer)
+                return frames.Answered(seq=seq)
 
     async def _begin(self) -> None:
         if self._waiting is not None and hasattr(self._waiting, "aclose"):
@@ -125,10 +138,23 @@ class Service:
             await outgoing.done(result)
 
 
+async def _first(attendances: AsyncIterator[Attendance]) -> tuple[Attendance, ...]:
+    """Return as many as go with one answer; what is left is yielded again."""
+    found: list[Attendance] = []
+    async for one in attendances:
+        found.append(one)
+        if len(found) == frames.MAX_ATTENDANCES:
+            break
+    if hasattr(attendances, "aclose"):
+        await attendances.aclose()
+    return tuple(found)
+
+
 def _say(seq: int, outcome: object) -> Answer:
     match outcome:
-        case Filed(record=str() as record, mode=mode) if mode in get_args(Mode):
-            return frames.Outcome(seq=seq, record=record, mode=mode)
+        case Filed(record=str() as record, mode=mode, practitioners=people) if mode in get_args(Mode):
+            named = tuple(one for one in people if isinstance(one, str) and len(one) <= _WORD)
+            return frames.Outcome(seq=seq, record=record, mode=mode, practitioners=named[: frames.MAX_PRACTITIONERS])
         case Later(reason=str() as reason):
             return frames.Outcome(seq=seq, later=reason[:_WORD])
         case NeedsPerson(code=str() as code):

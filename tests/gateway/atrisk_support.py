@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from adapters.at_risk import Attendance, Listed
 from adapters.base import DraftAuthor, Incoming
 from adapters.gateway import filing
 from adapters.gateway.agent import Agent
 from adapters.gateway.matching import attending, issuer
-from adapters.gateway.matching.identifiers import Attendance, Listed
 from adapters.gateway.matching.policy import AtRiskConfig
 from adapters.gateway.matching.room import Room
 from keys import jws

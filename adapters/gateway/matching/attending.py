@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from adapters.at_risk import Attendance
 from adapters.base import Draft, DraftAuthor
 from adapters.errors import GatewayError
 from adapters.gateway.matching.clinic import is_answering
-from adapters.gateway.matching.identifiers import Attendance, find_keys
+from adapters.gateway.matching.identifiers import find_keys
 from adapters.gateway.matching.policy import is_under_18, month_of
 from adapters.gateway.matching.room import Known, Room, Waiting
 from adapters.gateway.spool import Row, Transaction
@@ -84,7 +85,7 @@ async def tell(room: Room, attendance: str) -> Said:
     row = await room.spool.one("find_attendance", ref=room.name_attendance(attendance))
     if row is None:
         raise GatewayError("attendance-unknown", "no such attendance was given here", "see `gateway atrisk attend`")
-    return {"attendance": attendance} | _describe(room, row)
+    return {"attendance": attendance} | describe(room, row)
 
 
 async def is_waiting(room: Room, attendance: str) -> bool:
@@ -93,7 +94,8 @@ async def is_waiting(room: Room, attendance: str) -> bool:
     return row is not None and row["state"] == "waiting"
 
 
-def _describe(room: Room, row: Row) -> Said:
+def describe(room: Room, row: Row) -> Said:
+    """Return what the attendance in *row* is answered; a match with its entries."""
     if row["state"] == "waiting":
         return {"answer": WAITING}
     if row["state"] == "unanswerable":
@@ -126,7 +128,7 @@ async def read_match(room: Room, match: str) -> Said:
     """
     row = await _get_match(room, match)
     known = room.unlock(bytes(row["content"]), f"match {match}", Known)
-    return {"attendance": known.attendance} | _describe(room, row)
+    return {"attendance": known.attendance} | describe(room, row)
 
 
 async def _get_match(room: Room, match: str) -> Row:

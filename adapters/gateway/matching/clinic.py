@@ -109,6 +109,7 @@ async def _look_after(room: Room) -> None:
         before = now - room.keep_days * DAY
         await tx.run("give_up_attendances", before=before)
         await tx.run("forget_known", before=before)
+        await tx.run("forget_origins")
         await tx.run("forget_queries", before=before)
         row = await tx.one("newest_list")
         if row is not None and row["state"] in IN_USE and now >= row["expires_at"]:
@@ -232,6 +233,7 @@ async def _take_back(room: Room, tx: Transaction, gone: frozenset[str] | None, v
         if known.gone is None and (gone is None or gone.issuperset(entry.match_key for entry in known.entries)):
             content = room.lock(msgspec.structs.replace(known, gone=version), f"match {row['match']}")
             await tx.run("set_attendance_content", ref=row["ref"], content=content)
+            await tx.run("untell_origin", ref=row["ref"])
             await room.tell(tx, "atrisk-withdrawn", f"atrisk-withdrawn:{row['match']}", match=row["match"])
 
 

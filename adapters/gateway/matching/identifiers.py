@@ -13,15 +13,14 @@ import csv
 import io
 import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import Meta
 
+from adapters.at_risk import Attendance, Listed
 from adapters.errors import GatewayError
-from schemas.identifiers import Code, MailboxId
 from schemas.nhs_number import is_nhs_number
 from schemas.strict_json import parse
 
@@ -30,34 +29,6 @@ NHS: Final = "nhs_number"
 WHO: Final = "name_and_birth"
 _JOINED: Final = "'\u2019`"
 T = TypeVar("T", bound=msgspec.Struct)
-
-_Name = Annotated[str, Meta(min_length=1, max_length=200)]
-_Number = Annotated[str, Meta(min_length=1, max_length=20)]
-Reference = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}\Z")]
-
-
-class Listed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of the list that police keep; a child with two names has two lines."""
-
-    risk_marker: Code
-    contact_inbox: MailboxId
-    added_on: date
-    nhs_number: _Number | None = None
-    name: _Name | None = None
-    born: date | None = None
-
-
-class Attendance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One attendance as the clinic's system knows it; ``attendance`` is that system's own reference.
-
-    ``at`` is when they came, absent: now.
-    """
-
-    attendance: Reference
-    born: date
-    nhs_number: _Number | None = None
-    name: _Name | None = None
-    at: datetime | None = None
 
 
 def find_keys(nhs_number: str | None, name: str | None, born: date | None) -> Mapping[str, str]:
@@ -100,7 +71,7 @@ def read_listed(path: Path) -> list[Listed]:
         raise GatewayError("list-file", f"couldn't read {path.name}: {error.strerror}", "name the file") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise GatewayError("list-file", f"{path.name} is no CSV in UTF-8", "export it as CSV in UTF-8") from error
-    return _read_each(rows, Listed, _check_listed, "list-file", "entry", "correct the entry; nothing was published")
+    return _read_each(rows, Listed, check_listed, "list-file", "entry", "correct the entry; nothing was published")
 
 
 def _read_csv(raw: bytes) -> list[dict[str, Any]]:
@@ -135,7 +106,12 @@ def _read_each(given: Any, kind: type[T], check: Callable[[T], None], code: str,
     return found
 
 
-def _check_listed(line: Listed) -> None:
+def check_listed(line: Listed) -> None:
+    """Refuse a line under which nobody could be found.
+
+    Raises:
+        ValueError: saying the rule, never a value.
+    """
     if not find_keys(line.nhs_number, line.name, line.born):
         raise ValueError("neither an NHS number nor a name with a date of birth")
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+from adapters.at_risk import Listed
 from adapters.base import (
     Draft,
     DraftAuthor,
@@ -25,7 +26,7 @@ from adapters.base import (
     Spooled,
 )
 from adapters.errors import GatewayError
-from adapters.gateway.matching.identifiers import Listed, find_keys
+from adapters.gateway.matching.identifiers import find_keys
 from adapters.gateway.matching.room import EVALUATED, MACHINE, PUBLISH, WITHDRAW, Issued, Room
 from adapters.gateway.spool import Row, Transaction
 from keys import matching

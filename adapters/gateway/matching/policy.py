@@ -32,6 +32,17 @@ class AtRiskConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             ge=1, le=10_000_000, description="Police: how many points one clinic may have evaluated under one version."
         ),
     ] = 12_000
+    look_seconds: Annotated[
+        int,
+        Meta(ge=1, le=86_400, description="Police: how often the adapter is asked which list its system has released."),
+    ] = 600
+    renew_days: Annotated[
+        int,
+        Meta(
+            ge=0, le=30,
+            description="Police: how long before it expires the same list is published anew, where an adapter lists it.",
+        ),
+    ] = 3  # fmt: skip
     clinic: Annotated[MailboxId | None, Meta(description="Sexual health: the mailbox that the list comes to.")] = None
     batch: Annotated[
         int, Meta(ge=2, le=64, description="Sexual health: points in each query; dummies make up the number.")
@@ -85,6 +96,8 @@ def check_policy(config: AtRiskConfig) -> None:
         raise GatewayError("config", "`atrisk` names neither side of the list, or both", "set `issuer` or `clinic`")
     if config.issuer is not None and not config.clinics:
         raise GatewayError("config", "`atrisk.clinics` is empty", "name the mailboxes that get the list")
+    if config.renew_days >= config.max_days:
+        raise GatewayError("config", "`atrisk.renew_days` is as long as `atrisk.max_days`", "make it shorter")
     if config.opens >= config.closes:
         raise GatewayError("config", "`atrisk.opens` is not before `atrisk.closes`", "correct the hours")
 

@@ -82,6 +82,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Which attendance an adapter asked about, what it wants back with the answer, and why none can be had."""
+
+    attendance: str
+    context: str = ""
+    code: str = ""
+
+
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """An attendance that waits: the clinic's reference, and its identifiers by kind."""
 
