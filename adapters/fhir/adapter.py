@@ -60,7 +60,7 @@ class FhirAdapter:
         levels=("full",),
         network=True,
         reads=("ca", "certificate", "key", "secret"),
-        tested_against="a small conforming server over HTTP, resources checked with the `fhir.resources` library (R4B); no real FHIR server",
+        tested_against="Medplum's FHIR server (its router, transactions, search and validator; in memory), a small server that misbehaves, resources by the `fhir.resources` library (R4B)",
         limits="the server needs transactions and conditional create; it never makes a patient; nothing is deleted there, which FHIR can't do for good",
     )
 

@@ -120,14 +120,13 @@ class Talk:
             return None
         return _resource(reply)
 
-    async def search(self, kind: str, **parameters: str) -> list[dict[str, Any]]:
-        """Return the resources of *kind* that match, of the first page.
+    async def search(self, kind: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return the resources of *kind* that match *parameters*, of the first page.
 
         Raises:
             FhirError: the server doesn't say.
         """
-        form = {name.replace("_", "-"): value for name, value in parameters.items()}
-        bundle = _resource(await self._ask("POST", f"{kind}/_search", form=form))
+        bundle = _resource(await self._ask("POST", f"{kind}/_search", form=parameters))
         if bundle.get("resourceType") != "Bundle":
             raise FhirError(Later(reason="fhir-answer"))
         found = [entry.get("resource") for entry in bundle.get("entry") or [] if isinstance(entry, dict)]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
 
 from adapters.base import Filed, Incoming, Later, NeedsPerson
 from adapters.fhir.client import Talk
@@ -86,7 +87,7 @@ async def find_by_identifier(talk: Talk, kind: str, identifier: Mapping[str, Any
     Raises:
         FhirError: the server doesn't say.
     """
-    found = await talk.search(kind, identifier=systems.token(identifier))
+    found = await talk.search(kind, {"identifier": systems.token(identifier)})
     for one in found:
         _reference(one)
     return [one for one in found if carries(one, "identifier", identifier)]
@@ -127,7 +128,7 @@ async def write_entries(
     places = dict(known)
     for entry, response in zip(sent, responses, strict=True):
         if entry.held is None:
-            places[entry.link] = _place(response, entry.resource["resourceType"])
+            places[entry.link] = _place(response, entry.resource["resourceType"]) or await _find_made(talk, entry)
     for entry, response in zip(sent, responses, strict=True):
         is_new = str(response["status"]).startswith("201")
         kept = tuple(name for name in TABLE.keeps[entry.resource["resourceType"]] if name not in free)
@@ -165,7 +166,8 @@ def _is_later(held: Resource, at: int, systems: Systems) -> bool:
 async def _settle_owed(talk: Talk, message: Incoming, systems: Systems) -> None:
     """End the requests that this very message answers: what was owed to this team on this thread has come."""
     thread = systems.identifier("thread", message.thread)
-    for one in await talk.search("CommunicationRequest", group_identifier=systems.token(thread), status="active"):
+    owed = await talk.search("CommunicationRequest", {"group-identifier": systems.token(thread), "status": "active"})
+    for one in owed:
         wanted = [code for part in one.get("reasonCode", []) for code in part.get("coding", [])]
         creditors = [part.get("identifier") for part in one.get("recipient", [])]
         if (
@@ -184,7 +186,25 @@ def _reference(resource: Resource) -> str:
 
 
 def _place(response: Mapping[str, Any], kind: str) -> str:
-    found = _PLACE.search(str(response.get("location", "")))
+    """Return where *response* says that it stands; nothing where it doesn't say, which it needn't of what was there."""
+    if not response.get("location"):
+        return ""
+    found = _PLACE.search(str(response["location"]))
     if found is None or found[1] != kind:
         raise FhirError(Later(reason="fhir-answer"))
     return f"{found[1]}/{found[2]}"
+
+
+async def _find_made(talk: Talk, entry: Entry) -> str:
+    """Return where *entry* stands, by what its creation depended on."""
+    found = await talk.search(entry.resource["resourceType"], dict(parse_qsl(entry.unless)))
+    same = [one for one in found if _is_made(one, entry.resource)]
+    if len(same) != 1:
+        raise FhirError(Later(reason="fhir-not-read-back"))
+    return _reference(same[0])
+
+
+def _is_made(found: Resource, sent: Resource) -> bool:
+    if identifiers := sent.get("identifier"):
+        return carries(found, "identifier", identifiers[0])
+    return any(sent["meta"]["tag"][0].items() <= one.items() for one in found.get("meta", {}).get("tag", []))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing, Spooled, parse_draft
 from adapters.fhir.client import Client
 from adapters.fhir.filing import REFERENCE
-from adapters.fhir.mapping import Systems
+from adapters.fhir.mapping import Systems, moment_of
 from adapters.fhir.resources import WHOLE, Resource
 from schemas.strict_json import MalformedError
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 async def find_drafts(client: Client, systems: Systems) -> AsyncIterator[Outgoing]:
@@ -24,8 +27,8 @@ async def find_drafts(client: Client, systems: Systems) -> AsyncIterator[Outgoin
     """
     category = f"{systems.base}/outbox|draft"
     async with client.talk() as talk:
-        waiting = await talk.search("Communication", status="preparation", category=category)
-    for one in sorted(waiting, key=lambda found: (str(found.get("sent", "")), str(found.get("id")))):
+        waiting = await talk.search("Communication", {"status": "preparation", "category": category})
+    for one in sorted(waiting, key=_order):
         reference = f"Communication/{one.get('id')}"
         if not REFERENCE.fullmatch(reference) or not _is_draft(one, systems):
             continue
@@ -36,6 +39,13 @@ async def find_drafts(client: Client, systems: Systems) -> AsyncIterator[Outgoin
             await done(DraftRefused(code=error.code, message=error.message, hint=error.hint))
             continue
         yield Outgoing(key=reference, draft=draft, documents=documents, done=done)
+
+
+def _order(resource: Resource) -> tuple[datetime, str]:
+    """Return what tells an older draft from a newer: when its staff say that it was sent, else when they last wrote it."""
+    meta = resource.get("meta")
+    written = meta.get("lastUpdated") if isinstance(meta, dict) else None
+    return moment_of(resource.get("sent")) or moment_of(written) or _NEVER, str(resource.get("id"))
 
 
 async def settle(client: Client, systems: Systems, reference: str, result: DraftResult) -> None:

@@ -42,6 +42,7 @@ class FhirServer:
     ``answers`` are given to the next transactions before it behaves again: a status, `status/issue`, `hang`, `hang-up`
     (nothing is done), `lost` (done, and the answer lost), `garbage`, `batch`, `short`, `forgets` (done, and gone),
     `alters` (done, otherwise), `unmarked` (done, without its labels).  ``token``: what it wants to be shown.
+    ``says_where``: whether it says of what was there already where it stands, which it needn't.
     ``searches``: whether it `finds`, finds `everything` whatever is asked, or `nothing` yet.
     """
 
@@ -51,6 +52,7 @@ class FhirServer:
         self.heard: list[str] = []
         self.token: str | None = None
         self.searches = "finds"
+        self.says_where = True
         self.tokens_given = 0
         self._number = 0
         self._runner: web.AppRunner | None = None
@@ -74,6 +76,24 @@ class FhirServer:
         """Stop, whatever is open."""
         if self._runner is not None:
             await self._runner.cleanup()
+
+    @property
+    def base(self) -> str:
+        """Return where it is reached."""
+        return f"http://127.0.0.1:{self.port}/fhir"
+
+    def empty(self) -> None:
+        """Forget everything."""
+        self.store.clear()
+
+    def read(self, reference: str) -> dict[str, Any]:
+        """Return what stands at *reference*."""
+        return self.store[reference]
+
+    def change(self, reference: str, **changes: Any) -> None:
+        """Change what stands at *reference*, as its staff do."""
+        held = self.store[reference]
+        self._change(reference, {**held, **changes}, f'W/"{held["meta"]["versionId"]}"')
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """Return the resources of *kind*."""
@@ -172,6 +192,8 @@ class FhirServer:
         self._check(resource)
         found = self._matching(resource["resourceType"], request["ifNoneExist"])
         place = found[0] if found else self.add(resource)
+        if found and not self.says_where:
+            return {"status": "200 OK"}
         # One server says it so, another so.
         return {"status": "200 OK" if found else "201 Created", "location": f"http://here/fhir/{place}/_history/1"}
 

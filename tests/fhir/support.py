@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from adapters.base import Document, Incoming
 from adapters.checks import UNICODE
 from adapters.conformance import ENVELOPE, sample_incoming
 from adapters.fhir import FhirAdapter
-from tests.fhir.server import FhirServer
 
 NHS = "https://fhir.nhs.uk/Id/nhs-number"
 OURS = "https://safeguarding-hub.example/fhir"
@@ -36,9 +35,44 @@ FLAGGED = sample_incoming(type="flag.request/1", envelope=f"{ENVELOPE[:-1]}f", m
 AT = MESSAGE.at
 
 
-def open_adapter(server: FhirServer, home: Path = Path("/nowhere"), **options: Any) -> FhirAdapter:
+class Server(Protocol):
+    """A FHIR server as a test needs it, ours or a real one."""
+
+    @property
+    def base(self) -> str:
+        """Return where it is reached."""
+        ...
+
+    def empty(self) -> None:
+        """Forget everything."""
+        ...
+
+    def add(self, resource: dict[str, Any]) -> str:
+        """Keep *resource*, and return its reference."""
+        ...
+
+    def read(self, reference: str) -> dict[str, Any]:
+        """Return what stands at *reference*."""
+        ...
+
+    def change(self, reference: str, **changes: Any) -> None:
+        """Change what stands at *reference*, as its staff do."""
+        ...
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """Return the resources of *kind*."""
+        ...
+
+
+def add_patient(server: Server, **changes: Any) -> str:
+    """Have the server know the child, and return the reference."""
+    identifier = {"system": NHS, "value": CHILD["nhs_number"]}
+    return server.add({"resourceType": "Patient", "identifier": [identifier], "birthDate": CHILD["dob"]} | changes)
+
+
+def open_adapter(server: Server, home: Path = Path("/nowhere"), **options: Any) -> FhirAdapter:
     """Return an adapter into *server*."""
-    return FhirAdapter.configure({"base": f"http://127.0.0.1:{server.port}/fhir", "outbox": True, **options}, home)
+    return FhirAdapter.configure({"base": server.base, "outbox": True, **options}, home)
 
 
 def read_message(resource: dict[str, Any]) -> Any:
@@ -56,7 +90,7 @@ def follow(kind: str, later: int, **changes: Any) -> Incoming:
     )
 
 
-def put_draft(server: FhirServer, draft: bytes, *documents: Document) -> str:
+def put_draft(server: Server, draft: bytes, *documents: Document) -> str:
     """Have the server's staff want to send *draft*."""
     whole = Document(name="message.json", type="application/json", content=draft)
     return server.add(

@@ -2,89 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapters.base import Document, Filed, Incoming, Later, NeedsPerson
-from adapters.checks import CHECKS, Trial
-from adapters.conformance import AdapterContract
-from adapters.fhir import FhirAdapter
+from adapters.base import Filed, Later, NeedsPerson
 from adapters.gateway.filing import _hold_to_record
 from tests.fhir.server import FhirServer
-from tests.fhir.support import ACTION, CHILD, FLAG, FLAGGED, MESSAGE, NHS, OURS, open_adapter, put_draft, read_message
-
-
-class Records:
-    """A server as the contract needs it."""
-
-    def __init__(self, server: FhirServer) -> None:
-        self._server = server
-        server.store.clear()
-        server.add({"resourceType": "Patient", "identifier": [{"system": NHS, "value": CHILD["nhs_number"]}]})
-
-    def open(self) -> FhirAdapter:
-        """Return an adapter as after a restart."""
-        return open_adapter(self._server)
-
-    def put(self, name: str, draft: bytes, documents: Sequence[Document] = ()) -> None:
-        """Have staff want to send *draft*."""
-        put_draft(self._server, draft, *documents)
-
-    def count_waiting(self) -> int:
-        """Return how many drafts wait."""
-        return sum(one["status"] == "preparation" for one in self._server.of("Communication"))
-
-    def count_records(self) -> int:
-        """Return how many messages are there."""
-        keys = [one["identifier"][0]["value"] for one in self._server.of("DocumentReference")]
-        assert len(keys) == len(set(keys))
-        # The same envelope for two teams is one message.
-        return len({key.rsplit("/", 2)[1] for key in keys})
-
-    def read_record(self, record: str) -> Any:
-        """Return the message under *record*."""
-        return read_message(self._server.store[record])
-
-
-class TestContract(AdapterContract):
-    """What every adapter must do."""
-
-    @pytest.fixture(autouse=True)
-    def _over(self, server: FhirServer) -> None:
-        self._server = server
-
-    def harness(self, tmp_path: Path) -> Records:
-        """Return the server, empty but for its patient."""
-        return Records(self._server)
-
-    def incoming(self, **changes: Any) -> Incoming:
-        """Return a message about that patient."""
-        return replace(MESSAGE, **changes)
-
-
-async def test_minutes_are_a_document_a_communication_and_tasks(server: FhirServer) -> None:
-    """The minutes whole with their paper, who told whom, an open task for each action, and where all of it is from."""
-    outcome = await open_adapter(server).file(MESSAGE)
-    assert isinstance(outcome, Filed)
-    document = server.store[outcome.record]
-    assert read_message(document) == MESSAGE.message
-    assert document["subject"] == {"reference": "Patient/1"}
-    assert [one["attachment"]["title"] for one in document["content"]] == ["message.json", "minutes.pdf"]
-    assert {"system": f"{OURS}/mark", "code": "not_for_family"} in document["meta"]["security"]
-    (communication,) = server.of("Communication")
-    assert communication["payload"] == [{"contentReference": {"reference": outcome.record}}]
-    (task,) = server.of("Task")
-    assert (task["status"], task["for"], task["focus"]) == (
-        "requested", {"reference": "Patient/1"}, {"reference": outcome.record},
-    )  # fmt: skip
-    assert task["restriction"]["period"]["end"] == ACTION["due_at"]
-    (provenance,) = server.of("Provenance")
-    assert len(provenance["target"]) == 3
-    assert provenance["agent"][0]["who"]["identifier"]["value"] == MESSAGE.author
+from tests.fhir.support import CHILD, FLAGGED, MESSAGE, OURS, open_adapter
 
 
 async def test_nobody_is_named_in_an_address(server: FhirServer) -> None:
@@ -93,23 +19,6 @@ async def test_nobody_is_named_in_an_address(server: FhirServer) -> None:
     heard = " ".join(server.heard)
     assert "Patient/_search" in heard
     assert not [one for one in (CHILD["nhs_number"], "Robin", CHILD["dob"]) if one in heard]
-
-
-async def test_flags_withstand_the_same(server: FhirServer) -> None:
-    """Every check that holds for minutes holds where the record is a flag."""
-
-    async def reopen() -> FhirAdapter:
-        return open_adapter(server)
-
-    for name, check in CHECKS.items():
-        number = iter(range(1000))
-
-        class Flags(Trial):
-            def another(self, **changes: object) -> Incoming:
-                flag = {**FLAG, "flag_id": f"{name}-{next(number)}"}  # noqa: B023 (run before the next)
-                return replace(super().another(**changes), message=flag)
-
-        await check(Flags(reopen=reopen, message=FLAGGED))
 
 
 @pytest.mark.parametrize(
@@ -145,6 +54,19 @@ async def test_what_is_not_kept_is_not_filed(server: FhirServer, way: str, outco
     assert await adapter.file(MESSAGE) == outcome
     assert isinstance(await adapter.file(MESSAGE), Filed)
     assert [len(server.of(kind)) for kind in ("DocumentReference", "Communication", "Task", "Provenance")] == [1] * 4
+
+
+async def test_a_server_that_does_not_say_where_is_asked(server: FhirServer) -> None:
+    """Of what was there already a server need not say where it stands: it is looked for, and nothing is taken for it that isn't it."""
+    adapter = open_adapter(server)
+    first = await adapter.file(MESSAGE)
+    server.says_where = False
+    assert await adapter.file(MESSAGE) == first
+    server.searches = "everything"
+    server.add({"resourceType": "Provenance", "meta": {"tag": [{"system": f"{OURS}/part", "code": "another"}]}})
+    assert await adapter.file(MESSAGE) == first
+    server.searches = "nothing"
+    assert await adapter.file(MESSAGE) == Later(reason="fhir-not-read-back")
 
 
 @pytest.mark.parametrize("way", ["alters", "unmarked"])
