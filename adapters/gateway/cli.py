@@ -265,7 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _find_command(options: argparse.Namespace) -> Any:
-    from adapters.gateway import answering, commands, exclusions, setup
+    from adapters.gateway import answering, commands, exclusion_commands, setup
     from adapters.gateway.exports import commands as exports
 
     if options.command == "inbox":
@@ -314,7 +314,7 @@ def _find_command(options: argparse.Namespace) -> Any:
         "chronology": commands.chronology,
         "export": exports.export,
         "exports": exports.exports,
-        "exclude": exclusions.exclude,
+        "exclude": exclusion_commands.exclude,
         "receipts": commands.receipts,
         "status": commands.status,
         "obligations": commands.obligations,

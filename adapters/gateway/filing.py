@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, get_args
 
 import msgspec
@@ -18,6 +19,7 @@ from adapters.gateway import holds
 from adapters.gateway.claims import claim_receipt
 from adapters.gateway.client import HubRefusedError
 from adapters.gateway.context import Gateway
+from adapters.gateway.inbox.allocating import allocate
 from adapters.gateway.receipting import add_receipt
 from adapters.gateway.spool import Row, Transaction
 from adapters.gateway.watch import Watch, header_of
@@ -60,8 +62,9 @@ async def file_collected(gateway: Gateway) -> int:
 def _hold_to_codes(outcome: object) -> Outcome:
     """Return what an adapter answered, or that a person must look where it is no answer: nothing it typed goes further."""
     match outcome:
-        case Filed(record=str(), mode=mode) if mode in get_args(Mode):
-            return outcome
+        case Filed(record=str(), mode=mode, practitioners=people) if mode in get_args(Mode):
+            # Whoever it names is looked for among this gateway's own people, and nowhere else.
+            return replace(outcome, practitioners=tuple(one for one in people if isinstance(one, str)))
         case NeedsPerson(code=str() as code) if _CODE.match(code):
             return outcome
         case Later(reason=str() as reason):
@@ -122,6 +125,7 @@ async def _set_filed(gateway: Gateway, tx: Transaction, row: Row, outcome: Filed
         seen=gateway.witness.receipt_view(), mode=outcome.mode,
         record=keyed_digest(gateway.keyring.record_key, outcome.record),
     )  # fmt: skip
+    await allocate(gateway, tx, row, outcome.practitioners)
 
 
 async def _wait_for_person(gateway: Gateway, row: Row, code: str) -> None:

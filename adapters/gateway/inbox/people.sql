@@ -205,6 +205,10 @@ SELECT h.person, p.state = 'active' AND a.person IS NULL AS present
 FROM holder AS h JOIN person AS p ON p.id = h.person
 LEFT JOIN person_away AS a ON a.person = h.person AND a.since <= :now AND a.until > :now
 WHERE h.thread = :thread AND h.mailbox = :mailbox
+-- name: holding_decided
+SELECT 1 FROM holder WHERE thread = :thread AND mailbox = :mailbox
+UNION ALL SELECT 1 FROM access_event WHERE thread = :thread AND mailbox = :mailbox
+  AND action IN ('taken', 'released', 'assigned', 'unassigned') LIMIT 1
 -- name: held_by
 SELECT thread, mailbox, at FROM holder WHERE person = :person ORDER BY at DESC
 
