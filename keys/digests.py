@@ -125,3 +125,13 @@ def derived_key(key: bytes, label: str) -> bytes:
     The first byte is one that no UTF-8 begins with, so that whoever chooses a text, or reads pseudonyms, learns no key.
     """
     return hmac.digest(key, b"\xff" + label.encode(), "sha256")
+
+
+def derived_id(key: bytes, text: str) -> str:
+    """Return the id, shaped as :func:`new_id` makes them, that *text* has under *key*: always the same, and linked to it by nobody else.
+
+    Its first 48 bits are no time.
+    """
+    value = int.from_bytes(hmac.digest(key, b"\xfe" + text.encode(), "sha256")[:16], "big")
+    value = value & ~(0xF << 76 | 0b11 << 62) | 0x7 << 76 | 0b10 << 62
+    return b64u(value.to_bytes(16, "big"))

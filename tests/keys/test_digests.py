@@ -98,3 +98,12 @@ def test_small_tools() -> None:
     assert len(digests.random_bytes(7)) == 7
     assert digests.same(b"a", memoryview(b"a"))
     assert not digests.same(b"a", b"b")
+
+
+def test_an_id_is_derived_from_a_text_by_its_key_alone() -> None:
+    """It has the shape of every id, is the same each time, and another for another text or key."""
+    made = [digests.derived_id(b"k", "a"), digests.derived_id(b"k", "b"), digests.derived_id(b"l", "a")]
+    assert all(map(is_id, made))
+    assert digests.derived_id(b"k", "a") == made[0]
+    assert len(set(made)) == 3
+    assert all(is_id(digests.derived_id(b"k", str(number))) for number in range(500))
