@@ -1,7 +1,7 @@
 """What has to come of an envelope later, noted in the transaction in which it was accepted or kept.
 
 Two things: the messages that follow by themselves from what was sent (``followups`` drafts them), and the day after
-which a negative must be gone (``negatives`` deletes it).  Noted elsewhere they could be forgotten by a kill.
+which a negative, and what it answers, must be gone (``negatives`` deletes it).  Noted elsewhere they could be forgotten by a kill.
 
 Source: domain 2 (systems 4, 8), 3 (7); domain 11, risk 15.
 """
@@ -45,6 +45,10 @@ def find_follow_up(gateway: Gateway, message_type: MessageType, duty: Duty) -> D
 async def note_sent(gateway: Gateway, tx: Transaction, header: Header, draft: Draft) -> None:
     """Note what comes of *draft*, which the hub accepted as *header*, once the watch has seen that."""
     await note_deletion(tx, header.id, header.from_, header.type, draft.message)
+    if header.re is not None and Derivations.load().may_be_negative(header.type):
+        # What was asked names the person too.  Found after all, it stays like any other.
+        await tx.run("drop_deletion", envelope=header.re, mailbox=header.from_)
+        await note_deletion(tx, header.re, header.from_, header.type, draft.message)
     # Attachments don't follow.
     source = msgspec.structs.replace(draft, attachments=())
     for row in await tx.all("open_in_thread", thread=header.thread):

@@ -83,7 +83,11 @@ async def take(gateway: Gateway, adapter: str, outgoing: Outgoing) -> bool:
             await tell_refused(gateway, outgoing.draft, f"{adapter}:{outgoing.key}", error)
         await outgoing.done(DraftRefused(code=error.code, message=error.message, hint=error.hint))
         return False
-    await keep_draft(gateway, adapter, outgoing, envelope, thread, composed, admitted)
+    if not await keep_draft(gateway, adapter, outgoing, envelope, thread, composed, admitted):
+        # Somebody else put the same into the outbox meanwhile: what is there is what was sent.
+        if (known := await gateway.spool.one("find_draft", adapter=adapter, key=outgoing.key)) is not None:
+            await outgoing.done(_result_of(known))
+        return False
     # From here on a crash finds the draft in the spool: the adapter yields it again and is told again.
     await outgoing.done(Spooled(envelope=envelope, thread=thread))
     return True
@@ -122,23 +126,26 @@ async def keep_draft(
     thread: ThreadId,
     composed: Composed | None,
     admitted: handling.Admitted,
-) -> None:
-    """Put a draft into the spool, sealed already where that was possible."""
+) -> bool:
+    """Put a draft into the spool, sealed already where that was possible; answer whether it wasn't there yet."""
     draft = outgoing.draft
     kept = gateway.spool.lock(msgspec.msgpack.encode(Kept(draft, outgoing.documents)), envelope)
 
-    async def work(tx: Transaction) -> None:
-        await tx.run(
+    async def work(tx: Transaction) -> bool:
+        is_new = await tx.run(
             "add_draft", envelope=envelope, adapter=adapter, key=outgoing.key, mailbox=draft.from_, thread=thread,
             type=draft.type, at=gateway.clock(), draft=kept,
         )  # fmt: skip
+        if not is_new:
+            return False
         await apart.note_record(tx, gateway, draft.type, envelope, draft.message)
         await index_sent(gateway, tx, draft, envelope, thread)
         await handling.tell(gateway, tx, envelope, thread, admitted)
         if composed is not None:
             await _set_sealed(gateway, tx, envelope=envelope, composed=composed)
+        return True
 
-    await gateway.spool.write(work)
+    return await gateway.spool.write(work)
 
 
 def _compose_now(

@@ -213,3 +213,48 @@ async def test_one_that_cannot_be_deleted_keeps_none_behind_it(town: Town, monke
         for _ in names:
             assert await negatives.delete_due(gateway) == 0
         assert [envelope for envelope, _ in archive.asked] == names
+
+
+async def ask(town: Town, council: Agent, probation: Agent) -> str:
+    """Have the council ask about an adult, and probation file it; return the request's envelope."""
+    drop(town.homes[COUNCIL], "asked", draft("check.adult.request/1", MASH, to=[OFFICERS]))
+    await settle(council, probation)
+    envelope: str = json.loads((town.homes[COUNCIL] / "sent" / "asked" / "envelope.json").read_bytes())["id"]
+    assert (town.homes[PROBATION] / "in" / envelope).exists()
+    return envelope
+
+
+async def test_what_was_asked_goes_with_its_negative_answer(town: Town) -> None:
+    """The request names the person too: at who was asked it is gone on the same day; who asked keeps their own."""
+    async with town.agent(COUNCIL) as council, town.agent(PROBATION) as probation:
+        request = await ask(town, council, probation)
+        thread = (await probation.gateway.spool.all("find_for_any", envelope=request))[0]["thread"]
+        drop(town.homes[PROBATION], "answer", not_known() | {"re": request, "thread": thread})
+        await settle(probation, council)
+        town.county.now = END - 1
+        await probation.file_pass()
+        assert (town.homes[PROBATION] / "in" / request / "message.json").exists()
+        town.county.now = END
+        for agent in (probation, council):
+            await agent.file_pass()
+        assert not list(town.homes[PROBATION].rglob(request))
+        assert request in {one["envelope"] for one in due(town.homes[PROBATION])}
+        assert (town.homes[COUNCIL] / "sent" / "asked").exists()
+
+
+async def test_who_is_found_after_all_stays(town: Town) -> None:
+    """A later answer to the same request that says known takes the request's last day away; the negative still goes."""
+    async with town.agent(COUNCIL) as council, town.agent(PROBATION) as probation:
+        request = await ask(town, council, probation)
+        thread = (await probation.gateway.spool.all("find_for_any", envelope=request))[0]["thread"]
+        about = {"re": request, "thread": thread}
+        drop(town.homes[PROBATION], "answer", not_known() | about)
+        await settle(probation, council)
+        known = not_known(result="known_past", since="2025-11-01")
+        del known["message"]["delete_after"]
+        drop(town.homes[PROBATION], "found", known | about | {"retention": "case"})
+        await settle(probation, council)
+        town.county.now = END
+        await probation.file_pass()
+        assert (town.homes[PROBATION] / "in" / request / "message.json").exists()
+        assert not (town.homes[PROBATION] / "sent" / "answer").exists()

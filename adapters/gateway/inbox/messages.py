@@ -31,6 +31,7 @@ from adapters.gateway.inbox.reading.documents import (
 from adapters.gateway.inbox.reading.saying import Manner
 from adapters.gateway.inbox.reading.sheet import make_sheet
 from adapters.gateway.inbox.relations import find_delivery, relation_of
+from adapters.gateway.inbox.replies import Reply, find_replies
 from adapters.gateway.inbox.taking import find_opened, receipts_by, take
 from adapters.gateway.outgoing import Kept
 from adapters.gateway.spool import Row, Transaction
@@ -59,6 +60,7 @@ async def _look_received(inbox: Inbox, tx: Transaction, person: Person, envelope
     said = await receipts_by(inbox, tx, row, person)
     levels = {one.level for one in said}
     content: Incoming | None = None
+    replies: list[Reply] = []
     relation = await relation_of(inbox, tx, person, row["thread"], row["mailbox"])
     may_open = may(person.duties, relation, "open")
     if may_open and "opened" in levels and row["content"] is not None:
@@ -66,12 +68,14 @@ async def _look_received(inbox: Inbox, tx: Transaction, person: Person, envelope
         await inbox.people.note(
             tx, person.id, "read", inbox.now(), thread=row["thread"], envelope=envelope, mailbox=row["mailbox"]
         )
+        if may(person.duties, relation, "answer"):
+            replies = await find_replies(inbox, tx, person, row, content)
     return {
         "row": row, "sender": row["sender"], "recipients": inbox.words().party(row["mailbox"]), "at": row["accepted_at"],
         "is_own": False, "is_embargoed": row["state"] == embargo.STATE, "levels": levels, "said": said,
         "may_open": may_open, "who": (), **_show(inbox, content),
         "newer": await _find_newer(tx, row) if may_open else None,
-        "changes": await _compare(inbox, tx, row, content) if content is not None else None,
+        "changes": await _compare(inbox, tx, row, content) if content is not None else None, "replies": replies,
     }  # fmt: skip
 
 
@@ -92,6 +96,7 @@ async def _look_sent(inbox: Inbox, tx: Transaction, person: Person, sent: Row) -
         "row": sent, "sender": sent["mailbox"], "recipients": "; ".join(inbox.words().party(box) for box in to),
         "at": sent["at"], "is_own": True, "is_embargoed": False, "levels": set(), "said": [], "may_open": True,
         "who": reached, **_show(inbox, content), "newer": None, "changes": None,
+        "replies": (),
     }  # fmt: skip
 
 

@@ -173,14 +173,17 @@ def find_free_port() -> int:
 
 
 @asynccontextmanager
-async def open_office(town: Town, *, served: bool = False, hub: str = "", **settings: Any) -> AsyncIterator[Office]:
+async def open_office(
+    town: Town, *, served: bool = False, hub: str = "", other: str = HEALTH, **settings: Any
+) -> AsyncIterator[Office]:
     """Give the council's and the trust's gateways with inboxes, which people file from by hand.
 
-    *served*: under the address at which it listens, as a real browser needs it.  *hub*: reached there instead.
+    *served*: under the address at which it listens, as a real browser needs it.  *hub*: reached there instead.  *other*:
+    the agency that is there in the trust's place, under its name.
     """
     async with AsyncExitStack() as stack:
         agents: dict[str, Agent] = {}
-        for agency in (COUNCIL, HEALTH):
+        for agency in (COUNCIL, other):
             port = find_free_port() if served else 0
             origin = f"http://localhost:{port}" if served else ORIGIN
             config = InboxConfig(port=port, origin=origin, **settings)
@@ -194,5 +197,5 @@ async def open_office(town: Town, *, served: bool = False, hub: str = "", **sett
         http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         await settle(*agents.values())
         yield Office(
-            town, agents[COUNCIL], agents[HEALTH], inboxes, {name: one.port for name, one in servers.items()}, http
+            town, agents[COUNCIL], agents[other], inboxes, {name: one.port for name, one in servers.items()}, http
         )

@@ -118,6 +118,9 @@ MATRIX: dict[str, Decision] = {
     "GET /messages/{envelope}/documents/{number}/file": Decision({"practitioner": "holder unheld", "manager": IN_TEAM}),
     "GET /messages/{envelope}/copy": Decision({"practitioner": "holder unheld", "manager": IN_TEAM}),
     "POST /messages/{envelope}/copy": Decision({"practitioner": "holder unheld", "manager": IN_TEAM}),
+    # Who may answer is told that a meeting has no such answer; to anybody else it isn't there.
+    "GET /messages/{envelope}/answers/{family}": Decision(OPENS),
+    "POST /messages/{envelope}/answers/{family}": Decision(OPENS),
     "GET /write": Decision(_each(WORKS, ANY)),
     "POST /write": Decision(OPENS, {"kind": f"{KIND} {NURSES}", "thread": "{thread}"}),
     # A draft is its writer's alone, as long as they may answer in the thread that it belongs to.
@@ -229,6 +232,7 @@ class Stage:
         values = {
             "{envelope}": self.envelope, "{thread}": self.thread, "{person}": self.colleague, "{glass}": "glass-of-another",
             "{seen}": seen, "{draft}": DRAFT, "{step}": self.step, "{number}": "1", "{page}": "1",
+            "{family}": "check.adult.response",
         }  # fmt: skip
         for name, value in values.items():
             text = text.replace(name, value)

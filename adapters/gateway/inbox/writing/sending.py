@@ -134,21 +134,18 @@ async def send(inbox: Inbox, person: Person, draft: Draft, ready: Ready) -> Spoo
 
     async def note(tx: Transaction) -> None:
         await end_draft(inbox, tx, draft, spooled.envelope, spooled.thread)
-        await inbox.people.note(
-            tx, person.id, "sent", inbox.now(), thread=spooled.thread, envelope=spooled.envelope, mailbox=draft.mailbox
-        )
-        if not await tx.all("holders_here", thread=spooled.thread, mailbox=draft.mailbox, now=inbox.now()):
-            await tx.run(
-                "add_holder",
-                thread=spooled.thread,
-                mailbox=draft.mailbox,
-                person=person.id,
-                at=inbox.now(),
-                by=person.id,
-            )
+        await note_sent(inbox, tx, person, spooled, draft.mailbox)
 
     await inbox.gateway.spool.write(note)
     return spooled
+
+
+async def note_sent(inbox: Inbox, tx: Transaction, person: Person, spooled: Spooled, mailbox: MailboxId) -> None:
+    """Write down that *person* sent *spooled* from *mailbox*; who sends what nobody there holds becomes its holder."""
+    thread, now = spooled.thread, inbox.now()
+    await inbox.people.note(tx, person.id, "sent", now, thread=thread, envelope=spooled.envelope, mailbox=mailbox)
+    if not await tx.all("holders_here", thread=thread, mailbox=mailbox, now=now):
+        await tx.run("add_holder", thread=thread, mailbox=mailbox, person=person.id, at=now, by=person.id)
 
 
 def tidy_document(document: Document, taken: Sequence[str]) -> Document:
