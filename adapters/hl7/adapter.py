@@ -1,4 +1,4 @@
-"""A hospital system that speaks HL7 v2 over MLLP: messages go to it as documents, its referrals come as drafts.
+"""A hospital system that speaks HL7 v2 over MLLP: messages go to it as documents, its referrals come as drafts, and it may say who attends.
 
 ``Filed`` is said only for an application's acceptance (``AA``) of every document; a transport's (``CA``) is not enough.
 """
@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,16 +17,19 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
-from adapters.base import DraftRefused, DraftResult, Filed, Incoming, Manifest, NeedsPerson, Outcome, Outgoing
+from adapters.at_risk import Attendance, AttendanceAnswer
+from adapters.base import DraftRefused, DraftResult, Filed, Incoming, Later, Manifest, NeedsPerson, Outcome, Outgoing
 from adapters.durable import make_folder, mark
+from adapters.hl7.attendances import Registrations, is_shown, make_observation
 from adapters.hl7.documents import Names, make_questions
 from adapters.hl7.listening import Desk, Listener
 from adapters.hl7.referrals import Settings
-from adapters.hl7.wire import ask, make_context
+from adapters.hl7.wire import Hl7Error, ask, make_context
 from adapters.pair import load_draft
 from schemas.identifiers import Code, MailboxId
 from schemas.strict_json import MalformedError
 
+_log = logging.getLogger("gateway.adapters.hl7")
 _Name = Annotated[str, Meta(max_length=180)]
 _PLACE = r"^[A-Za-z0-9._-]+:[0-9]{1,5}\Z"
 
@@ -51,6 +56,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     refer_to: tuple[MailboxId, ...] = ()
     role: Code = "referrer"
     basis: tuple[str, ...] = ()
+    attends_on: tuple[Annotated[str, Meta(pattern=r"\AA[0-9]{2}\Z")], ...] = ()
+    shows: Literal["nothing", "known"] = "nothing"
     zone: str = "Europe/London"
 
 
@@ -74,12 +81,14 @@ class Hl7Adapter:
         root = make_folder(home / options.path)
         self._filed = make_folder(root / "filed")
         self._turn = asyncio.Lock()
+        self._parties = (options.application, options.facility, options.to_application, options.to_facility)
         files = [home / name if name else None for name in (options.ca, options.certificate, options.key)]
         self._context = make_context(*files) if options.tls else None
         self._desk: Desk | None = None
         self.listener: Listener | None = None
+        self._registrations = Registrations(root, options.attends_on, options.zone)
         if options.at:
-            self._desk = Desk(root, _settings(options))
+            self._desk = Desk(root, _settings(options), self._registrations)
             context = make_context(*files, server=True) if options.tls else None
             self.listener = Listener(self._desk, _place(options.at), options.peers, context)
 
@@ -92,8 +101,10 @@ class Hl7Adapter:
             raise ValueError(str(error)) from error
         if not chosen.to and not chosen.at:
             raise ValueError("neither `to` nor `at` is set")
-        if chosen.at and not (chosen.from_ and (chosen.peers or chosen.tls)):
-            raise ValueError("`at` needs `from`, and `peers` or `tls`")
+        if chosen.at and not ((chosen.from_ or chosen.attends_on) and (chosen.peers or chosen.tls)):
+            raise ValueError("`at` needs `from` or `attends_on`, and `peers` or `tls`")
+        if (chosen.attends_on and not chosen.at) or (chosen.shows == "known" and not chosen.to):
+            raise ValueError("`attends_on` needs `at`, and `shows` needs `to`")
         if chosen.at and chosen.tls and not (chosen.certificate and chosen.ca):
             raise ValueError("`at` with `tls` needs `certificate`, `key` and `ca`")
         try:
@@ -123,8 +134,7 @@ class Hl7Adapter:
         options = self._options
         if options.to is None:
             return NeedsPerson(code="hl7-listens-only")
-        parties = (options.application, options.facility, options.to_application, options.to_facility)
-        names = Names(parties=parties, document_type=options.document_type, processing=options.processing)
+        names = Names(parties=self._parties, document_type=options.document_type, processing=options.processing)
         questions = await asyncio.to_thread(make_questions, message, names)
         if isinstance(questions, NeedsPerson):
             return questions
@@ -141,6 +151,28 @@ class Hl7Adapter:
                     return objection
                 await asyncio.to_thread(mark, took)
         return Filed(record=message.envelope)
+
+    async def attendances(self) -> AsyncIterator[Attendance]:
+        """Yield whom the hospital's system registered."""
+        for one in await asyncio.to_thread(self._registrations.waiting):
+            yield one
+
+    async def tell_attendance(self, answer: AttendanceAnswer) -> None:
+        """Forget the registration, and show *answer* at the hospital's system where it is known and `shows` says so."""
+        if self._options.to is not None and self._options.shows == "known" and is_shown(answer):
+            raw, control = make_observation(
+                answer, self._parties, self._options.processing, time.time_ns() // 1_000_000
+            )
+            async with self._turn:
+                objection = await ask(
+                    _place(self._options.to), raw, control, context=self._context, seconds=self._options.seconds
+                )
+            if isinstance(objection, Later):
+                raise Hl7Error(objection.reason)
+            if objection is not None:
+                # It never will; the gateway's own notice tells of the match.
+                _log.warning("the hospital's system refuses to show an answer: %s", objection.code)
+        await asyncio.to_thread(self._registrations.let_go, answer.attendance)
 
     async def close(self) -> None:
         """Stop listening."""

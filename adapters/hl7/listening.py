@@ -1,4 +1,4 @@
-"""Hearing a hospital system: a referral is durable here before it is acknowledged, and sent once however often it comes.
+"""Hearing a hospital system: what comes is durable here before it is acknowledged, and a referral is sent once however often it comes.
 
 ::
 
@@ -22,6 +22,7 @@ from hl7.mllp import InvalidBlockError, start_hl7_server
 from adapters.base import DraftRefused, DraftResult, parse_draft
 from adapters.durable import make_folder, move, sync_folder, write_file, write_new
 from adapters.errors import place_of
+from adapters.hl7.attendances import Registrations
 from adapters.hl7.referrals import Settings, read_referral
 from adapters.hl7.wire import Hl7Error, escape, join, parse, segment, text_of
 from adapters.pair import dump_pretty
@@ -42,8 +43,8 @@ _KINDS: Final = {("REF", "I12")}
 class Desk:
     """What was heard and not yet sent, on disk."""
 
-    def __init__(self, root: Path, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, root: Path, settings: Settings, registrations: Registrations) -> None:
+        self._settings, self._registrations = settings, registrations
         self._catalogue = Catalogue.load()
         self.received, self.refused, self.done = (make_folder(root / name) for name in ("received", "refused", "done"))
 
@@ -56,13 +57,16 @@ class Desk:
             kind = tuple(text_of(message, message.segment("MSH"), 9, part) for part in (1, 2))
             if _encoding(message) is None:
                 return _acknowledge(message, "AR", "102", "MSH-18 names characters that aren't taken here")
-            if kind not in _KINDS:
-                return _acknowledge(message, "AR", "201", "only REF^I12 is taken here")
+            if self._registrations.hears(kind[0]):
+                self._registrations.take(message)
+                return _acknowledge(message, "AA")
+            if kind not in _KINDS or not self._settings.mailbox:
+                return _acknowledge(message, "AR", "201", "only REF^I12 is taken here, and ADT where it is asked for")
             return self._take(message, raw)
         except MalformedError as error:
             return _acknowledge(message, "AE", "101", f"{error.code}: {error.message}")
         except OSError as error:
-            _log.warning("a referral can't be kept now: %s", place_of(error))
+            _log.warning("what was heard can't be kept now: %s", place_of(error))
             return _acknowledge(message, "AR", "207", "it can't be kept now")
 
     def settle(self, key: str, result: DraftResult) -> None:

@@ -18,14 +18,18 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from adapters.base import Document, is_plain_name
-from adapters.hl7.wire import text_of
+from adapters.hl7.wire import SYSTEM, text_of
 from keys.digests import new_id
 from schemas.strict_json import MalformedError
 
-SYSTEM: Final = "SGH"
 TYPE: Final = "referral/1"
 _SEXES: Final = frozenset({"F", "M"})
 _WHOLE_DAY: Final = 8
+# PID-32 (table 0445): how sure the system is.  `NSTS01`, number present and verified, is the NHS's (HL7 V2 ADT Message
+# Specification); some send the bare code of the NHS Data Dictionary.
+_VERIFIED: Final = frozenset({"NSTS01", "01"})
+_ESTIMATED: Final = "ED"
+_DEFAULT_BIRTH: Final = "UD"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +79,14 @@ def read_referral(message: Any, settings: Settings) -> tuple[dict[str, Any], tup
 
 def _child(message: Any) -> dict[str, Any]:
     patient = _one(message, "PID")
-    child: dict[str, Any] = {"dob_estimated": False, "nhs_number_status": "unknown"}
+    reliable = {_component(message, one, 1) for one in _repetitions(patient, 32)}
+    child: dict[str, Any] = {"dob_estimated": _ESTIMATED in reliable, "nhs_number_status": "unknown"}
     for number in _repetitions(patient, 3):
         value, kind = _component(message, number, 1), _component(message, number, 5)
         if kind == "NH":
-            # That the two belong together is the sender's to say, in OBX.
-            child |= {"nhs_number": value.replace(" ", ""), "nhs_number_status": "untraced"}
+            # That the two belong together is the sender's to say, here or in OBX.
+            status = "traced" if reliable & _VERIFIED else "untraced"
+            child |= {"nhs_number": value.replace(" ", ""), "nhs_number_status": status}
         elif value:
             child.setdefault("local_id", value)
     family, given = text_of(message, patient, 5, 1), text_of(message, patient, 5, 2)
@@ -88,7 +94,8 @@ def _child(message: Any) -> dict[str, Any]:
     if not child["name"]:
         raise MalformedError("hl7-field", "PID-5 has no name", "fill it in the sending system")
     born = text_of(message, patient, 7)[:_WHOLE_DAY]
-    if len(born) == _WHOLE_DAY and born.isdigit():
+    # A day that the system puts in where it knows none is nobody's.
+    if len(born) == _WHOLE_DAY and born.isdigit() and _DEFAULT_BIRTH not in reliable:
         child["dob"] = f"{born[:4]}-{born[4:6]}-{born[6:]}"
     sex = text_of(message, patient, 8)
     child["sex"] = sex if sex in _SEXES else "U"
@@ -112,21 +119,29 @@ def _moment(message: Any, zone: str) -> str:
     for referral in _all(message, "RF1"):
         text = text_of(message, referral, 7)
     text = text or text_of(message, _one(message, "MSH"), 7)
+    try:
+        found = read_moment(text, zone)
+    except ValueError as error:
+        raise MalformedError("hl7-field", "RF1-7 or MSH-7 is no moment", "send it as YYYYMMDDHHMMSS") from error
+    return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_moment(text: str, zone: str) -> datetime:
+    """Return the moment that HL7 writes as *text*, in *zone* where it has no offset.
+
+    Raises:
+        ValueError: it is none.
+    """
     digits, sign, offset = text, "", ""
     for mark in "+-":
         if mark in text:
             digits, sign, offset = text.partition(mark)
     digits = digits.partition(".")[0]
     if len(digits) < _WHOLE_DAY:
-        raise MalformedError("hl7-field", "RF1-7 or MSH-7 is no moment", "send it as YYYYMMDDHHMMSS")
-    try:
-        if sign:
-            found = datetime.strptime(f"{digits:0<14}{sign}{offset}", "%Y%m%d%H%M%S%z")
-        else:
-            found = datetime.strptime(f"{digits:0<14}+0000", "%Y%m%d%H%M%S%z").replace(tzinfo=ZoneInfo(zone))
-    except ValueError as error:
-        raise MalformedError("hl7-field", "RF1-7 or MSH-7 is no moment", "send it as YYYYMMDDHHMMSS") from error
-    return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        raise ValueError("it has no whole day")
+    if sign:
+        return datetime.strptime(f"{digits:0<14}{sign}{offset}", "%Y%m%d%H%M%S%z")
+    return datetime.strptime(f"{digits:0<14}+0000", "%Y%m%d%H%M%S%z").replace(tzinfo=ZoneInfo(zone))
 
 
 def _observations(message: Any) -> Iterator[tuple[str, Any]]:
@@ -201,6 +216,11 @@ def _one(message: Any, name: str) -> Any:
     if not found:
         raise MalformedError("hl7-field", f"there is no {name}", "send it")
     return found[0]
+
+
+def components_of(message: Any, part: Any, number: int) -> list[list[str]]:
+    """Return the repetitions of a field, each as its first five components."""
+    return [[_component(message, one, place) for place in range(1, 6)] for one in _repetitions(part, number)]
 
 
 def _repetitions(part: Any, number: int) -> list[Any]:

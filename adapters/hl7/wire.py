@@ -20,6 +20,8 @@ from hl7.mllp import InvalidBlockError, open_hl7_connection
 from adapters.base import Later, NeedsPerson
 from schemas.identifiers import Moment
 
+# The coding system of what only we ask for, and say.
+SYSTEM: Final = "SGH"
 DELIMITERS: Final = "^~\\&"
 MAX_ANSWER: Final = 1024 * 1024
 _ESCAPES: Final = {"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "~": "\\R\\", "&": "\\T\\", "\n": "\\.br\\"}

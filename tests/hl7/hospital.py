@@ -1,4 +1,4 @@
-"""A small hospital system that speaks MLLP: it keeps documents by their own number, and can be made to misbehave."""
+"""A small hospital system that speaks MLLP: documents by their number, observations at a visit, registrations; it can misbehave."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import hl7
-from hl7.mllp import start_hl7_server
+from hl7.mllp import open_hl7_connection, start_hl7_server
 
 
 class Hospital:
@@ -18,8 +18,11 @@ class Hospital:
 
     def __init__(self) -> None:
         self.documents: dict[str, Any] = {}
+        # What a visit's screen shows, by the control id of what brought it: a repeat changes nothing.
+        self.screens: dict[str, dict[str, str]] = {}
         self.heard = 0
         self.answers: list[str] = []
+        self._port = 0
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
 
@@ -31,8 +34,9 @@ class Hospital:
         return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def start(self, context: ssl.SSLContext | None = None) -> None:
-        """Listen."""
-        self._server = await start_hl7_server(self._meet, "127.0.0.1", 0, limit=64 * 1024 * 1024, ssl=context)
+        """Listen, at the port that it had before."""
+        self._server = await start_hl7_server(self._meet, "127.0.0.1", self._port, limit=64 * 1024 * 1024, ssl=context)
+        self._port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Stop, whatever is open."""
@@ -48,6 +52,20 @@ class Hospital:
             if str(part(2)) == "ED" and str(part(3)[0][0]) == "message.json":
                 return json.loads(base64.b64decode(str(part(5)[0][4])))
         raise KeyError(number)
+
+    def see(self, visit: str) -> list[str]:
+        """Return what the screen of *visit* shows, oldest first."""
+        return list(self.screens.get(visit, {}).values())
+
+    async def register(self, port: int, *lines: str) -> str:
+        """Send a registration to *port*; return MSA-1."""
+        reader, writer = await open_hl7_connection("127.0.0.1", port)
+        try:
+            writer.writeblock("\r".join(lines).encode())
+            return str(hl7.parse((await reader.readblock()).decode()).segment("MSA")(1))
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
     def _meet(self, reader: Any, writer: Any) -> None:
         task = asyncio.get_running_loop().create_task(self._hear(reader, writer))
@@ -72,7 +90,7 @@ class Hospital:
         control = str(message.segment("MSH")(10))
         if way in {"AA", "CA AA", "later-hang-up"}:
             # A repeat of a document that it has changes nothing.
-            self.documents.setdefault(str(message.segment("TXA")(12)[0][0]), message)
+            self._keep(message, control)
         if way == "hang":
             await asyncio.sleep(3600)
         if way in {"hang-up", "later-hang-up"}:
@@ -88,3 +106,21 @@ class Hospital:
             if error:
                 lines.append(f"ERR|||{error}^words|E")
             writer.writeblock(("\r".join(lines) + "\r").encode())
+
+    def _keep(self, message: Any, control: str) -> None:
+        if str(message.segment("MSH")(9)[0][0]) == "ORU":
+            visit = str(message.segment("PV1")(19))
+            shown = str(message.segments("OBX")[0](5)[0][1])
+            self.screens.setdefault(visit, {}).setdefault(control, shown)
+        else:
+            self.documents.setdefault(str(message.segment("TXA")(12)[0][0]), message)
+
+
+def registration(visit: str, number: str, born: str, *, event: str = "A04", name: str = "Sample^Alex") -> list[str]:
+    """Return the segments with which a clinic's system registers somebody who has come."""
+    return [
+        f"MSH|^~\\&|CLINIC|NORTHMERE|SGH||20260706090000||ADT^{event}^ADT_A01|{event}-{visit}|P|2.5.1||||||UNICODE UTF-8",
+        f"EVN|{event}|20260706090000",
+        f"PID|1||L-{visit}^^^CLINIC^MR~{number}^^^NHS^NH||{name}||{born}|F",
+        f"PV1|1|O|||||||||||||||||{visit}",
+    ]
