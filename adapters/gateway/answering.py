@@ -15,14 +15,13 @@ from typing import Any, Final
 
 from adapters.base import Draft, DraftAuthor, Outgoing, Spooled
 from adapters.errors import GatewayError
-from adapters.gateway import embargo, exclusions, filing, outgoing
+from adapters.gateway import embargo, exclusions, filing, negatives, outgoing
 from adapters.gateway.agent import open_gateway
 from adapters.gateway.context import Gateway
 from adapters.gateway.spool import Row, Spool, Transaction
 from adapters.gateway.watch import duty_of, header_of
 from keys.digests import new_id
-from schemas.derivation import Derivation, Derivations, put, read, spell_day, spell_moment
-from schemas.envelope import DAY
+from schemas.derivation import Derivation, Derivations, read, spell_moment
 from schemas.identifiers import MailboxId, MessageType, family_of
 from schemas.strict_json import MalformedError, dump, parse
 
@@ -153,7 +152,7 @@ async def make_drafts(gateway: Gateway, tx: Transaction | Spool, asked: Asked) -
         )
     drafts = []
     for message in messages:
-        label = date_negative(gateway, pair.target, message)
+        label = negatives.date_negative(gateway, pair.target, message)
         _check(gateway, pair, message)
         parties = [party for party in gateway.catalogue.clear(pair.target, message).parties if party != box]
         draft = Draft(
@@ -177,22 +176,6 @@ async def _creditors(tx: Transaction | Spool, row: Row, pair: Derivation) -> lis
         and family_of(pair.target) in duty.types
     }
     return sorted(found) or [row["sender"]]
-
-
-def date_negative(gateway: Gateway, kind: MessageType, message: dict[str, Any]) -> str | None:
-    """Put the last day into *message* if it is a negative without one; return its label, if the agreement has it.
-
-    The day is the label's longest term from today: how long negatives may stay is the partnership's to say.
-    """
-    negative = Derivations.load().find_negative(kind, message)
-    rules = gateway.partnership.books.rules_at(gateway.clock())
-    terms = rules.agreement.types.get(family_of(kind))
-    if negative is None or terms is None:
-        return None
-    label = negative.retention if negative.retention in terms.retention else terms.retention[0]
-    if read(message, negative.date) is None:
-        put(message, negative.date, spell_day(gateway.clock() + rules.retention(label).max_days * DAY))
-    return label
 
 
 def _check(gateway: Gateway, pair: Derivation, message: Mapping[str, Any]) -> None:

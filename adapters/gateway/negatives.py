@@ -1,4 +1,4 @@
-"""Answers that say "not known here" go when their day is over: from the spool, and from the record system if it can.
+"""Answers that say "not known here" have a last day, and go when it is over: from the spool, and from the record system if it can.
 
 Whom nobody knows has a right that nobody keeps it.  The hub has its own term for the sealed body.
 
@@ -7,16 +7,49 @@ Source: domain 2, system 4; domain 11, risk 15.
 
 from __future__ import annotations
 
+import copy
 import logging
-from typing import Final
+from typing import Any, Final
 
-from adapters.base import Deletes
+import msgspec
+
+from adapters.base import Deletes, Draft
 from adapters.errors import place_of
 from adapters.gateway.context import Gateway
 from adapters.gateway.spool import Row, Transaction
+from schemas.derivation import Derivations, put, read, spell_day
+from schemas.envelope import DAY
+from schemas.identifiers import MessageType, family_of
 
 _log = logging.getLogger("gateway.negatives")
 BATCH: Final = 100
+
+
+def date_draft(gateway: Gateway, draft: Draft) -> Draft:
+    """Return *draft* with its last day and label if it is a negative that lacks them; any other as it is."""
+    message = copy.deepcopy(draft.message)
+    label = date_negative(gateway, draft.type, message)
+    return (
+        draft if label is None else msgspec.structs.replace(draft, message=message, retention=draft.retention or label)
+    )
+
+
+def date_negative(gateway: Gateway, kind: MessageType, message: dict[str, Any]) -> str | None:
+    """Put the last day into *message* if it is a negative without one; return its label, if the agreement has it.
+
+    The day is the label's longest term from today: how long negatives may stay is the partnership's to say.
+    """
+    negative = Derivations.load().find_negative(kind, message)
+    if negative is None:
+        return None
+    rules = gateway.partnership.books.rules_at(gateway.clock())
+    terms = rules.agreement.types.get(family_of(kind))
+    if terms is None:
+        return None
+    label = negative.retention if negative.retention in terms.retention else terms.retention[0]
+    if read(message, negative.date) is None:
+        put(message, negative.date, spell_day(gateway.clock() + rules.retention(label).max_days * DAY))
+    return label
 
 
 async def delete_due(gateway: Gateway) -> int:

@@ -17,7 +17,7 @@ import msgspec
 
 from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing, Spooled
 from adapters.errors import GatewayError, NotYetError, place_of
-from adapters.gateway import apart, consequences, evidence, handling, sightings
+from adapters.gateway import apart, consequences, evidence, handling, negatives, sightings
 from adapters.gateway.claims import claim_acceptance
 from adapters.gateway.client import MAX_BATCH, MAX_BATCH_BYTES, HubRefusedError
 from adapters.gateway.compose import Composed, compose
@@ -74,8 +74,10 @@ async def take(gateway: Gateway, adapter: str, outgoing: Outgoing) -> bool:
         return False
     now = gateway.clock()
     envelope, thread = new_id(now), outgoing.draft.thread or new_id(now)
+    # Outside what refuses: a gateway that doesn't know the agreement yet has to wait with a negative.
+    dated = negatives.date_draft(gateway, outgoing.draft)
     try:
-        admitted = await handling.admit(gateway, outgoing.draft)
+        admitted = await handling.admit(gateway, dated)
         outgoing = replace(outgoing, draft=admitted.draft)
         composed = _compose_now(gateway, admitted, outgoing.documents, envelope, thread)
     except (MalformedError, GatewayError, KeysError) as error:

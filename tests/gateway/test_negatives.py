@@ -258,3 +258,16 @@ async def test_who_is_found_after_all_stays(town: Town) -> None:
         await probation.file_pass()
         assert (town.homes[PROBATION] / "in" / request / "message.json").exists()
         assert not (town.homes[PROBATION] / "sent" / "answer").exists()
+
+
+async def test_a_record_system_needn_t_know_how_long_a_negative_may_stay(town: Town) -> None:
+    """A draft that says not known and no day gets the agreement's longest, and goes under the label for negatives."""
+    async with town.agent(COUNCIL) as council, town.agent(PROBATION) as probation:
+        said = not_known()
+        del said["message"]["delete_after"], said["retention"]
+        drop(town.homes[PROBATION], "answer", said)
+        await settle(probation, council)
+        envelope = json.loads((town.homes[PROBATION] / "sent" / "answer" / "envelope.json").read_bytes())["id"]
+        filed = json.loads((town.homes[COUNCIL] / "in" / envelope / "message.json").read_bytes())
+        about = json.loads((town.homes[COUNCIL] / "in" / envelope / "envelope.json").read_bytes())
+        assert (filed["delete_after"], about["retention"]) == ("2026-09-04", "negative")

@@ -16,7 +16,6 @@ import msgspec
 from adapters.base import Document, DraftAuthor, Outgoing, Spooled, is_plain_name
 from adapters.base import Draft as Outbound
 from adapters.gateway import outgoing
-from adapters.gateway.answering import date_negative
 from adapters.gateway.exports.shapes import labels
 from adapters.gateway.handling_policy import load_policy
 from adapters.gateway.inbox.context import Inbox
@@ -26,6 +25,7 @@ from adapters.gateway.inbox.people import Person
 from adapters.gateway.inbox.writing.beginning import ADAPTER
 from adapters.gateway.inbox.writing.drafts import Draft, Saved, end_draft, read_documents
 from adapters.gateway.inbox.writing.recipients import Proposed, propose
+from adapters.gateway.negatives import date_negative
 from adapters.gateway.spool import Transaction
 from adapters.gateway.watch import duty_of, header_of
 from keys.digests import new_id, sha256_b64u
