@@ -39,6 +39,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     system: _Url = "https://safeguarding-hub.example/fhir"
     nhs_number: _Url = _NHS_NUMBER
     profiles: dict[str, _Url] = {}
+    practitioner: _Url | None = None
     outbox: bool = False
     ca: str | None = None
     certificate: str | None = None
@@ -112,7 +113,9 @@ class FhirAdapter:
         async with self._turn:
             try:
                 async with self._client.talk() as talk:
-                    return await file_message(talk, message, self._systems, self._options.profiles)
+                    return await file_message(
+                        talk, message, self._systems, self._options.profiles, self._options.practitioner
+                    )
             except FhirError as error:
                 return error.outcome
 

@@ -16,6 +16,7 @@ from adapters.fhir.client import Talk
 from adapters.fhir.comparing import is_kept
 from adapters.fhir.judging import FhirError
 from adapters.fhir.mapping import TABLE, Systems, carries
+from adapters.fhir.practitioners import find_practitioners
 from adapters.fhir.resources import CHANGES, SAID_AT, Entry, Maker, Resource, pack, relink
 from schemas.catalogue import select
 from schemas.nhs_number import is_nhs_number
@@ -25,8 +26,12 @@ REFERENCE: Final = re.compile(r"([A-Z][A-Za-z]{1,40})/([A-Za-z0-9.-]{1,64})")
 _PLACE: Final = re.compile(rf"(?:^|/){REFERENCE.pattern}(?:/_history/[A-Za-z0-9.-]{{1,64}})?\Z")
 
 
-async def file_message(talk: Talk, message: Incoming, systems: Systems, profiles: Mapping[str, str]) -> Filed:
+async def file_message(
+    talk: Talk, message: Incoming, systems: Systems, profiles: Mapping[str, str], people_system: str | None = None
+) -> Filed:
     """Write *message* and read it back; repeated, it changes nothing and gives the same record.
+
+    *people_system*: by which identifiers practitioners are named, where they are.
 
     Raises:
         FhirError: it isn't filed.
@@ -39,7 +44,8 @@ async def file_message(talk: Talk, message: Incoming, systems: Systems, profiles
     # Whom a task is about may have been found out since it was first tried.
     places = await write_entries(talk, entries, systems, at=message.at, free=() if people else ("subject",))
     await _settle_owed(talk, message, systems)
-    return Filed(record=places[0])
+    named = await find_practitioners(talk, maker.patients, people_system) if people_system else ()
+    return Filed(record=places[0], practitioners=named)
 
 
 def _read(read: Callable[[], T]) -> T:

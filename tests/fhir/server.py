@@ -52,6 +52,8 @@ class FhirServer:
         self.heard: list[str] = []
         self.token: str | None = None
         self.searches = "finds"
+        # What becomes of a search for a kind of resource, where that is another: a status, `hang`, `hang-up`, `not-json`.
+        self.searching: dict[str, str] = {}
         self.says_where = True
         self.tokens_given = 0
         self._number = 0
@@ -198,7 +200,8 @@ class FhirServer:
         return {"status": "200 OK" if found else "201 Created", "location": f"http://here/fhir/{place}/_history/1"}
 
     def _check(self, resource: dict[str, Any]) -> None:
-        if list(VALIDATORS[resource["resourceType"]].iter_errors(resource)):
+        # A patient is only ever changed by staff.
+        if resource["resourceType"] != "Patient" and list(VALIDATORS[resource["resourceType"]].iter_errors(resource)):
             raise RefusedError(422, "structure")
 
     def _matching(self, kind: str, query: str) -> list[str]:
@@ -211,6 +214,8 @@ class FhirServer:
     def _matches(self, resource: dict[str, Any], name: str, value: str) -> bool:
         if name == "status":
             return bool(resource["status"] == value)
+        if name == "patient":
+            return bool(resource["subject"]["reference"] == value)
         system, _, code = value.partition("|")
         code = re.sub(r"\\(.)", r"\1", code)
         if name == "_tag":
@@ -224,11 +229,20 @@ class FhirServer:
     async def _search(self, request: web.Request) -> web.Response:
         form = await request.post()
         kind = request.match_info["kind"]
+        if way := self.searching.get(kind):
+            return await self._stumble(request, way)
         found = [one for one in self.of(kind) if all(self._matches(one, k, str(v)) for k, v in form.items())]
         if self.searches != "finds" and kind != "Patient":
             found = self.of(kind) if self.searches == "everything" else []
         entries = [{"resource": one} for one in found]
         return web.json_response({"resourceType": "Bundle", "type": "searchset", "entry": entries})
+
+    async def _stumble(self, request: web.Request, way: str) -> web.Response:
+        if way.isdecimal():
+            raise RefusedError(int(way), "processing")
+        if way == "hang":
+            await asyncio.sleep(30)
+        return self._break_off(request, way)
 
     async def _read(self, request: web.Request) -> web.Response:
         found = self.store.get(f"{request.match_info['kind']}/{request.match_info['id']}")
