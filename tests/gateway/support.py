@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from adapters.base import Adapter
 from adapters.durable import make_folder, write_file
 from adapters.folder import FolderAdapter
 from adapters.gateway import trust
@@ -125,14 +126,25 @@ def make_home(tmp: Path, county: County, agency: str, base: str, **changes: Any)
 
 @asynccontextmanager
 async def gateway_of(
-    tmp: Path, county: County, agency: str, base: str = "http://127.0.0.1:9", **changes: Any
+    tmp: Path,
+    county: County,
+    agency: str,
+    base: str = "http://127.0.0.1:9",
+    system: tuple[str, Adapter] | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Gateway]:
-    """Open *agency*'s gateway; without *base* its hub is dark.  Its folder pair is here, not in a process of its own."""
+    """Open *agency*'s gateway; without *base* its hub is dark.  Its folder pair is here, not in a process of its own.
+
+    *system*: the adapter that files for all of its mailboxes instead, by its name.
+    """
+    if system is not None:
+        boxes = tuple(MailboxConfig(id=box, adapter=system[0]) for box, _, _ in county.agencies[agency][1])
+        changes = {"mailboxes": boxes, "adapters": {system[0]: {}}} | changes
     home, config = make_home(tmp, county, agency, base, **changes)
     keyring = county.keyrings[agency]
-    folders = {
+    folders: dict[str, Adapter] = {
         name: FolderAdapter.configure(options, home) for name, options in config.adapters.items() if name == "folder"
-    }
+    } | dict([system] if system else [])
     async with open_gateway(
         home, config=config, clock=lambda: county.now, keyring=keyring,
         adapters=folders if set(folders) == set(config.adapters) else None,

@@ -98,6 +98,34 @@ async def test_a_referral_becomes_a_draft(adapter: Hl7Adapter) -> None:
     Catalogue.load().validate("referral/1", draft.message)
 
 
+@pytest.mark.parametrize(
+    ("said", "status", "estimated"),
+    [
+        ("NSTS01", "traced", False),
+        ("ED~NSTS01", "traced", True),
+        ("NSTS02", "untraced", False),
+        ("AL", "untraced", False),
+    ],
+)
+async def test_how_sure_the_hospital_is_goes_with_the_child(
+    adapter: Hl7Adapter, said: str, status: str, estimated: bool
+) -> None:
+    """PID-32 says whether the NHS number was verified and whether the day of birth is only an estimate."""
+    lines = [f"{line}{'|' * 21}{said}" if line.startswith("PID") else line for line in REFERRAL]
+    assert (await say(adapter, *lines))[0] == "AA"
+    (outgoing,) = await collect(adapter)
+    child = outgoing.draft.message["child"]
+    assert (child["nhs_number_status"], child["dob_estimated"]) == (status, estimated)
+
+
+async def test_a_day_of_birth_that_stands_for_none_is_not_taken(adapter: Hl7Adapter) -> None:
+    """Where PID-32 says that the day is only a system's default, the sender is told that it is missing."""
+    lines = [f"{line}{'|' * 21}UD" if line.startswith("PID") else line for line in REFERRAL]
+    code, _, _, words = await say(adapter, *lines)
+    assert code == "AE"
+    assert "dob" in words
+
+
 async def test_a_referral_that_comes_again_is_sent_once(adapter: Hl7Adapter, tmp_path: Path) -> None:
     """A repeat is acknowledged and adds nothing: before it is sent, after it was, and after a restart."""
     assert [await say(adapter, *REFERRAL) for _ in range(2)] == [["AA", "C-1"]] * 2
