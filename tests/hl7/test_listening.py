@@ -181,6 +181,9 @@ async def test_what_is_missing_or_wrong_is_named(adapter: Hl7Adapter, lines: lis
     [
         (["hello"], "100"),
         (["MSH|"], "100"),
+        (["FHS|^~\\&|PAS", "BHS|^~\\&|PAS", *REFERRAL, "BTS|1", "FTS|1"], "100"),
+        (["<REF_I12/>"], "100"),
+        ([REFERRAL[0].replace("REF^I12^REF_I12", "ORU^R01^ORU_R01"), *REFERRAL[1:]], "201"),
         ([REFERRAL[0].replace("REF^I12^REF_I12", "ADT^A01"), *REFERRAL[1:]], "201"),
         ([REFERRAL[0].replace("UNICODE UTF-8", "ISO IR87"), *REFERRAL[1:]], "102"),
     ],
