@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -15,6 +16,18 @@ from tests.invariants import check
 from tests.postgres import Server, UnavailableError, running_server
 
 POSTGRES = pytest.param("postgres", marks=pytest.mark.needs_postgres)
+# An identifier, a key or a signature: made anew by each process, whereas all of them must find the same names of tests.
+_RANDOM = re.compile(r"(?=[^A-Z]*[A-Z])[A-Za-z0-9_+=-]{16,}")
+_LONGEST_NAME = 100
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a parameter after its argument, not its value, where the value is long or looks like made at random."""
+    if isinstance(val, str | bytes):
+        text = val if isinstance(val, str) else val.decode("latin-1")
+        if len(text) > _LONGEST_NAME or _RANDOM.search(text):
+            return argname
+    return None
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_readme_has_the_two_commands() -> None:
     """The README's commands are the two that must work on a fresh machine."""
     blocks = [block.strip() for block in code_blocks(ROOT / "README.md", "sh")]
-    assert blocks == ["pip install uv && uv run hub demo", "uv run pytest"]
+    assert blocks == ["pip install uv && uv run hub demo", "uv run pytest -n 2"]
 
 
 @pytest.mark.parametrize("page", [page for page in pages() if page.name != "commands.md"], ids=lambda page: page.name)
