@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -12,10 +13,12 @@ from typing import Any, Final
 from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing, Spooled, parse_draft
 from adapters.fhir.client import Client
 from adapters.fhir.filing import REFERENCE
+from adapters.fhir.judging import FhirError
 from adapters.fhir.mapping import Systems, moment_of
 from adapters.fhir.resources import WHOLE, Resource
 from schemas.strict_json import MalformedError
 
+_log: Final = logging.getLogger(__name__)
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -36,7 +39,11 @@ async def find_drafts(client: Client, systems: Systems) -> AsyncIterator[Outgoin
         try:
             draft, documents = _load(one)
         except MalformedError as error:
-            await done(DraftRefused(code=error.code, message=error.message, hint=error.hint))
+            try:
+                await done(DraftRefused(code=error.code, message=error.message, hint=error.hint))
+            except FhirError as failed:
+                # It keeps none behind it; it is told again with the next look.
+                _log.warning("the server doesn't take what became of a draft: %s", failed)
             continue
         yield Outgoing(key=reference, draft=draft, documents=documents, done=done)
 

@@ -57,13 +57,24 @@ async def collect(gateway: Gateway) -> int:
     for name, adapter in gateway.adapters.items():
         try:
             async for outgoing in adapter.collect():
-                count += await take(gateway, name, outgoing)
+                count += await _take_alone(gateway, name, outgoing)
         except NotYetError:
             raise
         except Exception as error:  # noqa: BLE001
             # A plugin's failure is its own: the others go on.  Its text may hold content, so only its kind and place are logged.
             _log.error("the adapter `%s` failed to collect: %s", name, place_of(error))
     return count
+
+
+async def _take_alone(gateway: Gateway, adapter: str, outgoing: Outgoing) -> bool:
+    """Take one draft; a system that can't be told what became of it keeps none of those behind it, and is told again."""
+    try:
+        return await take(gateway, adapter, outgoing)
+    except NotYetError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        _log.error("the adapter `%s` failed over a draft: %s", adapter, place_of(error))
+        return False
 
 
 async def take(gateway: Gateway, adapter: str, outgoing: Outgoing) -> bool:

@@ -113,6 +113,25 @@ async def test_a_share_that_goes_while_filing_is_not_filed_to(
     assert await share.file(sample_incoming()) == Later(reason="folder-away")
 
 
+async def test_a_share_that_hangs_is_asked_again(tmp_path: Path) -> None:
+    """A message over which the share doesn't answer waits, without an alarm; the one behind it is filed, and so is it, afterwards."""
+    adapter = load_adapters({"folder": {"path": "pair", "limits": {"seconds": 2}}}, tmp_path)["folder"]
+    other = sample_incoming(envelope=THREAD)
+    assert await adapter.file(other) == Filed(record=f"in/{THREAD}")
+    # A pipe that nobody writes to answers as a share does whose server is gone.
+    note = tmp_path / "pair/in" / ENVELOPE / "envelope.json"
+    note.parent.mkdir()
+    os.mkfifo(note)
+    assert await adapter.file(sample_incoming()) == Later(reason="adapter-slow")
+    assert await adapter.file(other) == Filed(record=f"in/{THREAD}")
+    os.close(os.open(note, os.O_WRONLY))
+    note.unlink()
+    note.parent.rmdir()
+    assert await adapter.file(sample_incoming()) == Filed(record=f"in/{ENVELOPE}")
+    assert adapter.take_troubles() == []
+    await adapter.close()
+
+
 async def test_a_full_disk_is_asked_again(small_disk: Path) -> None:
     """On a disk that is full nothing is filed and no half is left; with room the same message is filed."""
     adapter = FolderAdapter(small_disk)

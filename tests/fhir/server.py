@@ -42,7 +42,7 @@ class FhirServer:
     ``answers`` are given to the next transactions before it behaves again: a status, `status/issue`, `hang`, `hang-up`
     (nothing is done), `lost` (done, and the answer lost), `garbage`, `batch`, `short`, `forgets` (done, and gone),
     `alters` (done, otherwise), `unmarked` (done, without its labels).  ``token``: what it wants to be shown.
-    ``says_where``: whether it says of what was there already where it stands, which it needn't.
+    ``locked``: what can't be changed.  ``says_where``: whether it says of what was there already where it stands, which it needn't.
     ``searches``: whether it `finds`, finds `everything` whatever is asked, or `nothing` yet.
     """
 
@@ -55,6 +55,7 @@ class FhirServer:
         # What becomes of a search for a kind of resource, where that is another: a status, `hang`, `hang-up`, `not-json`.
         self.searching: dict[str, str] = {}
         self.says_where = True
+        self.locked: set[str] = set()
         self.tokens_given = 0
         self._number = 0
         self._runner: web.AppRunner | None = None
@@ -256,6 +257,8 @@ class FhirServer:
         return web.Response()
 
     def _change(self, place: str, resource: dict[str, Any], match: str | None) -> None:
+        if place in self.locked:
+            raise RefusedError(422, "business-rule")
         version = int(self.store[place]["meta"]["versionId"])
         if match != f'W/"{version}"':
             raise RefusedError(412, "conflict")

@@ -223,6 +223,32 @@ async def test_killed_at_any_moment_it_goes_on(office: Office, monkeypatch: pyte
     assert list((office.root / ".working").iterdir()) == []
 
 
+async def test_on_a_full_disk_no_row_is_lost_or_sent_twice(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nothing can be written a row isn't handed over, or isn't noted as sent and keeps its key; with room it is."""
+    from adapters.spreadsheet import jobs
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    adapter = office.open()
+    office.put("a.csv", as_csv([HEADING, GOOD]))
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "write_file", full)
+        await collect(adapter)
+        with pytest.raises(OSError, match="No space"):
+            await collect(adapter)
+    (first,) = await office.take(adapter)
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "write_file", full)
+        with pytest.raises(OSError, match="No space"):
+            await first.done(Spooled(envelope=ENVELOPE, thread=THREAD))
+    for one in await office.take(adapter):
+        assert one.key == first.key
+        await one.done(Spooled(envelope=ENVELOPE, thread=THREAD))
+    assert await office.take(adapter) == []
+    assert [row[1] for row in office.report("sent/a.csv")] == ["sent"]
+
+
 async def test_a_workbook_is_read_like_a_table(office: Office) -> None:
     """Dates, moments, yes and no, and numbers that a spreadsheet program made of text come out as the fields have them."""
     row: list[Any] = list(GOOD)
