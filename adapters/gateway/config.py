@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from adapters.errors import GatewayError
+from adapters.gateway.guests.config import check_guests
 from adapters.gateway.inbox.config import InboxConfig
 from adapters.gateway.matching.policy import AtRiskConfig
 from schemas.derivation import Derivations
@@ -122,6 +123,9 @@ def load_config(home: Path) -> Config:
         raise GatewayError("config", "a mailbox is not the agency's", "list only `agency/team` of this agency")
     if any(box.adapter and box.adapter not in config.adapters for box in config.mailboxes):
         raise GatewayError("config", "a mailbox names an adapter that isn't enabled", "add its table under [adapters]")
+    if config.inbox is not None and config.inbox.guests is not None:
+        notify = config.inbox.notify
+        check_guests(config.inbox.guests, config.mailboxes, has_mail=notify is not None and notify.mail is not None)
     automatic = {family_of(one.target) for one in Derivations.load().pairs() if one.automatic}
     if not automatic.issuperset(config.by_hand):
         raise GatewayError(

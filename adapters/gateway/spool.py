@@ -31,9 +31,11 @@ VERSION: Final = 1
 STATEMENTS: Final = files("adapters.gateway").joinpath("spool.sql")
 EVIDENCE: Final = files("adapters.gateway").joinpath("evidence.sql")
 PAGES: Final = tuple(
-    files("adapters.gateway.inbox").joinpath(name)
-    for name in ("people.sql", "threads.sql", "search.sql", "notify/notify.sql")
-)
+    files("adapters.gateway").joinpath(name)
+    for name in (
+        "inbox/people.sql", "inbox/threads.sql", "inbox/search.sql", "inbox/notify/notify.sql", "guests/guests.sql",
+    )
+)  # fmt: skip
 _BLOCK: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from adapters.gateway.guests.config import GuestsConfig
 from adapters.gateway.inbox.notify.config import NotifyConfig
 from hub.kit.oidc_config import OidcConfig
 
@@ -36,3 +37,4 @@ class InboxConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     passwords: Annotated[bool, Meta(description="Whether local accounts may sign in by password.")] = True
     oidc: OidcConfig | None = None
     notify: NotifyConfig | None = None
+    guests: GuestsConfig | None = None
