@@ -112,6 +112,10 @@ def _add_init(init: argparse.ArgumentParser) -> None:
     init.add_argument("--name", help="the agency's name")
     init.add_argument("--role", action="append", help="a sector of the agency; may be repeated")
     init.add_argument("--mailbox", action="append", metavar="ID[=TITLE]", help="a mailbox; may be repeated")
+    init.add_argument(
+        "--profile", metavar="NAME", help="a kind of agency, for its record system: see docs/agencies/records.md"
+    )
+    init.add_argument("--records", metavar="URL", help="where that record system is")
     init.add_argument("--own-key", action="append", metavar="MAILBOX", help="a mailbox with a sealing key of its own")
     init.add_argument("--request", help="where to write the enrolment request (default: request.json in the home)")
     init.add_argument("--training", action="store_true", help="a training partnership")

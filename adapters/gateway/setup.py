@@ -22,6 +22,7 @@ from adapters.gateway.agent import open_gateway
 from adapters.gateway.config import CONFIG_NAME, load_config, make_clock
 from adapters.gateway.context import Gateway
 from adapters.gateway.keystore import KEYS_NAME, read_passphrase, save_keyring
+from adapters.gateway.starting import make_configuration, write_own_files
 from adapters.gateway.statements import make_request
 from hub.kit.assets import AssetsError, install_assets
 from keys.keyring import Keyring
@@ -35,7 +36,8 @@ async def init(options: Namespace) -> dict[str, Any]:
     """Make a gateway's home: configuration, keys, pinned trust, and the request that enrols the agency."""
     home = make_folder(Path(options.home))
     if not (home / CONFIG_NAME).exists():
-        write_file(home / CONFIG_NAME, _configuration(options).encode())
+        made = _read(options.config) if options.config else make_configuration(options).encode()
+        write_file(home / CONFIG_NAME, made)
     config = load_config(home)
     if (home / KEYS_NAME).exists():
         # New keys over old ones would lose all mail sealed to those.
@@ -54,29 +56,12 @@ async def init(options: Namespace) -> dict[str, Any]:
             raise GatewayError("init-mailbox", "a mailbox for a key of its own is not served here", "name one that is")
         keyring.add_opening_key(mailbox, now)
     save_keyring(keyring, home, passphrase)
+    write_own_files(home, config.adapters)
     request = Path(options.request) if options.request else home / REQUEST_NAME
     write_file(request, json.dumps(make_request(config, keyring, now), indent=2).encode() + b"\n", mode=0o644)
     async with open_gateway(home, passphrase_file=options.passphrase_file):
         pass  # makes the spool and the adapters' folders
     return {"home": str(home), "agency": config.agency, "request": str(request)}
-
-
-def _configuration(options: Namespace) -> str:
-    if options.config:
-        return _read(options.config).decode()
-    if not options.agency or not options.mailbox:
-        raise GatewayError("init-agency", "a new gateway needs its agency and a mailbox", "give --agency and --mailbox")
-    lines = [f"agency = {json.dumps(options.agency)}", f"name = {json.dumps(options.name or options.agency)}"]
-    lines.append(f"roles = {json.dumps(options.role or [])}")
-    if options.training:
-        lines.append("training = true")
-    if options.clock:
-        lines.append(f"clock = {json.dumps(options.clock)}")
-    for one in options.mailbox:
-        name, _, title = one.partition("=")
-        lines += ["", "[[mailboxes]]", f"id = {json.dumps(name)}", f"title = {json.dumps(title or name)}"]
-    lines += ["", "[adapters.folder]", 'path = "."']
-    return "\n".join(lines) + "\n"
 
 
 def _read(name: str) -> bytes:

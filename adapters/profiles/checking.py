@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UnsetType
 
+from adapters.profiles.expanding import expand
 from adapters.profiles.mapping import Field, File, Send, field_of
 from adapters.profiles.mapping import Mapping as Table
 from adapters.profiles.records import DOCUMENT, DRAFT, HUB, NOTICE
@@ -31,7 +32,7 @@ def parse_mapping(raw: bytes, catalogue: Catalogue) -> Table:
         ValueError: what is wrong with it, with the place; all problems at once where it could be read.
     """
     try:
-        mapping = msgspec.convert(parse(raw, max_bytes=MAX_MAPPING, content=True), Table, strict=True)
+        mapping = msgspec.convert(expand(parse(raw, max_bytes=MAX_MAPPING, content=True)), Table, strict=True)
     except (msgspec.ValidationError, MalformedError) as error:
         raise ValueError(f"mapping: {error}") from error
     if problems := list(find_problems(mapping, catalogue)):

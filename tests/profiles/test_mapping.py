@@ -123,3 +123,44 @@ def test_codes_that_a_message_may_have_and_the_system_has_not_are_listed() -> No
     """So that an agency sees before the first day what a person would have to file."""
     found = list_uncovered(load(mapping()), CATALOGUE)
     assert found == [f"flag.request/1 /flag_kind: {code}" for code in ("CP", "missing", "other")]
+
+
+# ---- what is said once
+
+
+def test_tables_and_groups_are_put_in_where_they_are_named() -> None:
+    """A table is read as it stands where something is sent, and backwards where it is filed."""
+    table = mapping(tables={"kinds": {"WM-CSE": "CSE"}, "rag": {"R": "red"}}, groups={"flag": {"review": "/review_by"}})
+    table["send"][0] = table["send"][0] | {"fields": INCIDENT | {"/grade": {"from": "rag", "codes": "rag"}}}
+    table["file"][0] = table["file"][0] | {
+        "use": ["flag"],
+        "fields": {"marker": {"from": "/flag_kind", "codes": "kinds"}},
+    }
+    found = load(table)
+    grade, marker = found.send[0].fields["/grade"], found.file[0].fields["marker"]
+    assert not isinstance(grade, str)
+    assert not isinstance(marker, str)
+    assert (grade.codes, marker.codes) == ({"R": "red"}, {"CSE": "WM-CSE"})
+    assert found.file[0].fields["review"] == "/review_by"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"tables": 7}, "`tables` holds names"),
+        ({"groups": {"a": 7}}, "`groups` holds names"),
+        ({"file": [{"type": "flag.request/1", "kind": "x", "use": ["a"], "fields": {}}]}, "no group `a`"),
+        ({"file": [{"type": "flag.request/1", "kind": "x", "fields": {"a": {"from": "/flag_kind", "codes": "b"}}}]},
+         "no table `b`"),
+        ({"tables": {"b": {"1": "CSE", "2": "CSE"}},
+          "file": [{"type": "flag.request/1", "kind": "x", "fields": {"a": {"from": "/flag_kind", "codes": "b"}}}]},
+         "backwards"),
+        ({"send": [7]}, "mapping"),
+        ({"send": 7}, "mapping"),
+    ],
+)  # fmt: skip
+def test_a_name_that_leads_nowhere_is_named(changes: dict[str, Any], says: str) -> None:
+    """As is a table that can't be read backwards, and what is no rule at all."""
+    with pytest.raises(ValueError, match="mapping") as caught:
+        load(mapping(**changes))
+    assert says in str(caught.value)
