@@ -124,6 +124,16 @@ async def receipt_by_person(
     )  # fmt: skip
 
 
+async def receipts_by(tx: Transaction, keyring: Keyring, row: Row, actor: str) -> list[Receipt]:
+    """Return what the person *actor* has signed about the delivery in the inbox row *row*, oldest first."""
+    ref = keyed_digest(keyring.record_key, actor.strip())
+    found = [
+        parse_receipt(jws.parse(bytes(one["jws"]), jws.RECEIPT).payload)
+        for one in await tx.all("signed_receipts_of", envelope=row["envelope"], mailbox=row["mailbox"])
+    ]
+    return [one for one in found if one.actor == ref]
+
+
 async def _openers(tx: Transaction, row: Row) -> set[str | None]:
     """Return the pseudonyms of those to whom the delivery was displayed."""
     found = await tx.all("openings_of", envelope=row["envelope"], mailbox=row["mailbox"])

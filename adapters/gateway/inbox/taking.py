@@ -12,16 +12,14 @@ from typing import Final, Literal
 
 from adapters.base import Incoming
 from adapters.errors import GatewayError
-from adapters.gateway import filing
+from adapters.gateway import filing, receipting
 from adapters.gateway.inbox.access import Action
 from adapters.gateway.inbox.context import Inbox
 from adapters.gateway.inbox.people import Person
 from adapters.gateway.inbox.relations import find_delivery
 from adapters.gateway.receipting import receipt_by_person
 from adapters.gateway.spool import Row, Transaction
-from keys import jws
-from keys.digests import keyed_digest
-from schemas.receipt import Receipt, parse_receipt
+from schemas.receipt import Receipt
 
 Said = Literal["opened", "acknowledged", "declined"]
 _ACTIONS: Final[dict[Said, Literal["open", "acknowledge", "decline"]]] = {
@@ -73,12 +71,7 @@ async def take(inbox: Inbox, person: Person, envelope: str, level: Said, code: s
 
 async def receipts_by(inbox: Inbox, tx: Transaction, row: Row, person: Person) -> list[Receipt]:
     """Return what *person* has signed about the delivery in *row*, oldest first."""
-    actor = keyed_digest(inbox.gateway.keyring.record_key, person.actor)
-    found = [
-        parse_receipt(jws.parse(bytes(one["jws"]), jws.RECEIPT).payload)
-        for one in await tx.all("signed_receipts_of", envelope=row["envelope"], mailbox=row["mailbox"])
-    ]
-    return [one for one in found if one.actor == actor]
+    return await receipting.receipts_by(tx, inbox.gateway.keyring, row, person.actor)
 
 
 async def find_opened(

@@ -47,7 +47,7 @@ class Channels:
             GatewayError: ``notify-secret``; a file can't be read, or holds no secret.
         """
         self._config, self._push_key = config, push_key
-        self._password = _read(home, config.mail.password_file) if config.mail else ""
+        self._password = read_secret_line(home, config.mail.password_file) if config.mail else ""
         self._hook = _read_secret(home, config.webhook.secret_file) if config.webhook else None
         self._closed: set[str] = set()
 
@@ -63,13 +63,7 @@ class Channels:
         if "mail" in self._closed:
             return "later"
         try:
-            await aiosmtplib.send(
-                make_mail(told, sender=config.sender, to=to), sender=config.sender, recipients=[to], hostname=config.host,
-                port=config.port, username=config.username or None, password=self._password or None, timeout=SECONDS,
-                use_tls=config.security == "tls", start_tls=config.security == "starttls",
-                # Not the machine's own name, which may say whose it is.
-                local_hostname=config.sender.rpartition("@")[2],
-            )  # fmt: skip
+            await deliver(config, self._password, told, to)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             # A refusal, too, may be the server's mistake: it is tried for days, and then that is told.
             # The text may hold an address, so only its kind is logged.
@@ -128,6 +122,21 @@ class Channels:
         return status
 
 
+async def deliver(config: MailConfig, password: str, told: Told, to: str) -> None:
+    """Hand one mail to the server, for *to* and nobody else.
+
+    Raises:
+        aiosmtplib.SMTPException, OSError, TimeoutError: it wasn't taken, or nobody can know.
+    """
+    await aiosmtplib.send(
+        make_mail(told, sender=config.sender, to=to), sender=config.sender, recipients=[to], hostname=config.host,
+        port=config.port, username=config.username or None, password=password or None, timeout=SECONDS,
+        use_tls=config.security == "tls", start_tls=config.security == "starttls",
+        # Not the machine's own name, which may say whose it is.
+        local_hostname=config.sender.rpartition("@")[2],
+    )  # fmt: skip
+
+
 def may_push(endpoint: str, hosts: tuple[str, ...]) -> bool:
     """Answer whether *endpoint* is of a push service that is listed: a browser could name any address inside the agency."""
     try:
@@ -139,7 +148,12 @@ def may_push(endpoint: str, hosts: tuple[str, ...]) -> bool:
     return listed and is_plain and (parts.scheme == "https" or name == "localhost")
 
 
-def _read(home: Path, name: str) -> str:
+def read_secret_line(home: Path, name: str) -> str:
+    """Return what the file *name* in *home* holds; empty: none is named.
+
+    Raises:
+        GatewayError: ``notify-secret``.
+    """
     if not name:
         return ""
     try:
@@ -152,7 +166,7 @@ def _read(home: Path, name: str) -> str:
 
 def _read_secret(home: Path, name: str) -> Webhook:
     try:
-        return Webhook(_read(home, name))
+        return Webhook(read_secret_line(home, name))
     except (EmptyWebhookSecretError, ValueError) as error:
         if isinstance(error, GatewayError):
             raise
@@ -161,4 +175,4 @@ def _read_secret(home: Path, name: str) -> Webhook:
         ) from error
 
 
-__all__ = ["Channels", "MailConfig", "Outcome", "may_push"]
+__all__ = ["Channels", "MailConfig", "Outcome", "deliver", "may_push", "read_secret_line"]
