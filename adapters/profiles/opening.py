@@ -10,6 +10,7 @@ import msgspec
 
 from adapters.profiles.http import HttpOptions, HttpRecords
 from adapters.profiles.records import RecordSystem
+from adapters.profiles.tables import TablesOptions, open_tables
 
 
 def open_system(options: Mapping[str, Any], home: Path) -> RecordSystem:
@@ -19,8 +20,10 @@ def open_system(options: Mapping[str, Any], home: Path) -> RecordSystem:
         ValueError: an option is unknown, ill-typed or missing; the text names it.
     """
     try:
+        if options.keys() & {"database", "path"}:
+            return open_tables(msgspec.convert(dict(options), TablesOptions, strict=True), home)
         return HttpRecords(msgspec.convert(dict(options), HttpOptions, strict=True), home)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"`ca`, `certificate`, `key` or `token`: {type(error).__name__}") from error
+        raise ValueError(f"`ca`, `certificate`, `key`, `token` or `password`: {type(error).__name__}") from error

@@ -7,18 +7,83 @@ docs/agencies/social-care.md says what each column is.  Each call is one short t
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Mapping
-from typing import Any, Final
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import psycopg
+from msgspec import Meta
+from psycopg.conninfo import conninfo_to_dict
 
 from adapters.base import Document, Later
-from adapters.profiles.databases import Database, Session
+from adapters.profiles.databases import Database, PostgresDatabase, Session, SqliteDatabase
 from adapters.profiles.records import Answer, Placed, Record, RecordsError, Sent, Standing
 from keys.digests import sha256
 from schemas.strict_json import MalformedError, dump, parse
 
 MAX_FIELDS: Final = 4 * 1024 * 1024
 MAX_STANDING: Final = 16 * 1024 * 1024
+_LOCAL: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_PARTS: Final = frozenset({"host", "port", "dbname", "user"})
 _log: Final = logging.getLogger(__name__)
+
+
+class TablesOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The options of a system that is reached by interface tables; docs/agencies/social-care.md says what each is.
+
+    Either ``database``, a PostgreSQL, or ``path``, the folder of a SQLite ``file``.
+    """
+
+    database: Annotated[str, Meta(pattern=r"\Apostgres(?:ql)?://", max_length=500)] | None = None
+    password: str | None = None
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    path: Annotated[str, Meta(min_length=1)] | None = None
+    file: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")] = "records.db"
+    gateway: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    seconds: Annotated[float, Meta(gt=0, le=600)] = 20.0
+
+
+def open_tables(options: TablesOptions, home: Path) -> Tables:
+    """Return the tables that *options* lead to; files are in *home*.
+
+    Raises:
+        ValueError: options that don't go together, or would send content where others can read it.
+        OSError: a file can't be read.
+    """
+    if (options.database is None) == (options.path is None):
+        raise ValueError("one of `database` and `path`")
+    name = options.gateway or socket.gethostname()
+    if options.path is not None:
+        return Tables(SqliteDatabase(home / options.path / options.file, seconds=options.seconds), name)
+    return Tables(PostgresDatabase(_address(options, home), seconds=options.seconds), name)
+
+
+def _address(options: TablesOptions, home: Path) -> dict[str, Any]:
+    try:
+        address: dict[str, Any] = conninfo_to_dict(options.database or "")
+    except psycopg.Error:
+        raise ValueError("`database` is no address") from None
+    if unknown := sorted(address.keys() - _PARTS):
+        raise ValueError(f"`database` can't say {', '.join(unknown)}")
+    if bool(options.certificate) != bool(options.key):
+        raise ValueError("`certificate` and `key` belong together")
+    is_local = str(address.get("host", "")) in _LOCAL
+    if not is_local and options.ca is None:
+        raise ValueError("`ca` isn't set: a database elsewhere is reached by TLS, and its certificate is checked")
+    if options.ca is not None:
+        address |= {"sslmode": "verify-full", "sslrootcert": str(home / options.ca)}
+    if options.certificate is not None:
+        address |= {"sslcert": str(home / options.certificate), "sslkey": str(home / str(options.key))}
+    for name in ("ca", "certificate", "key"):
+        if (file := getattr(options, name)) is not None:
+            (home / file).read_bytes()
+    if options.password is not None:
+        address["password"] = (home / options.password).read_text("utf-8").strip()
+    return address
 
 
 class Tables:

@@ -34,9 +34,9 @@ CREATE TABLE ssd_cin_episodes (
 
 -- Where a contact came by the hub: what an answer to it needs.
 CREATE TABLE own_contact (
-  contact_id VARCHAR(250) PRIMARY KEY, referral_id VARCHAR(22) NOT NULL, referral_source VARCHAR(81) NOT NULL,
+  contact_id VARCHAR(250) PRIMARY KEY, referral_id VARCHAR(22) NOT NULL, referrer VARCHAR(81) NOT NULL,
   hub_thread VARCHAR(22) NOT NULL, hub_envelope VARCHAR(22) NOT NULL, child_name VARCHAR(200) NOT NULL,
-  concern TEXT NOT NULL, cine_referral_id VARCHAR(48));
+  concern TEXT NOT NULL, immediate_danger CHAR(1) NOT NULL);
 
 CREATE TABLE ssd_s47_enquiry (
   s47e_s47_enquiry_id VARCHAR(48) PRIMARY KEY, s47e_referral_id VARCHAR(48), s47e_person_id VARCHAR(48),
@@ -57,20 +57,23 @@ CREATE TABLE ssd_missing (
   miss_missing_episode_type VARCHAR(100), miss_missing_episode_end_date VARCHAR(24), miss_missing_rhi_offered CHAR(1),
   miss_missing_rhi_accepted CHAR(1));
 
--- A strategy discussion or another meeting, with what the hub knows it by.
+-- A strategy discussion or another meeting; `last_row` is its newest row of the outbox, which the next one follows.
 CREATE TABLE own_discussion (
-  meeting_id VARCHAR(22) PRIMARY KEY, person_id VARCHAR(48) NOT NULL, s47_enquiry_id VARCHAR(48), kind VARCHAR(20) NOT NULL,
-  starts_at VARCHAR(24) NOT NULL, held_at VARCHAR(24), record_id VARCHAR(22), record_version INTEGER NOT NULL DEFAULT 0,
-  last_row VARCHAR(120));
+  discussion_id VARCHAR(20) PRIMARY KEY, person_id VARCHAR(48) NOT NULL, s47_enquiry_id VARCHAR(48), icpc_id VARCHAR(48),
+  kind VARCHAR(30) NOT NULL, convened_at VARCHAR(24) NOT NULL, starts_at VARCHAR(24) NOT NULL, held_at VARCHAR(24),
+  version INTEGER NOT NULL DEFAULT 0, last_row VARCHAR(120));
 
 CREATE TABLE own_action (
-  action_id VARCHAR(22) PRIMARY KEY, meeting_id VARCHAR(22) NOT NULL, description TEXT NOT NULL, owner VARCHAR(81) NOT NULL,
-  due_at VARCHAR(24) NOT NULL, state VARCHAR(20) NOT NULL DEFAULT 'assigned', state_reason VARCHAR(64), evidence TEXT,
-  answered_at VARCHAR(24), hub_envelope VARCHAR(22), hub_thread VARCHAR(22));
+  action_id VARCHAR(20) PRIMARY KEY, discussion_id VARCHAR(20) NOT NULL, person_id VARCHAR(48) NOT NULL,
+  description TEXT NOT NULL, owner VARCHAR(81) NOT NULL, due_at VARCHAR(24) NOT NULL,
+  state VARCHAR(20) NOT NULL DEFAULT 'assigned', state_reason VARCHAR(64), evidence TEXT, answered_at VARCHAR(24),
+  last_row VARCHAR(120), hub_action_id VARCHAR(22), hub_thread VARCHAR(22), hub_envelope VARCHAR(22));
 
 CREATE TABLE own_closure (
-  closure_id VARCHAR(22) PRIMARY KEY, person_id VARCHAR(48) NOT NULL, state VARCHAR(20) NOT NULL, last_row VARCHAR(120));
+  closure_id VARCHAR(20) PRIMARY KEY, person_id VARCHAR(48) NOT NULL, referral_id VARCHAR(48) NOT NULL,
+  sub_reason VARCHAR(40) NOT NULL, risk_band VARCHAR(20), window_ends VARCHAR(24) NOT NULL, decision VARCHAR(20),
+  last_row VARCHAR(120), hub_closure_id VARCHAR(22));
 
 CREATE TABLE own_objection (
-  objection_id VARCHAR(22) PRIMARY KEY, closure_id VARCHAR(22) NOT NULL, grounds VARCHAR(40) NOT NULL, detail TEXT NOT NULL,
-  proposed_step TEXT NOT NULL, objector VARCHAR(81) NOT NULL, answer TEXT, upheld CHAR(1));
+  hub_objection_id VARCHAR(22) PRIMARY KEY, hub_closure_id VARCHAR(22) NOT NULL, grounds VARCHAR(40) NOT NULL,
+  detail TEXT NOT NULL, proposed_step TEXT NOT NULL, sender VARCHAR(81) NOT NULL, answer TEXT, upheld CHAR(1));
