@@ -116,11 +116,13 @@ class Hospital:
             self.documents.setdefault(str(message.segment("TXA")(12)[0][0]), message)
 
 
-def registration(visit: str, number: str, born: str, *, event: str = "A04", name: str = "Sample^Alex") -> list[str]:
+def registration(
+    visit: str, number: str, born: str, *, event: str = "A04", name: str = "Sample^Alex", at: str = "20260706090000"
+) -> list[str]:
     """Return the segments with which a clinic's system registers somebody who has come."""
     return [
         f"MSH|^~\\&|CLINIC|NORTHMERE|SGH||20260706090000||ADT^{event}^ADT_A01|{event}-{visit}|P|2.5.1||||||UNICODE UTF-8",
-        f"EVN|{event}|20260706090000",
+        f"EVN|{event}|{at}",
         f"PID|1||L-{visit}^^^CLINIC^MR~{number}^^^NHS^NH||{name}||{born}|F",
         f"PV1|1|O|||||||||||||||||{visit}",
     ]

@@ -27,7 +27,7 @@ from tests.county import COUNCIL, HEALTH, MASH, NURSES
 from tests.gateway.support import Town, draft, meeting_held, minutes_full, settle
 
 PASSWORD = "three fictional words"
-_STORED = hash_password(PASSWORD)
+STORED = hash_password(PASSWORD)
 ORIGIN = "http://localhost"
 
 
@@ -129,7 +129,7 @@ class Office:
         inbox = self.inboxes[agency]
         details = check_details(name=name or login.split("@", maxsplit=1)[0].title(), login=login, role=role)
         return await inbox.gateway.spool.write(
-            lambda tx: inbox.people.add(tx, details, duties, teams, inbox.now(), password=_STORED)
+            lambda tx: inbox.people.add(tx, details, duties, teams, inbox.now(), password=STORED)
         )
 
     async def signed_in(self, login: str, **who: Any) -> Browser:
