@@ -45,6 +45,8 @@ REJECTED: Final = {
 COMPOSED: Final = {
     "assets": "The design system of the inbox's pages can't be fetched",
     "log-inconsistent": "The hub shows a log that isn't the one that it showed before",
+    "record-code": "A field of the record has a code that no table of the mapping has",
+    "record-value": "A field of the record has a value that can't be read",
     "row-value": "What stands in the cell is not of the kind of the field",
     "taken-otherwise": "This person has acknowledged it before, or declined it",
 }
@@ -262,8 +264,41 @@ def adapters_page() -> str:
         "",
         "`gateway adapter list` shows what is installed and enabled, `gateway adapter check NAME` runs the conformance checks against one, `gateway adapter new NAME` writes",
         "a working skeleton: [writing an adapter](writing-adapters.md).",
+        "",
+        "## When its system is in trouble",
+        "",
+        "Nothing is lost, nothing is filed twice, and the receipt's level is never ahead of the truth: what isn't surely filed waits, or asks for a person. Each row names the tests",
+        "that show it; `docs/troubles.toml` is where they are listed.",
+        *_trouble_tables(),
     ]
     return "\n".join(lines) + "\n"
+
+
+class Troubles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What goes wrong, in words; and of each adapter the tests of it, or the sentence that says why it can't come."""
+
+    troubles: dict[str, str]
+    adapters: dict[str, dict[str, list[str] | str]]
+
+
+def load_troubles() -> Troubles:
+    """Return what ``troubles.toml`` lists."""
+    return msgspec.toml.decode((HERE / "troubles.toml").read_bytes(), type=Troubles)
+
+
+def _trouble_tables() -> Iterator[str]:
+    listed = load_troubles()
+    for adapter, rows in sorted(listed.adapters.items()):
+        name = "Kinds of agencies" if adapter == "profiles" else f"`{adapter}`"
+        yield from ("", f"### {name}", "", "| trouble | held by |", "|---|---|")
+        for code, words in listed.troubles.items():
+            held = rows.get(code, "")
+            yield f"| {words} | {held if isinstance(held, str) else ', '.join(map(_link_test, held))} |"
+
+
+def _link_test(place: str) -> str:
+    path, _, name = place.partition("::")
+    return f"[`{name}`](../{path})"
 
 
 def _value(value: Any) -> str:
