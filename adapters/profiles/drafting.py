@@ -22,10 +22,6 @@ from schemas.identifiers import family_of
 from schemas.strict_json import MalformedError, dump
 
 _VALUE: Final = re.compile(r"(Invalid (?:enum )?value) .* - at|(unknown field) .*", re.DOTALL)
-_HINTS: Final = {
-    "record-code": "add the code to the mapping's table, or correct the record",
-    "record-value": "correct the record, or how the mapping reads the field",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +68,23 @@ def draft_record(record: Record, mapping: Table, settings: Settings) -> Drafted 
         turning = Turning(look=look, zone=settings.zone, options=settings.constants, name_it=settings.name_it)
         return _finish(_draft(rule, turning, settings), record, turning.ids)
     except ValueProblemError as error:
-        what = {"record-code": "a code that no table of the mapping has", "record-value": "a value that can't be read"}
-        return DraftRefused(
-            code=error.code, message=f"the field `{error.where}` has {what[error.code]}", hint=_HINTS[error.code]
-        )
+        return _object_to(error)
     except MalformedError as error:
         return DraftRefused(code=error.code, message=_without_values(error.message), hint=error.hint)
+
+
+def _object_to(error: ValueProblemError) -> DraftRefused:
+    if error.code == "record-code":
+        return DraftRefused(
+            code="record-code",
+            message=f"the field `{error.where}` has a code that no table of the mapping has",
+            hint="add the code to the mapping's table, or correct the record",
+        )
+    return DraftRefused(
+        code="record-value",
+        message=f"the field `{error.where}` has a value that can't be read",
+        hint="correct the record, or how the mapping reads the field",
+    )
 
 
 def _draft(rule: Send, turning: Turning, settings: Settings) -> dict[str, Any]:
