@@ -185,7 +185,8 @@ class Notice:
     of the list of children at risk `atrisk-match`, `atrisk-quota`, `atrisk-refused`, `atrisk-spent`, `atrisk-stale`,
     `atrisk-unanswered`, `atrisk-withdrawn`; of people `holder-left` (of `team`, `threads` are nobody's now: at most 50 are
     named, `count` says all), `holder-away` (`person` is away `until` a moment, `cover` covers), `glass-broken`,
-    `glass-not-justified`; of notifications `notification-failed`; of an adapter that dies, hangs or can't be started `adapter-failing`.
+    `glass-not-justified`; of guests and their links `guest-asks`, `guest-barred` (nothing of it is for that reader), `guest-expired`,
+    `guest-locked`, `guest-unreachable`; of notifications `notification-failed`; of an adapter that dies, hangs or can't be started `adapter-failing`.
     """
 
     id: str

@@ -179,6 +179,7 @@ class Agent:
         if config is None:
             yield ()
             return
+        from adapters.gateway.guests.inviting import make_guest_loops
         from adapters.gateway.inbox.app import Server, make_inbox
         from adapters.gateway.inbox.sessions import sweep_sessions
 
@@ -190,6 +191,7 @@ class Agent:
             notifier = Notifier(inbox, config.notify)
             loops.append(("notifying", notifier.round, self.gateway.config.poll_seconds, None))
             loops.append(("forgetting notifications", notifier.sweep, SWEEP_SECONDS, None))
+        loops += make_guest_loops(inbox, self.gateway.config.poll_seconds, SWEEP_SECONDS)
         async with Server(inbox) as server:
             _log.info("the inbox is served on port %d", server.port)
             yield loops

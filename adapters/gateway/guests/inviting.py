@@ -9,7 +9,9 @@ Source: issue of secure e-mail; taste 2 (6: outbox).
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, Literal
 
@@ -30,6 +32,8 @@ BATCH: Final = 100
 DAY: Final = 86_400_000
 KEEP_DAYS: Final = 90
 Outcome = Literal["sent", "later", "refused", "dead"]
+# As the agent's loops are.
+GuestLoop = tuple[str, Callable[[], Awaitable[object]], float, asyncio.Event | None]
 
 
 class Inviter:
@@ -163,3 +167,15 @@ def is_for_good(error: Exception) -> bool:
         return all(500 <= one.code < 600 for one in error.recipients)
     # Who may send, and as whom, is our own to put right: such a refusal isn't the guest's.
     return isinstance(error, aiosmtplib.SMTPDataError) and 500 <= error.code < 600
+
+
+def make_guest_loops(inbox: Inbox, seconds: float, sweep_seconds: float) -> list[GuestLoop]:
+    """Return what a running gateway does for its guests, every *seconds* and every *sweep_seconds*; none: it has none."""
+    config, notify = inbox.config.guests, inbox.config.notify
+    if config is None or notify is None or notify.mail is None:
+        return []
+    inviter = Inviter(inbox, Book(inbox.gateway, config), notify.mail)
+    return [
+        ("inviting guests", inviter.round, seconds, None),
+        ("forgetting guests' links", inviter.sweep, sweep_seconds, None),
+    ]

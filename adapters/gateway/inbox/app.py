@@ -19,6 +19,7 @@ from aiohttp.typedefs import Middleware
 
 from adapters.errors import GatewayError, NotYetError, place_of
 from adapters.gateway.context import Gateway
+from adapters.gateway.guests.serving import add_guest_routes
 from adapters.gateway.inbox import (
     account_pages,
     copies,
@@ -144,7 +145,7 @@ def make_inbox(gateway: Gateway, watch: Watch, config: InboxConfig) -> Inbox:
     return Inbox(
         gateway=gateway, watch=watch, people=People(gateway.spool, gateway.keyring), config=config, files=found,
         version=sha256_b64u(b"".join(content for content, _ in found.values()))[:12], has_script=has_script,
-        environment=make_environment("adapters.gateway.inbox"), provider=oidc.make_provider(gateway, config),
+        environment=make_environment("adapters.gateway.inbox", "adapters.gateway.guests"), provider=oidc.make_provider(gateway, config),
     )  # fmt: skip
 
 
@@ -157,6 +158,7 @@ def make_app(inbox: Inbox) -> web.Application:
             app.router.add_get(route.path, _serve(inbox, route, route.show), allow_head=False)
         if route.do is not None:
             app.router.add_post(route.path, _serve_form(inbox, route, route.do))
+    add_guest_routes(app, inbox)
     app.router.add_get("/assets/{version}/{name}", partial(_serve_asset, inbox), allow_head=False)
     app.on_response_prepare.append(add_security_headers)
     return app
