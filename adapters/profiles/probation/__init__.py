@@ -25,5 +25,5 @@ class ProbationAdapter(RecordsAdapter):
         network=True,
         reads=("mapping", "ids", "ca", "certificate", "key", "token"),
         tested_against="a sample case-management system with people on probation, a court list and officers of several grades",
-        limits="The system behind it looks for candidates and a person decides: nothing is ever answered by itself.",
+        limits="the area writes the interface of docs/agencies/records.md; its system looks for candidates and a person decides: nothing is answered by itself",
     )
