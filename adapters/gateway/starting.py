@@ -49,10 +49,10 @@ def make_configuration(options: Namespace) -> str:
     if options.clock:
         lines.append(f"clock = {json.dumps(options.clock)}")
     boxes = [one.partition("=") for one in options.mailbox]
-    adapter = next((box["adapter"] for box in example.get("mailboxes", ())), "")
+    adapter = next((box["adapter"] for box in example.get("mailboxes", ())), None)
     for name, _, title in boxes:
         tables_of = ["", "[[mailboxes]]", f"id = {json.dumps(name)}", f"title = {json.dumps(title or name)}"]
-        top += tables_of + ([f"adapter = {json.dumps(adapter)}"] if adapter else [])
+        top += tables_of + ([f"adapter = {json.dumps(adapter)}"] if adapter is not None else [])
     rest = "\n".join(tables).strip() + "\n"
     for known, own in _exchange(example, [name for name, _, _ in boxes], options.records):
         rest = rest.replace(json.dumps(known), json.dumps(own))

@@ -36,8 +36,8 @@ ALEX, BLAKE = "9990000018", "9990000026"
 
 
 def read_profile(name: str, tmp: Path, **tables: Mapping[str, Any]) -> Config:
-    """Return the configuration that the profile's file *name* gives, with *tables* of its adapters as a test has them."""
-    text = files("adapters.profiles").joinpath("health", name).read_text("utf-8")
+    """Return the configuration of the profile *name*, with *tables* of its adapters as a test has them."""
+    text = files("adapters.profiles").joinpath(name, "gateway.toml").read_text("utf-8")
     folder = tmp / f"profile-{name}"
     folder.mkdir(exist_ok=True)
     (folder / "gateway.toml").write_text(text, "utf-8")
@@ -124,7 +124,7 @@ async def open_northmere(town: Town, record: FhirServer) -> AsyncIterator[Trust]
         "fhir": {"base": record.base, "seconds": 2.0},
         "spreadsheet": {"settle": 0, "path": str(town.tmp / "paper")},
     }
-    async with open_trust(town, HEALTH, read_profile("gateway.toml", town.tmp, **tables)) as trust:
+    async with open_trust(town, HEALTH, read_profile("health", town.tmp, **tables)) as trust:
         yield trust
 
 
@@ -132,7 +132,7 @@ async def open_northmere(town: Town, record: FhirServer) -> AsyncIterator[Trust]
 async def open_clinic(town: Town, hospital: Hospital) -> AsyncIterator[Trust]:
     """Open the clinic, whose registrations *hospital* sends and where it shows what is known."""
     tables = {"hl7": {"at": "127.0.0.1:0", "peers": ["127.0.0.1"], "to": hospital.place, "seconds": 2.0}}
-    async with open_trust(town, CLINIC_AGENCY, read_profile("clinic.toml", town.tmp, **tables)) as trust:
+    async with open_trust(town, CLINIC_AGENCY, read_profile("clinic", town.tmp, **tables)) as trust:
         yield trust
 
 
