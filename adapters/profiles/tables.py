@@ -194,7 +194,7 @@ async def _read(session: Session, row: Mapping[str, Any]) -> Record:
     documents = await session.rows("waiting_documents", key=row["key"]) if row["documents"] else []
     if row["thread"] is not None:
         # What became of the record that this one follows could not be known when this one was written.
-        earlier = {"hub_thread": row["thread"], "hub_envelope": row["envelope"], "hub_previous": row["envelope"]}
+        earlier = {"hub_thread": row["thread"], "hub_envelope": row["envelope"]}
         fields = earlier | fields
     return Record(
         key=row["key"],

@@ -275,18 +275,21 @@ class CaseSystem:
         )
 
     def decide_closure(self, closure: str, to: Sequence[str], decision: str, *, at: str, **said: Any) -> None:
-        """Say what was decided, with an answer to each objection."""
+        """Say what was decided, with an answer to each objection; it answers the announcement, and each decision before it."""
         with self.interface.connect() as db:
             (row,) = run(db, "SELECT * FROM own_closure WHERE closure_id = ?", closure)
             objections = run(
-                db,
-                "SELECT hub_objection_id, upheld, answer FROM own_objection WHERE hub_closure_id = ?",
+                db, "SELECT hub_objection_id, upheld, answer FROM own_objection WHERE hub_closure_id = ?",
                 row["hub_closure_id"],
-            )
+            )  # fmt: skip
             about = {"closure_id": closure, "decision": decision, "decided_by": "TM-1", "decided_at": at, **said}
-            number = run(db, "SELECT count(*) AS n FROM hub_outbox WHERE kind = 'closure_decided'")[0]["n"]
             fields = {"closure": about, "objections": objections, "to": list(to), **MANAGER}
-            write(db, f"closed-{closure}-{number}", fields, "closure_decided", follows=row["last_row"])
+            before = run(
+                db, "SELECT key FROM hub_outbox WHERE kind = 'closure_decided' AND follows = ?", row["last_row"]
+            )
+            for number, answered in enumerate([row["last_row"], *(one["key"] for one in before)]):
+                key = f"closed-{closure}-{len(before)}-{number}"
+                write(db, key, fields, "closure_decided", follows=answered)
             run(db, "UPDATE own_closure SET decision = ? WHERE closure_id = ?", decision, closure)
 
     def change_status(
