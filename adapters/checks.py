@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
+from adapters.at_risk import AttendanceAnswer, Attends, ListsAtRisk
 from adapters.base import Adapter, Deletes, Document, Filed, Incoming, Notice, Outcome, ReadsBack, TakesNotices
 from keys.digests import new_id
 from schemas.identifiers import Moment
@@ -179,6 +180,16 @@ async def check_read_back(trial: Trial) -> None:
         must(await adapter.read_back(f"{record}-never-given") is None, "what was never filed isn't read back")
 
 
+async def check_at_risk(trial: Trial) -> None:
+    """The list of children at risk is the same asked twice, and an answer about somebody who isn't waited for is taken twice."""
+    adapter = await trial.reopen()
+    if isinstance(adapter, ListsAtRisk):
+        must(await adapter.at_risk() == await adapter.at_risk(), "the list stays what it was until another is released")
+    if isinstance(adapter, Attends):
+        for _ in range(2):
+            await adapter.tell_attendance(AttendanceAnswer(attendance=f"check-{new_id(0)}", state="waiting", words="-"))
+
+
 CHECKS: Final[dict[str, Callable[[Trial], Awaitable[None]]]] = {
     "repeat": check_repeat,
     "crash between filing and answer": check_crash,
@@ -192,6 +203,7 @@ CHECKS: Final[dict[str, Callable[[Trial], Awaitable[None]]]] = {
     "notices": check_notices,
     "delete": check_delete,
     "read back": check_read_back,
+    "at risk": check_at_risk,
 }
 
 

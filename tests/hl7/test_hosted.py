@@ -7,10 +7,11 @@ from pathlib import Path
 
 from hl7.mllp import open_hl7_connection
 
+from adapters.at_risk import AttendanceAnswer, Attends
 from adapters.base import Filed, Later
 from adapters.conformance import ENVELOPE
 from adapters.plugins import load_adapters
-from tests.hl7.hospital import Hospital
+from tests.hl7.hospital import Hospital, registration
 from tests.hl7.test_listening import OPTIONS, REFERRAL
 from tests.hl7.test_sending import MESSAGE
 
@@ -43,3 +44,29 @@ async def test_it_is_reached_at_the_place_that_was_granted(tmp_path: Path) -> No
     (one,) = [one async for one in adapter.collect()]
     assert one.draft.type == "referral/1"
     await adapter.close()
+
+
+async def test_registrations_come_in_and_the_answer_goes_to_the_screen(tmp_path: Path) -> None:
+    """Both ways of one network: who came is handed over the pipe, and what is known is shown at the visit."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    hospital = Hospital()
+    await hospital.start()
+    table = {
+        "path": "hl7", "at": f"127.0.0.1:{port}", "peers": ["any"], "network": True, "listen": [f"127.0.0.1:{port}"],
+        "hosts": [hospital.place], "to": hospital.place, "attends_on": ["A04"], "shows": "known",
+    }  # fmt: skip
+    adapter = load_adapters({"hl7": table}, tmp_path)["hl7"]
+    try:
+        assert [one async for one in adapter.collect()] == []
+        assert isinstance(adapter, Attends)
+        assert await hospital.register(port, *registration("V-77", "9990000018", "20110309")) == "AA"
+        (came,) = [one async for one in adapter.attendances()]
+        assert came.attendance == "V-77"
+        said = {"attendance": "V-77", "words": "known risk", "context": came.context}
+        await adapter.tell_attendance(AttendanceAnswer(state="known", match="M-1", **said))
+        assert hospital.see("V-77") == ["known risk"]
+        assert [one async for one in adapter.attendances()] == []
+    finally:
+        await adapter.close()
+        await hospital.close()
