@@ -18,6 +18,7 @@ FLAG = {
     "flag_id": "AZ82p-KAfcKGpmUXAcWmjQ",
     "child": CHILD,
     "flag_kind": "CSE",
+    "source_risk": "RISK-3",
     "review_by": "2026-10-06",
     "requested_at": "2026-07-06T08:00:00Z",
 }
