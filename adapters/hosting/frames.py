@@ -22,7 +22,7 @@ from schemas.receipt import Mode
 # The methods that an adapter may have beside `collect` and `file`.
 OPTIONAL: Final = ("notify", "delete", "read_back", "at_risk", "attendances", "tell_attendance")
 # How many attendances come with one answer; the rest comes with the next.
-MAX_ATTENDANCES: Final = 50
+MAX_ATTENDANCES: Final = 1000
 MAX_PRACTITIONERS: Final = 16
 MAX_FRAME: Final = 96 * 1024 * 1024
 _LENGTH: Final = struct.Struct(">I")

@@ -21,7 +21,7 @@ RISK = """
 
     class Plugin:
         manifest = Manifest(name="risk", title="Risk", transports=("memory",))
-        waiting = [f"A-{number}" for number in range(120)]
+        waiting = [f"A-{number}" for number in range(1200)]
 
         @classmethod
         def configure(cls, options, home):
@@ -68,7 +68,7 @@ async def test_the_at_risk_list_and_attendances_go_over_the_pipe(
             for one in part:
                 seen.append((one.attendance, one.context))
                 await adapter.tell_attendance(AttendanceAnswer(attendance=one.attendance, state="waiting", words="-"))
-        assert seen == [(f"A-{number}", "room 4") for number in range(120)]
+        assert seen == [(f"A-{number}", "room 4") for number in range(1200)]
         with pytest.raises(HostedError, match="ConnectionError"):
             await adapter.tell_attendance(AttendanceAnswer(attendance="A-1", state="refused", words="-", code="x"))
         outcome = await adapter.file(sample_incoming())
