@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import aiohttp
 import pytest
 
+from adapters.gateway import filing
 from adapters.gateway.agent import Agent
+from adapters.gateway.inbox.app import Server, make_inbox
+from adapters.gateway.inbox.config import InboxConfig
 from schemas.derivation import Derivations
-from tests.county import COUNCIL, DAY, HOUR, MASH, MINUTE, OFFICERS
+from tests.county import COUNCIL, DAY, HOUR, MASH, MINUTE, OFFICERS, PROBATION
+from tests.gateway.inbox.support import ORIGIN, Office
 from tests.gateway.support import Town, drop, read_notices, settle
 from tests.gateway.test_followups import arrived, convened, thread_of
 from tests.profiles.probation.support import ALEX, KIM, PAT, open_probation
@@ -122,11 +130,10 @@ async def test_a_system_that_is_away_for_days_doubles_and_loses_nothing(
         assert rung == {"due-soon", "overdue"}
         await system.start()
         system.ways, system.spoils = ["took-then-hangs-up", 503, "took-then-hangs-up"], ("PUT",)
-        for _ in range(4):
-            town.county.now += 10 * MINUTE
-            await settle(probation, council, rounds=1)
+        await settle_until(
+            lambda: len(system.enquiries) == 2 and not system.ways and bool(system.filed("notice")), probation, council
+        )
         assert len(system.enquiries) == len(system.identities) - len(system.filed("notice")) == 2
-        assert system.filed("notice")
         system.confirm(find(system, "Alex Sample"), "X900001", PAT)
         system.press_not_known(find(system, "Kim Placeholder"), PAT)
         system.ways, system.spoils = ["took-then-hangs-up", "half", "hangs-up"], ("GET", "POST")
@@ -135,9 +142,8 @@ async def test_a_system_that_is_away_for_days_doubles_and_loses_nothing(
         await town.tick(2 * DAY)
         await settle(probation, council)
         await system.start()
-        for _ in range(3):
-            town.county.now += 10 * MINUTE
-            await settle(probation, council)
+        await settle_until(lambda: not system.outbox, probation, council)
+        await settle(probation, council)
         results = sorted(one["message"]["result"] for one in arrived(town.homes[COUNCIL], RESPONSE))
         assert results == ["known_current", "not_known"]
         assert not system.outbox
@@ -147,3 +153,52 @@ async def test_a_system_that_is_away_for_days_doubles_and_loses_nothing(
             assert name not in told
         duties = await town.site.desk.duties(thread_of(town.homes[COUNCIL], "called"))
         assert duties["adult-check-answered", OFFICERS, MASH] == "met_late"
+
+
+async def test_while_the_system_is_away_the_inbox_answers(town: Town) -> None:
+    """The gateway has the check although its system hasn't: one button; back again, the enquiry is filed and goes with its day."""
+    config = InboxConfig(origin=ORIGIN)
+    async with town.agent(COUNCIL) as council, open_probation(town, inbox=config) as (probation, system):
+        await system.close()
+        await call(town, council, probation)
+        (envelope,) = [
+            row["envelope"]
+            for row in await probation.gateway.spool.all("list_incoming")
+            if (await read(probation, row["envelope"]))["person"] == KIM
+        ]
+        inbox = make_inbox(probation.gateway, probation.watch, config)
+        async with Server(inbox) as server, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+            office = Office(town, council, probation, {PROBATION: inbox}, {PROBATION: server.port}, http)
+            pat = await office.signed_in(
+                "pat@example.org", agency=PROBATION, teams=(OFFICERS,), role="probation_officer"
+            )
+            await pat.get(f"/messages/{envelope}")
+            await pat.post(f"/messages/{envelope}/open")
+            await pat.post(f"/messages/{envelope}/answers/check.adult.response")
+        await settle(probation, council, rounds=2)
+        (said,) = [one["message"] for one in arrived(town.homes[COUNCIL], RESPONSE)]
+        assert said["result"] == "not_known"
+        await system.start()
+        await settle_until(lambda: len(system.enquiries) == 2, probation, council)
+        town.county.now = Derivations.load().find_end(RESPONSE, said) or 0
+        await probation.file_pass()
+        assert [one.fields["name"] for one in system.enquiries.values()] == ["Alex Sample"]
+
+
+async def settle_until(holds: Callable[[], bool], *agents: Agent) -> None:
+    """Let *agents* do what they have to, with the pauses that they make after a failure, until it *holds*.
+
+    Raises:
+        TimeoutError: it never did.
+    """
+    async with asyncio.timeout(20):
+        while not holds():
+            await settle(*agents, rounds=1)
+            await asyncio.sleep(0.02)
+
+
+async def read(agent: Agent, envelope: str) -> Mapping[str, Any]:
+    """Return what the gateway of *agent* holds of a message to the desk."""
+    row = await agent.gateway.spool.one("find_incoming", envelope=envelope, mailbox=OFFICERS)
+    assert row is not None
+    return filing.read_content(agent.gateway, row).message
