@@ -17,7 +17,8 @@ from yarl import URL
 
 from adapters.base import Held, Incoming, Manifest, Notice, Outcome, Outgoing
 from adapters.fhir.client import Client, Credentials
-from adapters.fhir.filing import REFERENCE, file_message
+from adapters.fhir.filing import file_message
+from adapters.fhir.finding import REFERENCE
 from adapters.fhir.judging import FhirError
 from adapters.fhir.mapping import Systems
 from adapters.fhir.outbox import find_drafts

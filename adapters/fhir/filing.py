@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
@@ -14,15 +14,20 @@ from urllib.parse import parse_qsl
 from adapters.base import Filed, Incoming, Later, NeedsPerson
 from adapters.fhir.client import Talk
 from adapters.fhir.comparing import is_kept
+from adapters.fhir.finding import (
+    REFERENCE,
+    find_answered,
+    find_by_identifier,
+    find_patient,
+    find_people,
+    reference_of,
+)
 from adapters.fhir.judging import FhirError
 from adapters.fhir.mapping import TABLE, Systems, carries
 from adapters.fhir.practitioners import find_practitioners
 from adapters.fhir.resources import CHANGES, SAID_AT, Entry, Maker, Resource, pack, relink
-from schemas.catalogue import select
-from schemas.nhs_number import is_nhs_number
 
 T = TypeVar("T")
-REFERENCE: Final = re.compile(r"([A-Z][A-Za-z]{1,40})/([A-Za-z0-9.-]{1,64})")
 _PLACE: Final = re.compile(rf"(?:^|/){REFERENCE.pattern}(?:/_history/[A-Za-z0-9.-]{{1,64}})?\Z")
 
 
@@ -39,7 +44,7 @@ async def file_message(
     maker = Maker(message=message, systems=systems, profiles=profiles)
     people = _read(lambda: list(find_people(message.message)))
     patients = tuple([await find_patient(talk, one, systems) for one in people])
-    maker = replace(maker, patients=patients or await _patient_of_things(talk, maker))
+    maker = replace(maker, patients=patients or await _patients_of_before(talk, maker))
     entries = _read(maker.make)
     # Whom a task is about may have been found out since it was first tried.
     places = await write_entries(talk, entries, systems, at=message.at, free=() if people else ("subject",))
@@ -56,58 +61,21 @@ def _read(read: Callable[[], T]) -> T:
         raise FhirError(NeedsPerson(code="fhir-shape")) from error
 
 
-def find_people(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield those in whose records *message* belongs, each number once."""
-    seen: set[Any] = set()
-    for pointer in TABLE.subjects:
-        for one in select(message, pointer):
-            if isinstance(one, dict) and (number := one.get("nhs_number")) not in seen:
-                seen.add(number)
-                yield one
-
-
-async def find_patient(talk: Talk, person: Mapping[str, Any], systems: Systems) -> str:
-    """Return the reference of the one patient who is surely *person*.
+async def _patients_of_before(talk: Talk, maker: Maker) -> tuple[str, ...]:
+    """Return whom a message without a person is about: as the task that it brings up to date is, or what it answers.
 
     Raises:
-        FhirError: a person has to decide; a document in the wrong record is worse than none.
+        FhirError: nothing says so, and the type has to have a patient.
     """
-    number = person.get("nhs_number")
-    if not isinstance(number, str) or not is_nhs_number(number) or person.get("nhs_number_status") != "traced":
-        raise FhirError(NeedsPerson(code="fhir-patient-untraced"))
-    identifier = {"system": systems.nhs_number, "value": number}
-    found = await find_by_identifier(talk, "Patient", identifier, systems)
-    if not found:
+    if maker.rule.subject == "optional":
+        for entry in _read(maker.make):
+            if entry.updates and (held := await _find(talk, entry, maker.systems)) is not None:
+                reference = held.get("for", {}).get("reference")
+                return (reference,) if isinstance(reference, str) else ()
+    found = await find_answered(talk, maker.message, maker.systems)
+    if not found and maker.rule.subject == "needed":
         raise FhirError(NeedsPerson(code="fhir-no-patient"))
-    if len(found) > 1:
-        raise FhirError(NeedsPerson(code="fhir-ambiguous"))
-    born, theirs = person.get("dob"), found[0].get("birthDate")
-    if found[0].get("active") is False or (born and theirs and born != theirs):
-        raise FhirError(NeedsPerson(code="fhir-patient-differs"))
-    return _reference(found[0])
-
-
-async def find_by_identifier(talk: Talk, kind: str, identifier: Mapping[str, Any], systems: Systems) -> list[Resource]:
-    """Return the resources of *kind* that have *identifier*.
-
-    Raises:
-        FhirError: the server doesn't say.
-    """
-    found = await talk.search(kind, {"identifier": systems.token(identifier)})
-    for one in found:
-        _reference(one)
-    return [one for one in found if carries(one, "identifier", identifier)]
-
-
-async def _patient_of_things(talk: Talk, maker: Maker) -> tuple[str, ...]:
-    """Return whom the task is about that a message without a person brings up to date."""
-    if maker.rule.subject == "needed":
-        raise FhirError(NeedsPerson(code="fhir-no-patient"))
-    for entry in _read(maker.make):
-        if entry.updates and (held := await _find(talk, entry, maker.systems)) is not None:
-            reference = held.get("for", {}).get("reference")
-            return (reference,) if isinstance(reference, str) else ()
-    return ()
+    return found
 
 
 async def write_entries(
@@ -121,7 +89,7 @@ async def write_entries(
         FhirError: not all of them stand as they were sent.
     """
     held = {one.link: found for one in entries if one.updates and (found := await _find(talk, one, systems))}
-    known = {link: _reference(found) for link, found in held.items()}
+    known = {link: reference_of(found) for link, found in held.items()}
     done = {link for link, found in held.items() if _is_later(found, at, systems)}
     sent = [
         replace(one, resource=relink(one.resource, known)).over(held[one.link])
@@ -184,13 +152,6 @@ async def _settle_owed(talk: Talk, message: Incoming, systems: Systems) -> None:
             await talk.update({**one, "status": "completed"})
 
 
-def _reference(resource: Resource) -> str:
-    reference = f"{resource.get('resourceType')}/{resource.get('id')}"
-    if not REFERENCE.fullmatch(reference):
-        raise FhirError(Later(reason="fhir-answer"))
-    return reference
-
-
 def _place(response: Mapping[str, Any], kind: str) -> str:
     """Return where *response* says that it stands; nothing where it doesn't say, which it needn't of what was there."""
     if not response.get("location"):
@@ -207,7 +168,7 @@ async def _find_made(talk: Talk, entry: Entry) -> str:
     same = [one for one in found if _is_made(one, entry.resource)]
     if len(same) != 1:
         raise FhirError(Later(reason="fhir-not-read-back"))
-    return _reference(same[0])
+    return reference_of(same[0])
 
 
 def _is_made(found: Resource, sent: Resource) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing, Spooled, parse_draft
 from adapters.fhir.client import Client
-from adapters.fhir.filing import REFERENCE
+from adapters.fhir.finding import REFERENCE
 from adapters.fhir.judging import FhirError
 from adapters.fhir.mapping import Systems, moment_of
 from adapters.fhir.resources import WHOLE, Resource
@@ -70,8 +70,9 @@ async def settle(client: Client, systems: Systems, reference: str, result: Draft
 
 def _end(found: Resource, systems: Systems, result: DraftResult) -> dict[str, Any]:
     if isinstance(result, Spooled):
-        named = [*found.get("identifier", []), systems.identifier("envelope", result.envelope)]
-        return {"status": "completed", "identifier": named}
+        # By these an answer finds in whose record it belongs.
+        own = [systems.identifier("envelope", result.envelope), systems.identifier("thread", result.thread)]
+        return {"status": "completed", "identifier": [*found.get("identifier", []), *own]}
     reason = systems.concept("refusal", result.code)
     return {"status": "stopped", "statusReason": {**reason, "text": result.message}}
 

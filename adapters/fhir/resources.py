@@ -88,7 +88,7 @@ class Maker:
         """Return what is written, the record itself first."""
         rule, found = self.rule, list[Entry]()
         for number, patient in enumerate(self.patients or (None,), 1):
-            part = "document" if number == 1 else f"document.{number}"
+            part = document_part(number)
             found.append(self._entry(self._document(patient, part), part))
             if rule.communication:
                 found.append(self._entry(self._communication(patient, part, found[-1].link), f"communication.{number}"))
@@ -244,6 +244,11 @@ class Maker:
             "entity": [source],
         }
         return self._entry(resource, "provenance")
+
+
+def document_part(number: int) -> str:
+    """Return what the document in the record of the message's *number*-th patient is called."""
+    return "document" if number == 1 else f"document.{number}"
 
 
 def relink(value: Any, places: Mapping[str, str]) -> Any:

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from adapters.base import Notice
 from adapters.fhir.client import Talk
-from adapters.fhir.filing import find_by_identifier, write_entries
+from adapters.fhir.filing import write_entries
+from adapters.fhir.finding import find_by_identifier
 from adapters.fhir.mapping import TABLE, Systems, instant
 from adapters.fhir.resources import Entry, Resource
 

@@ -10,7 +10,7 @@ import pytest
 from adapters.base import Filed, Later, NeedsPerson
 from adapters.gateway.filing import _hold_to_record
 from tests.fhir.server import FhirServer
-from tests.fhir.support import CHILD, FLAGGED, MESSAGE, OURS, open_adapter
+from tests.fhir.support import CHILD, FLAGGED, MESSAGE, NHS, OURS, open_adapter
 
 
 async def test_nobody_is_named_in_an_address(server: FhirServer) -> None:
@@ -103,6 +103,20 @@ async def test_a_child_who_is_not_surely_known_is_for_a_person(
     message = replace(MESSAGE, message={**MESSAGE.message, "child": {**CHILD, **change}})
     assert await open_adapter(server).file(message) == NeedsPerson(code=code)
     assert [one["resourceType"] for one in server.store.values()] == ["Patient"]
+
+
+@pytest.mark.parametrize(
+    ("code", "filed"), [("01", True), ("number-present-and-verified", True), ("02", False), ("trace-required", False)]
+)
+async def test_a_number_that_the_record_itself_calls_untraced_is_for_a_person(
+    server: FhirServer, code: str, filed: bool
+) -> None:
+    """Where the server says how sure it is of the patient's NHS number (UK Core), only a verified one is taken."""
+    url = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus"
+    extension = {"url": url, "valueCodeableConcept": {"coding": [{"system": "https://example.test", "code": code}]}}
+    server.store["Patient/1"]["identifier"] = [{"system": NHS, "value": CHILD["nhs_number"], "extension": [extension]}]
+    outcome = await open_adapter(server).file(MESSAGE)
+    assert isinstance(outcome, Filed) if filed else outcome == NeedsPerson(code="fhir-patient-untraced")
 
 
 async def test_a_message_not_shaped_as_its_type_is_for_a_person(server: FhirServer) -> None:

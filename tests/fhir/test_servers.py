@@ -22,6 +22,7 @@ from tests.fhir.support import (
     FLAG,
     FLAGGED,
     MESSAGE,
+    NHS,
     OURS,
     Server,
     add_patient,
@@ -224,3 +225,36 @@ async def test_drafts_wait_until_they_are_done(each: Server) -> None:
     ]
     assert {"system": f"{OURS}/envelope", "value": ENVELOPE} in each.read(first)["identifier"]
     assert await collect(open_adapter(each, outbox=False)) == []
+
+
+async def test_an_answer_that_names_no_child_goes_where_the_question_stands(each: Server) -> None:
+    """What answers a message that staff sent from a record, or one that was filed there, goes there; of another thread it doesn't."""
+    adapter = open_adapter(each)
+    sent = put_draft(each, dump(sample_draft()))
+    each.change(sent, subject=_child(each))
+    (outgoing,) = await collect(adapter)
+    await outgoing.done(Spooled(envelope=THREAD, thread=MESSAGE.thread))
+    await adapter.file(MESSAGE)
+    outcome = replace(MESSAGE, type="referral.outcome/1", message={"outcome": "nfa"}, documents=())
+    for number, re in enumerate((THREAD, MESSAGE.envelope)):
+        answer = replace(outcome, envelope=f"{ENVELOPE[:-2]}7{number}", re=re)
+        filed = await adapter.file(answer)
+        assert isinstance(filed, Filed)
+        assert each.read(filed.record)["subject"] == _child(each)
+        assert await adapter.file(answer) == filed
+        elsewhere = replace(answer, envelope=f"{ENVELOPE[:-2]}8{number}", thread=ENVELOPE)
+        assert await adapter.file(elsewhere) == NeedsPerson(code="fhir-no-patient")
+    unknown = replace(outcome, envelope=f"{ENVELOPE[:-2]}90", re=f"{ENVELOPE[:-2]}91")
+    assert await adapter.file(unknown) == NeedsPerson(code="fhir-no-patient")
+
+
+async def test_an_answer_about_siblings_goes_to_each_of_them(each: Server) -> None:
+    """A message that was filed for two children is answered in both records."""
+    adapter = open_adapter(each)
+    sister = {**CHILD, "nhs_number": "9990000026"}
+    add_patient(each, identifier=[{"system": NHS, "value": sister["nhs_number"]}])
+    await adapter.file(replace(MESSAGE, message={"children": [CHILD, sister]}))
+    answer = replace(MESSAGE, type="referral.ack/1", envelope=THREAD, re=ENVELOPE, message={"x": 1}, documents=())
+    assert isinstance(await adapter.file(answer), Filed)
+    subjects = [one["subject"]["reference"] for one in each.of("DocumentReference")]
+    assert sorted(subjects) == sorted(2 * [f"Patient/{one['id']}" for one in each.of("Patient")])

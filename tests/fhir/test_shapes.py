@@ -14,7 +14,7 @@ import pytest
 from adapters.base import Document, Filed, Incoming, NeedsPerson, Notice
 from adapters.conformance import ENVELOPE, THREAD, sample_incoming
 from adapters.fhir.comparing import is_kept
-from adapters.fhir.filing import find_people
+from adapters.fhir.finding import find_people
 from adapters.fhir.mapping import TABLE, Systems
 from adapters.fhir.resources import Maker
 from schemas.strict_json import dump
