@@ -225,7 +225,8 @@ class FhirServer:
         held = resource.get(member, [])
         if name == "category":
             return any(part in one.get("coding", []) for one in held for part in [{"system": system, "code": code}])
-        return {"system": system, "value": code} in (held if isinstance(held, list) else [held])
+        wanted = {"system": system, "value": code}
+        return any(wanted.items() <= one.items() for one in (held if isinstance(held, list) else [held]) if one)
 
     async def _search(self, request: web.Request) -> web.Response:
         form = await request.post()
