@@ -108,15 +108,20 @@ class RecordsAdapter:
         """Yield what waits in the outbox; what can't be a draft is answered with the reason, and keeps nothing behind it."""
         try:
             waiting = await self.system.waiting(self._options.batch)
-            for record in waiting:
-                drafted = draft_record(record, self.mapping, self._settings)
-                if isinstance(drafted, DraftRefused):
-                    await self._done(record.key, {}, drafted)
-                    continue
-                done = partial(self._done, record.key, drafted.ids)
-                yield Outgoing(key=record.key, draft=drafted.draft, documents=drafted.documents, done=done)
         except RecordsError as error:
             _log.info("the outbox can't be looked through: %s", error)
+            return
+        for record in waiting:
+            drafted = draft_record(record, self.mapping, self._settings)
+            if not isinstance(drafted, DraftRefused):
+                done = partial(self._done, record.key, drafted.ids)
+                yield Outgoing(key=record.key, draft=drafted.draft, documents=drafted.documents, done=done)
+                continue
+            try:
+                await self._done(record.key, {}, drafted)
+            except RecordsError as error:
+                # It is told at the next look; what is behind it goes.
+                _log.info("a record's refusal can't be told: %s", error)
 
     async def file(self, message: Incoming) -> Outcome:
         """Put the record that *message* becomes, and say ``Filed`` if it stands there as it was put."""

@@ -71,6 +71,10 @@ class _Standing(msgspec.Struct, frozen=True):
     ended: bool = False
 
 
+class _TooLongError(RecordsError):
+    """An answer is longer than is read."""
+
+
 class HttpRecords:
     """The record system at an address."""
 
@@ -93,8 +97,14 @@ class HttpRecords:
             self._context.load_cert_chain(home / options.certificate, home / options.key)
 
     async def waiting(self, limit: int) -> Sequence[Record]:
-        """Return what waits in the outbox."""
-        status, raw = await self._ask("GET", self._url.joinpath("outbox").with_query(limit=limit), None, MAX_ANSWER)
+        """Return what waits in the outbox; where that is too long to be read at once, the first of it."""
+        where = self._url.joinpath("outbox")
+        try:
+            status, raw = await self._ask("GET", where.with_query(limit=limit), None, MAX_ANSWER)
+        except _TooLongError:
+            if limit == 1:
+                raise
+            return await self.waiting(1)
         if status != 200:
             raise RecordsError(judge(status))
         entries = _object(raw, MAX_ANSWER).get("records")
@@ -134,7 +144,7 @@ class HttpRecords:
 
     async def get(self, kind: str, reference: str) -> Standing | None:
         """Return what stands there."""
-        if not OPAQUE.fullmatch(reference):
+        if not OPAQUE.fullmatch(kind) or not OPAQUE.fullmatch(reference):
             return None
         status, raw = await self._ask("GET", self._url.joinpath("records", kind, reference), None, MAX_ANSWER)
         if status in _GONE:
@@ -245,7 +255,7 @@ async def _read(answer: aiohttp.ClientResponse, most: int) -> bytes:
     async for chunk in answer.content.iter_any():
         raw += chunk
         if len(raw) > most:
-            raise RecordsError(Later(reason="records-answer"))
+            raise _TooLongError(Later(reason="records-answer"))
     return bytes(raw)
 
 

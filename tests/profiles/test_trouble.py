@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import logging
 import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from adapters.base import DraftRefused, Filed, Later, NeedsPerson, Notice, Spooled
 from adapters.conformance import ENVELOPE, THREAD, collect
@@ -141,6 +147,36 @@ async def test_what_can_not_be_sent_is_answered_and_keeps_nothing_behind_it(
     assert not any(".." in address for _, address in records.asked)
 
 
+async def test_a_refusal_that_the_system_does_not_hear_keeps_nothing_behind_it(
+    records: RecordsServer, tmp_path: Path
+) -> None:
+    """The next record goes, and the refusal is told at the next look."""
+    adapter = open_adapter(records, tmp_path)
+    records.send("memo", {}, key="bad")
+    records.send("incident", INCIDENT, key="good")
+    records.ways, records.spoils = [400], ("POST",)
+    assert [one.key for one in await collect(adapter)] == ["good"]
+    assert [one.key for one in await collect(adapter)] == ["good"]
+    assert records.answers["bad"]["code"] == "record-kind"
+
+
+async def test_an_outbox_that_is_too_long_is_read_one_by_one(
+    records: RecordsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many large documents at once don't keep each other from going."""
+    adapter = open_adapter(records, tmp_path)
+    for number in range(3):
+        records.send("incident", INCIDENT, key=f"k{number}", scan_pdf=bytes(30_000))
+    monkeypatch.setattr("adapters.profiles.http.MAX_ANSWER", 60_000)
+    for number in range(3):
+        (one,) = await collect(adapter)
+        assert one.key == f"k{number}"
+        await one.done(Spooled(envelope=ENVELOPE, thread=THREAD))
+    monkeypatch.setattr("adapters.profiles.http.MAX_ANSWER", 100)
+    records.send("incident", INCIDENT)
+    assert await collect(adapter) == []
+
+
 @pytest.mark.parametrize("way", ["html", "list", "half", 500, "hangs-up", "deep"])
 async def test_an_outbox_that_can_not_be_read_is_looked_at_again(
     records: RecordsServer, tmp_path: Path, way: int | str
@@ -192,43 +228,53 @@ async def test_nothing_is_sent_where_the_certificate_does_not_hold(records: Reco
     """Expired or of nobody's: the message waits, and not a byte of it goes."""
     await records.close()
     records.port = 0
-    await records.start(expired_context(tmp_path))
+    await records.start(make_context(tmp_path, "expired", days=-1))
     adapter = open_adapter(records, tmp_path, ca="expired.pem")
     assert await adapter.file(FLAGGED) == Later(reason="records-certificate")
     assert await open_adapter(records, tmp_path).file(FLAGGED) == Later(reason="records-certificate")
     assert records.asked == []
 
 
-def expired_context(home: Path) -> ssl.SSLContext:
-    """Return a server's side of TLS whose certificate ended yesterday; it is in *home* too."""
-    from datetime import UTC, datetime, timedelta
-    from ipaddress import ip_address
+async def test_a_system_that_asks_for_a_certificate_gets_the_gateways(records: RecordsServer, tmp_path: Path) -> None:
+    """With it the message is filed; without it, or with one that the system doesn't know, it waits."""
+    context = make_context(tmp_path, "records", days=1)
+    make_context(tmp_path, "gateway", days=1)
+    make_context(tmp_path, "stranger", days=1)
+    context.load_verify_locations(tmp_path / "gateway.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    await records.close()
+    records.port = 0
+    await records.start(context)
+    for name in (None, "stranger"):
+        shown = {"certificate": f"{name}.pem", "key": f"{name}.key"} if name else {}
+        assert isinstance(await open_adapter(records, tmp_path, ca="records.pem", **shown).file(FLAGGED), Later)
+    assert records.records == {}
+    adapter = open_adapter(records, tmp_path, ca="records.pem", certificate="gateway.pem", key="gateway.key")
+    assert isinstance(await adapter.file(FLAGGED), Filed)
 
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
 
+def make_context(home: Path, name: str, *, days: int) -> ssl.SSLContext:
+    """Return a server's side of TLS with a certificate that ends in *days*; it and its key are in *home* under *name*."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(now - timedelta(days=3))
-        .not_valid_after(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    (home / "expired.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (home / "expired.key").write_bytes(
+    (home / f"{name}.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (home / f"{name}.key").write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(home / "expired.pem", home / "expired.key")
+    context.load_cert_chain(home / f"{name}.pem", home / f"{name}.key")
     return context
 
 
