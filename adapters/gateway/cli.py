@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from adapters.gateway.guests.arguments import add_guests
 from adapters.gateway.inbox.people_arguments import add_people
 from adapters.gateway.register.arguments import add_register
 
@@ -57,6 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_register(commands.add_parser("register", help="what the agency knows of children, across threads"), add)
     _add_evidence(commands.add_parser("evidence", help="what the hub signed and contradicts, for a third party"), add)
     add_people(commands.add_parser("people", help="who signs in at the inbox"), add)
+    add_guests(commands.add_parser("guests", help="who is reached by secure e-mail, having nothing else"), add)
     _add_adapter(commands.add_parser("adapter", help="what connects the agency's systems"), add)
     _add_picture(add("picture", "count the intelligence that is held, small counts left out, for a digest"))
     number = add("safety-number", "the number to compare by telephone, with an agency or with the officers")
@@ -284,10 +286,11 @@ def _find_command(options: argparse.Namespace) -> Any:
         from adapters.gateway.register.commands import run_action
 
         return run_action
-    if options.command == "people":
+    if options.command in {"people", "guests"}:
+        from adapters.gateway.guests import commands as guests
         from adapters.gateway.inbox import people_commands
 
-        return people_commands.run_action
+        return people_commands.run_action if options.command == "people" else guests.run_action
     if options.command == "atrisk":
         from adapters.gateway.matching.commands import COMMANDS
 

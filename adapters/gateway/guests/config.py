@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import msgspec
@@ -34,6 +35,11 @@ class GuestsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     session_minutes: Annotated[int, Meta(ge=5, le=120, description="How long a guest has, from the right code on.")] = (
         30
     )
+
+
+def is_of_desk(guests: GuestsConfig | None, teams: Collection[str], duties: Collection[str]) -> bool:
+    """Answer whether somebody of *teams*, with *duties*, sends links and gives codes: who opens messages for the desk."""
+    return guests is not None and guests.desk in teams and not {"practitioner", "manager"}.isdisjoint(duties)
 
 
 def check_guests(guests: GuestsConfig, boxes: Any, *, has_mail: bool) -> None:
