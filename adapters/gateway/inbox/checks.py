@@ -17,10 +17,8 @@ from aiohttp import web
 
 from adapters.at_risk import Attendance
 from adapters.errors import GatewayError
-from adapters.gateway.context import Gateway
 from adapters.gateway.inbox.context import Inbox, NotHereError, visit_of
 from adapters.gateway.inbox.forms.moments import Typed, UnreadableError, read_day
-from adapters.gateway.inbox.people import Person
 from adapters.gateway.matching import attending
 from adapters.gateway.matching.room import Known, Room
 from hub.kit.forms import Posted
@@ -38,12 +36,6 @@ class Match:
     reference: str
     at: Moment
     is_gone: bool
-
-
-def is_of_clinic(gateway: Gateway, person: Person) -> bool:
-    """Answer whether *person* sees patients of the clinic to which the at-risk list comes."""
-    clinic = gateway.atrisk.room.config.clinic if gateway.atrisk else None
-    return clinic in person.teams and not {"practitioner", "manager"}.isdisjoint(person.duties)
 
 
 async def show_checks(inbox: Inbox, request: web.Request) -> web.Response:
@@ -82,9 +74,10 @@ class _WrongError(Exception):
 
 def _room_for(inbox: Inbox, request: web.Request) -> Room:
     person = visit_of(request, "today").person
-    if inbox.gateway.atrisk is None or not is_of_clinic(inbox.gateway, person):
+    desk = inbox.gateway.atrisk
+    if desk is None or not desk.is_clinician(person.teams, person.duties):
         raise NotHereError
-    return inbox.gateway.atrisk.room
+    return desk.room
 
 
 def _read(typed: Mapping[str, str]) -> Attendance:

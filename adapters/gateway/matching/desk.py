@@ -5,7 +5,7 @@ What it files never reaches another adapter: neither a list nor a query lies in 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
 from adapters.base import Incoming, Outcome, Outgoing
@@ -30,6 +30,10 @@ class Desk:
         if self.room.config.issuer is not None:
             return mailbox == self.room.config.issuer and kind == QUERY
         return mailbox == self.room.config.clinic and kind in {PUBLISH, WITHDRAW, EVALUATED}
+
+    def is_clinician(self, teams: Collection[MailboxId], duties: Collection[str]) -> bool:
+        """Answer whether somebody of *teams*, with *duties*, sees the patients of the clinic that the list comes to."""
+        return self.room.config.clinic in teams and not {"practitioner", "manager"}.isdisjoint(duties)
 
     async def collect(self) -> AsyncIterator[Outgoing]:
         """Yield what waits to be sent."""

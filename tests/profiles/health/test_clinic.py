@@ -54,9 +54,9 @@ class Morning:
 
 
 @asynccontextmanager
-async def open_morning(town: Town, hospital: Hospital) -> AsyncIterator[Morning]:
+async def open_morning(town: Town, hospital: Hospital, *, served: bool = False) -> AsyncIterator[Morning]:
     """Open both, with a list of one child released and loaded."""
-    async with town.agent(POLICE, atrisk=ISSUER) as police, open_clinic(town, hospital) as clinic:
+    async with town.agent(POLICE, atrisk=ISSUER) as police, open_clinic(town, hospital, served=served) as clinic:
         unit = Unit()
         unit.release("2026-07", listed(ALEX))
         plug(police, "unit", unit)

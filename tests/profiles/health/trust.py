@@ -26,7 +26,7 @@ from tests.county import HEALTH, NURSES
 from tests.fhir.server import FhirServer
 from tests.fhir.support import NHS
 from tests.gateway.atrisk_support import CLINIC_AGENCY
-from tests.gateway.inbox.support import ORIGIN, PASSWORD, STORED, Browser
+from tests.gateway.inbox.support import ORIGIN, PASSWORD, STORED, Browser, find_free_port
 from tests.gateway.support import Town, make_home
 from tests.hl7.hospital import Hospital
 
@@ -90,15 +90,19 @@ class Trust:
 
 
 @asynccontextmanager
-async def open_trust(town: Town, agency: str, config: Config) -> AsyncIterator[Trust]:
-    """Open the gateway of *agency* as *config* says, with its adapters in this process, and its inbox."""
+async def open_trust(town: Town, agency: str, config: Config, *, served: bool = False) -> AsyncIterator[Trust]:
+    """Open the gateway of *agency* as *config* says, with its adapters in this process, and its inbox.
+
+    *served*: under the address at which it listens, as a real browser needs it.
+    """
     assert config.inbox is not None
     home, quick = make_home(town.tmp, town.county, agency, town.base)
     changes = {
         name: getattr(quick, name)
         for name in ("hub", "passphrase_file", "poll_seconds", "wait_seconds", "retry_seconds")
     }
-    inbox = type(config.inbox)(port=0, origin=ORIGIN)
+    port = find_free_port() if served else 0
+    inbox = type(config.inbox)(port=port, origin=f"http://localhost:{port}" if served else ORIGIN)
     config = _with(config, inbox=inbox, **changes)
     made = {name: KINDS[name].configure(options, home) for name, options in config.adapters.items()}
     async with AsyncExitStack() as stack:
@@ -129,10 +133,11 @@ async def open_northmere(town: Town, record: FhirServer) -> AsyncIterator[Trust]
 
 
 @asynccontextmanager
-async def open_clinic(town: Town, hospital: Hospital) -> AsyncIterator[Trust]:
+async def open_clinic(town: Town, hospital: Hospital, *, served: bool = False) -> AsyncIterator[Trust]:
     """Open the clinic, whose registrations *hospital* sends and where it shows what is known."""
     tables = {"hl7": {"at": "127.0.0.1:0", "peers": ["127.0.0.1"], "to": hospital.place, "seconds": 2.0}}
-    async with open_trust(town, CLINIC_AGENCY, read_profile("clinic", town.tmp, **tables)) as trust:
+    config = read_profile("clinic", town.tmp, **tables)
+    async with open_trust(town, CLINIC_AGENCY, config, served=served) as trust:
         yield trust
 
 
