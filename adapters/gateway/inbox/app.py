@@ -19,6 +19,7 @@ from aiohttp.typedefs import Middleware
 
 from adapters.errors import GatewayError, NotYetError, place_of
 from adapters.gateway.context import Gateway
+from adapters.gateway.guests import desk
 from adapters.gateway.guests.serving import add_guest_routes
 from adapters.gateway.inbox import (
     account_pages,
@@ -135,6 +136,9 @@ ROUTES: Final = (
     Route("/search", show=search.show_search, do=search.search),
     Route("/receipts", show=sent.show_sent),
     Route("/checks", show=checks.show_checks, do=checks.check),
+    Route("/guests", show=desk.show_guests),
+    Route("/guests/{link}/code", do=desk.show_code),
+    Route("/guests/{link}/send", do=desk.send_again),
     Route("/team", show=team.show_team),
     Route("/team/people/{person}", show=team.show_person),
     Route("/team/assign", do=team.assign),

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from adapters.errors import GatewayError
 from adapters.gateway.context import Gateway
+from adapters.gateway.guests.config import is_of_desk
 from adapters.gateway.inbox.access import Page, may_visit
 from adapters.gateway.inbox.config import InboxConfig
 from adapters.gateway.inbox.people import People, Person
@@ -82,6 +83,7 @@ class Inbox:
             "visit": visit, "assets": f"/assets/{self.version}", "has_script": self.has_script,
             "agency": words.name_of(self.gateway.config.agency), "training": self.gateway.config.training,
             "words": words, "may_visit": lambda page: visit is not None and may_visit(visit.person.duties, page),
+            "is_of_desk": visit is not None and is_of_desk(self.config.guests, visit.person.teams, visit.person.duties),
             "is_of_clinic": visit is not None and self.gateway.atrisk is not None
             and self.gateway.atrisk.is_clinician(visit.person.teams, visit.person.duties),
             "path": request.path, "now": self.now(), "quorum": self.gateway.quorum.state,

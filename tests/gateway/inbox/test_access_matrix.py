@@ -156,6 +156,10 @@ MATRIX: dict[str, Decision] = {
     # This office is no clinic: its checks are tried where there is one.
     "GET /checks": Decision({}),
     "POST /checks": Decision({}),
+    # This office has no guests: the desk's pages are tried where there are some.
+    "GET /guests": Decision({}),
+    "POST /guests/{link}/code": Decision({}),
+    "POST /guests/{link}/send": Decision({}),
     "GET /team": Decision(_each("manager", ANY)),
     "GET /team/people/{person}": Decision(_each("manager", f"{IN_TEAM} excluded")),
     "POST /team/assign": Decision(
@@ -235,6 +239,7 @@ class Stage:
         values = {
             "{envelope}": self.envelope, "{thread}": self.thread, "{person}": self.colleague, "{glass}": "glass-of-another",
             "{seen}": seen, "{draft}": DRAFT, "{step}": self.step, "{number}": "1", "{page}": "1",
+            "{link}": NOWHERE,
             "{family}": "check.adult.response",
         }  # fmt: skip
         for name, value in values.items():
