@@ -151,7 +151,7 @@ class CaseSystem(RecordsServer):
         self._reply(reference, officer, {"result": "NK"})
 
     def confirm(self, reference: str, crn: str, officer: Officer) -> None:
-        """Answer that it is the candidate *crn*, by what the system has of them."""
+        """Answer that it is *crn*, by what the system has of them; also after it was said that nobody is known."""
         person = self.people[crn]
         said: Json = {
             "result": "KP" if person.ended else "KC",
@@ -164,9 +164,10 @@ class CaseSystem(RecordsServer):
 
     def _reply(self, reference: str, officer: Officer, said: Json) -> None:
         enquiry = self.enquiries[reference]
-        if enquiry.key and enquiry.state != "refused":
+        key = f"{reference}-reply-{said['result']}-{len(self.refused)}"
+        if enquiry.key == key:
             return
-        enquiry.key, enquiry.state = f"{reference}-reply-{len(self.refused)}", "sending"
+        enquiry.key, enquiry.state = key, "sending"
         hub = enquiry.fields["hub"]
         about = {
             "enquiry": enquiry.fields["enquiry"], "hub_thread": hub["thread"], "hub_envelope": hub["envelope"],

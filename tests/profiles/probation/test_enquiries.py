@@ -114,6 +114,27 @@ async def test_who_is_not_known_is_gone_from_the_system_when_the_day_is_over(tow
         assert held["content"] is None
 
 
+async def test_who_is_found_after_all_is_told_and_stays(town: Town) -> None:
+    """Said too early that nobody is known: the second answer is another message, and the enquiry doesn't go with the first."""
+    async with town.agent(COUNCIL) as council, open_probation(town) as (probation, system):
+        await call(town, council, probation)
+        alex = find(system, "Alex Sample")
+        system.press_not_known(alex, PAT)
+        await settle(probation, council)
+        system.confirm(alex, "X900001", PAT)
+        await settle(probation, council)
+        said = {one["message"]["result"]: one["message"] for one in arrived(town.homes[COUNCIL], RESPONSE)}
+        assert said.keys() == {"not_known", "known_current"}
+        town.county.now = Derivations.load().find_end(RESPONSE, said["not_known"]) or 0
+        await probation.file_pass()
+        assert alex in system.enquiries
+        assert [one["envelope"] for one in system.answers.values()] == [
+            one["envelope"]
+            for one in arrived(town.homes[COUNCIL], RESPONSE)
+            if one["message"]["result"] == "known_current"
+        ]
+
+
 async def test_a_system_that_is_away_for_days_doubles_and_loses_nothing(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
