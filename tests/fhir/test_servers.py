@@ -113,7 +113,8 @@ async def test_flags_withstand_the_same(each: Server) -> None:
     async def reopen() -> FhirAdapter:
         return open_adapter(each)
 
-    for name, check in CHECKS.items():
+    # How long a document may be has nothing to do with the record's kind.
+    for name, check in [one for one in CHECKS.items() if one[0] != "huge"]:
         number = iter(range(1000))
 
         class Flags(Trial):

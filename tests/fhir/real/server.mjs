@@ -20,6 +20,8 @@ for (const file of SEARCH_PARAMETER_BUNDLE_FILES) indexSearchParameterBundle(rea
 
 const LARGEST = 64 * 1024 * 1024;
 
+const copy = (map, inner) => new Map([...map].map(([key, value]) => [key, inner(value)]));
+
 class Repository extends MemoryRepository {
   limits = {};
 
@@ -34,7 +36,11 @@ class Repository extends MemoryRepository {
   }
 
   async withTransaction(callback) {
-    const before = structuredClone([this.resources, this.history]);
+    // A resource that is kept is never changed, only replaced: the maps and the lists of versions are enough.
+    const before = [
+      copy(this.resources, (one) => new Map(one)),
+      copy(this.history, (one) => copy(one, (versions) => [...versions])),
+    ];
     try {
       return await callback(this);
     } catch (error) {
