@@ -62,6 +62,19 @@ def describe_adapter(name: str, without: tuple[str, ...] = ()) -> Ready:
     return described
 
 
+def find_own(name: str) -> type[Any] | None:
+    """Return the class of the adapter *name* where it is this project's own, else ``None``: others' code isn't read here.
+
+    Raises:
+        PluginError: ``adapter-unknown``, ``adapter-twice``.
+    """
+    module, _, attribute = _find(name).value.partition(":")
+    if module.partition(".")[0] != "adapters":
+        return None
+    found: type[Any] = getattr(import_module(module), attribute)
+    return found
+
+
 def _find(name: str) -> EntryPoint:
     found = list(entry_points(group=GROUP, name=name))
     if not found:

@@ -1,4 +1,4 @@
-"""`gateway adapter list`, `check` and `new`: what is installed, whether it keeps the contract, and how to begin one."""
+"""`gateway adapter list`, `check`, `mapping` and `new`: what is installed, whether it keeps the contract, how to begin one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from adapters.checks import Trial, run_checks
 from adapters.conformance import sample_incoming
 from adapters.durable import read_regular
 from adapters.errors import GatewayError
+from adapters.gateway.agent import load_messages
 from adapters.gateway.config import load_config
-from adapters.hosting.grants import PluginError
+from adapters.hosting.grants import PluginError, split_table
 from adapters.hosting.host import HostedAdapter
-from adapters.plugins import describe_adapter, list_installed, load_adapters
+from adapters.plugins import describe_adapter, find_own, list_installed, load_adapters
 from schemas.strict_json import parse
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -38,6 +39,8 @@ async def run_action(options: Namespace) -> list[dict[str, Any]]:
         return _write_new(options.name)
     if options.action == "check":
         return await check(options)
+    if options.action == "mapping":
+        return check_mapping(options)
     return list_adapters(Path(options.home))
 
 
@@ -68,6 +71,37 @@ def _say(manifest: Manifest) -> dict[str, Any]:
     }
 
 
+def check_mapping(options: Namespace) -> list[dict[str, Any]]:
+    """Say whether the mapping of the profile NAME fits, and what a record becomes by it; nothing is sent or filed.
+
+    Raises:
+        GatewayError: ``adapter-unknown``, ``adapter-mapping``.
+    """
+    from adapters.profiles.adapter import RecordsAdapter
+    from adapters.profiles.trying import try_mapping
+
+    home = Path(options.home)
+    _, own = split_table(options.name, _find_table(home, options.name))
+    kind = find_own(options.name)
+    if kind is None or not issubclass(kind, RecordsAdapter):
+        raise GatewayError(
+            "adapter-mapping",
+            f"the adapter `{options.name}` has no mapping",
+            "name a profile: see docs/agencies/records.md",
+        )
+    record = Path(options.record) if options.record else None
+    return list(try_mapping(kind, own, home, load_messages(home), record))
+
+
+def _find_table(home: Path, name: str) -> Mapping[str, Any]:
+    table = load_config(home).adapters.get(name)
+    if table is None:
+        raise GatewayError(
+            "adapter-unknown", f"the adapter `{name}` isn't enabled here", f"add [adapters.{name}] to gateway.toml"
+        )
+    return table
+
+
 async def check(options: Namespace) -> list[dict[str, Any]]:
     """Try the adapter NAME of this gateway: each check, and which confinements hold.
 
@@ -77,13 +111,7 @@ async def check(options: Namespace) -> list[dict[str, Any]]:
         GatewayError: ``adapter-unknown``, ``adapter-samples``.
     """
     home = Path(options.home)
-    table = load_config(home).adapters.get(options.name)
-    if table is None:
-        raise GatewayError(
-            "adapter-unknown",
-            f"the adapter `{options.name}` isn't enabled here",
-            f"add [adapters.{options.name}] to gateway.toml",
-        )
+    table = _find_table(home, options.name)
     manifest = describe_adapter(options.name).manifest
     if manifest.network and not options.file_samples:
         raise GatewayError(

@@ -165,6 +165,9 @@ def _add_adapter(adapter: argparse.ArgumentParser, add: Any) -> None:
         "--file-samples", action="store_true", help="although it files them into the system that is configured"
     )
     check.add_argument("--show-output", action="store_true", help="show what it prints")
+    mapping = add("mapping", "say whether a profile's mapping fits, and what people would have to file", actions)
+    mapping.add_argument("name", metavar="NAME")
+    mapping.add_argument("--record", metavar="FILE", help="JSON of a made-up record: show the draft that it becomes")
     new = add("new", "write a working adapter with tests into a new folder, to be changed", actions)
     new.add_argument("name", metavar="NAME", help="lower case, with hyphens: ward-board")
 

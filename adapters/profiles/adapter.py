@@ -31,11 +31,11 @@ from adapters.base import (
     Outgoing,
 )
 from adapters.profiles.checking import is_needed, options_of, parse_mapping
-from adapters.profiles.drafting import Settings, draft_record
+from adapters.profiles.drafting import Drafted, Settings, draft_record
 from adapters.profiles.mapping import Mapping as Table
 from adapters.profiles.opening import open_system
 from adapters.profiles.placing import hold, is_kept, place, place_notice
-from adapters.profiles.records import NotSent, Placed, RecordsError, RecordSystem, Sent
+from adapters.profiles.records import NotSent, Placed, Record, RecordsError, RecordSystem, Sent
 from keys.digests import derived_id
 from schemas.catalogue import Catalogue
 from schemas.identifiers import Code, EnvelopeId, MailboxId
@@ -112,7 +112,7 @@ class RecordsAdapter:
             _log.info("the outbox can't be looked through: %s", error)
             return
         for record in waiting:
-            drafted = draft_record(record, self.mapping, self._settings)
+            drafted = self.draft(record)
             if not isinstance(drafted, DraftRefused):
                 done = partial(self._done, record.key, drafted.ids)
                 yield Outgoing(key=record.key, draft=drafted.draft, documents=drafted.documents, done=done)
@@ -122,6 +122,10 @@ class RecordsAdapter:
             except RecordsError as error:
                 # It is told at the next look; what is behind it goes.
                 _log.info("a record's refusal can't be told: %s", error)
+
+    def draft(self, record: Record) -> Drafted | DraftRefused:
+        """Return what *record* becomes, or why it can't be sent."""
+        return draft_record(record, self.mapping, self._settings)
 
     async def file(self, message: Incoming) -> Outcome:
         """Put the record that *message* becomes, and say ``Filed`` if it stands there as it was put."""

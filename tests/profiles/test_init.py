@@ -1,18 +1,23 @@
-"""`gateway init --profile`: a configuration that fits the kind of agency, and what its ids are made with."""
+"""How an agency begins with a profile: `gateway init --profile` and `gateway adapter mapping`."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import tomllib
 from argparse import Namespace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.errors import GatewayError
-from adapters.gateway.cli import make_parser
+from adapters.gateway.cli import main, make_parser
 from adapters.gateway.config import load_config
 from adapters.gateway.starting import list_profiles, make_configuration, write_own_files
+from tests.profiles.server import TOKEN
 
 PROFILES = list_profiles()
 SYSTEM = "https://records.northmere.test:8443/hub"
@@ -79,3 +84,80 @@ def test_what_can_not_be_is_refused(more: list[str], code: str) -> None:
     with pytest.raises(GatewayError) as caught:
         make_configuration(options(*more))
     assert caught.value.code == code
+
+
+# ---- trying a mapping
+
+
+def run(*arguments: str) -> tuple[int, Any, str]:
+    """Run one command; return its exit code, what it printed as JSON, and what it complained of."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([*arguments, "--json"])
+    text = out.getvalue()
+    return code, json.loads(text) if text else None, err.getvalue()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Give the home of a police gateway as `init` makes its files."""
+    words = ["init", "--home", "x", "--trust", "t", "--agency", "north-police", "--mailbox", "north-police/desk"]
+    text = make_configuration(make_parser().parse_args([*words, "--profile", "police"]))
+    (tmp_path / "gateway.toml").write_text(text)
+    (tmp_path / "records-token").write_text(TOKEN)
+    write_own_files(tmp_path, load_config(tmp_path).adapters)
+    return tmp_path
+
+
+RECORD = {
+    "number": "RET-1", "period_from": "2026-06-01", "period_to": "2026-06-30", "made": "2026-07-01 09:00", "occurred": 0,
+    "sent": 0, "officer": {"name": "Morgan Sample", "role": "DESK"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("record", "code", "says"),
+    [
+        (None, 0, "rules send"),
+        ({"kind": "incident_return", "fields": RECORD}, 0, "incident.reconciliation/1, as its type wants it"),
+        ({"kind": "incident_return", "fields": {**RECORD, "occurred": "none"}}, 1, "message-schema"),
+        ({"kind": "incident_return", "fields": {**RECORD, "made": "Purple"}}, 1, "record-value: the field `made`"),
+        ({"kind": "nothing", "fields": {}}, 1, "record-kind"),
+        ({"kind": 7}, 1, "can't be read"),
+    ],
+)
+def test_a_mapping_is_tried_without_the_record_system(home: Path, record: Any, code: int, says: str) -> None:
+    """What fits, what doesn't, and what a made-up record becomes, before anything is sent by it."""
+    more = []
+    if record is not None:
+        (home / "record.json").write_text(json.dumps(record))
+        more = ["--record", str(home / "record.json")]
+    found, points, _ = run("adapter", "mapping", "police", "--home", str(home), *more)
+    assert found == code
+    assert says in str(points)
+    assert "Purple" not in str(points)
+
+
+def test_a_mapping_that_does_not_fit_says_all_that_is_wrong(home: Path) -> None:
+    """An agency's own copy with a code that is none, and one that people would have to file."""
+    own = json.loads((files("adapters.profiles.police") / "mapping.json").read_text())
+    del own["tables"]["markers"]["WM-OTH"]
+    (home / "own.json").write_text(json.dumps(own))
+    config = (home / "gateway.toml").read_text().replace('ids = "own-ids"', 'mapping = "own.json"\nids = "own-ids"')
+    (home / "gateway.toml").write_text(config)
+    code, points, _ = run("adapter", "mapping", "police", "--home", str(home))
+    assert (code, points[1]["says"]) == (0, "flag.request/1 /flag_kind: other")
+    own["tables"]["themes"]["CSE"] = "crime"
+    (home / "own.json").write_text(json.dumps(own))
+    code, points, _ = run("adapter", "mapping", "police", "--home", str(home))
+    assert (code, len(points)) == (1, 1)
+    assert "/themes can't be `crime`" in points[0]["says"]
+
+
+def test_only_a_profile_that_is_enabled_has_a_mapping_to_try(home: Path) -> None:
+    """Another adapter has none, and one that isn't there can't be tried."""
+    (home / "gateway.toml").write_text((home / "gateway.toml").read_text() + "\n[adapters.folder]\n")
+    for name, says in (("folder", "has no mapping"), ("probation", "isn't enabled")):
+        code, _, complaint = run("adapter", "mapping", name, "--home", str(home))
+        assert code == 1
+        assert says in complaint
