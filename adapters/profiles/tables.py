@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -17,7 +18,7 @@ import psycopg
 from msgspec import Meta
 from psycopg.conninfo import conninfo_to_dict
 
-from adapters.base import Document, Later
+from adapters.base import Document, DraftRefused, Later
 from adapters.profiles.databases import Database, PostgresDatabase, Session, SqliteDatabase
 from adapters.profiles.records import Answer, Placed, Record, RecordsError, Sent, Standing
 from keys.digests import sha256
@@ -27,6 +28,13 @@ MAX_FIELDS: Final = 4 * 1024 * 1024
 MAX_STANDING: Final = 16 * 1024 * 1024
 _LOCAL: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _PARTS: Final = frozenset({"host", "port", "dbname", "user"})
+_FOLLOWS_REFUSED: Final = asdict(
+    DraftRefused(
+        code="record-follows-refused",
+        message="the record that this one follows was refused",
+        hint="put both right and write them anew, each with a new key",
+    )
+)
 _log: Final = logging.getLogger(__name__)
 
 
@@ -103,7 +111,7 @@ class Tables:
             RecordsError: nothing was taken.
         """
         async with self._database.transaction() as session:
-            while await session.run("refuse_followers"):
+            while await session.run("refuse_followers", **_FOLLOWS_REFUSED):
                 pass
             rows = await session.rows("waiting", gateway=self._gateway, most=limit)
             # No more than is given: what is taken and not given would be kept from a gateway that has time for it.

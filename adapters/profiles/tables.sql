@@ -10,8 +10,7 @@ WHERE taken_by IS NULL AND state = 'ready' AND key IN (
   ORDER BY waiting.place LIMIT :most)
 
 -- name: refuse_followers
-UPDATE hub_outbox SET state = 'refused', code = 'record-follows-refused', answered_at = CURRENT_TIMESTAMP,
-  message = 'the record that this one follows was refused', hint = 'put both right and write them anew, each with a new key'
+UPDATE hub_outbox SET state = 'refused', code = :code, message = :message, hint = :hint, answered_at = CURRENT_TIMESTAMP
 WHERE state = 'ready' AND follows IN (SELECT earlier.key FROM hub_outbox AS earlier WHERE earlier.state = 'refused')
 
 -- name: waiting

@@ -15,10 +15,11 @@ from schemas.catalogue import Catalogue
 from tests.docs.support import EXAMPLES
 
 RECORDS = sorted((EXAMPLES / "discussions").glob("*.json"))
-# Of DOMAIN 7.2; the envelope's own members (7.1) and what only other variants have are not of a full record.
+# Of DOMAIN 7.2; the envelope's own members (7.1), what only other variants have and what a conference decided are not of a
+# full record of a strategy discussion.
 NOT_OF_THE_RECORD = {
-    "meeting_id", "redactions", "record_held_by", "urgent", "recorded_at", "subject_ref", "do_not_disclose_to",
-    "embargo_until", "attachments",
+    "meeting_id", "outcome_of_conference", "redactions", "record_held_by", "urgent", "recorded_at", "subject_ref",
+    "do_not_disclose_to", "embargo_until", "attachments",
 }  # fmt: skip
 
 

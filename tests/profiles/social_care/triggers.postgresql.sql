@@ -1,7 +1,7 @@
 -- What the council's database administrator wrote, on PostgreSQL: rows of the interface become rows of the case system at once.
 -- After the insert, never before it: what two gateways insert at once is inserted once, but tried twice.
 
-CREATE FUNCTION hub_answered() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+CREATE FUNCTION hub_answered() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN
   UPDATE own_action SET hub_action_id = NEW.ids::jsonb ->> 'action', hub_thread = NEW.thread WHERE last_row = NEW.key;
   UPDATE own_closure SET hub_closure_id = NEW.ids::jsonb ->> 'closure' WHERE last_row = NEW.key;
   RETURN NULL;
@@ -9,7 +9,7 @@ END $$;
 CREATE TRIGGER hub_answered AFTER UPDATE OF state ON hub_outbox FOR EACH ROW WHEN (NEW.state = 'sent')
   EXECUTE FUNCTION hub_answered();
 
-CREATE FUNCTION hub_arrived() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION hub_arrived() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
 DECLARE
   number varchar := 'CON-' || NEW.place;
   said jsonb := NEW.fields::jsonb;
