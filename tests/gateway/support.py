@@ -191,20 +191,25 @@ class Town:
 async def open_town(store: Store, tmp: Path, county: County | None = None) -> AsyncIterator[Town]:
     """Give a hub over *store* with one checkpoint signed, and nobody's gateway running."""
     async with open_site(store, tmp, county=county) as site:
-        hub = site.hub
-        worker = Worker(
-            store=store,
-            registry=hub.registry,
-            clock=hub.clock,
-            signer=hub.keyring.signing,
-            note_signers=site.county.note_signers,
-            origin=ORIGIN,
-            wake=hub.wakeups.wake,
-            keep_checkpoint=lambda note: None,
-        )
-        town = Town(site, worker, tmp)
-        await town.tick()
-        yield town
+        yield await found_town(site, tmp)
+
+
+async def found_town(site: Site, tmp: Path) -> Town:
+    """Return the town around *site*, with one checkpoint signed."""
+    hub = site.hub
+    worker = Worker(
+        store=hub.store,
+        registry=hub.registry,
+        clock=hub.clock,
+        signer=hub.keyring.signing,
+        note_signers=site.county.note_signers,
+        origin=ORIGIN,
+        wake=hub.wakeups.wake,
+        keep_checkpoint=lambda note: None,
+    )
+    town = Town(site, worker, tmp)
+    await town.tick()
+    return town
 
 
 async def settle(*agents: Agent, rounds: int = 3) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapters.base import Filed
+from adapters.base import Filed, Later
 from adapters.gateway.agent import Agent
 from adapters.gateway.filing import read_content
 from tests.county import DAY
 from tests.gateway.support import Town
-from tests.journeys.systems import System, running
+from tests.journeys.systems import Meshed, System, running
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class End:
 
 @asynccontextmanager
 async def two_ends(
-    town: Town, tmp_path: Path, one: tuple[type[Any], str], other: tuple[type[Any], str]
+    town: Town, tmp_path: Path, one: tuple[Callable[[Path], Any], str], other: tuple[Callable[[Path], Any], str]
 ) -> AsyncIterator[tuple[End, End]]:
     """Give two agencies, each by its kind of system and its mailbox."""
     async with (
@@ -45,6 +45,13 @@ async def look(*ends: End, rounds: int = 2) -> None:
         for end in ends:
             end.agent.gateway.pacer._failures.clear()
             assert await end.agent.run_once() == 0
+            await _work(end.system)
+
+
+async def _work(system: System) -> None:
+    """Have a system do its part, where it answers by itself and later."""
+    if isinstance(system, Meshed):
+        await system.work()
 
 
 async def levels(town: Town, envelope: str) -> list[str]:
@@ -93,7 +100,11 @@ async def carry(town: Town, giver: End, taker: End, draft: Mapping[str, Any], ki
     row = await taker.agent.gateway.spool.one("find_incoming", envelope=envelope, mailbox=taker.box)
     assert row is not None
     message = read_content(taker.agent.gateway, row)
-    assert isinstance(await taker.system.adapter.file(message), Filed)
+    outcome = await taker.system.adapter.file(message)
+    if isinstance(outcome, Later):
+        await _work(taker.system)
+        outcome = await taker.system.adapter.file(message)
+    assert isinstance(outcome, Filed)
     assert await levels(town, envelope) == ["collected"]
 
     await look(taker, giver)

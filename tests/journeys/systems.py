@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
 import shutil
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from adapters.base import Adapter
 from adapters.durable import make_folder
+from adapters.folder import FolderAdapter
 from adapters.hl7 import Hl7Adapter
+from adapters.mesh import MeshAdapter
 from adapters.spreadsheet import SpreadsheetAdapter
 from adapters.webhook import WebhookAdapter
 from schemas.strict_json import dump
@@ -22,11 +25,16 @@ from tests.fhir.support import add_patient, open_adapter, put_draft, read_messag
 from tests.hl7.hospital import Hospital
 from tests.hl7.test_listening import OPTIONS as LISTENING
 from tests.hl7.test_listening import REFERRAL, say
+from tests.mesh.proxy import Trouble, line_to
+from tests.mesh.sandbox import Engine, Sandbox
+from tests.mesh.test_trust_mailbox import options as mailbox_options
 from tests.spreadsheet.test_sheets import GOOD, HEADING, as_csv
 from tests.spreadsheet.test_sheets import OPTIONS as SHEETS
 from tests.webhook.agency import DRAFTS_SECRET, SECRET, Agency
 from tests.webhook.test_listening import OPTIONS as PORT
 from tests.webhook.test_listening import post, sign
+
+NOTICES: Final = "SAFEGUARDING_NOTICE"
 
 
 class System(Protocol):
@@ -205,15 +213,16 @@ class Posted:
         return [one["notice"] for one in self._agency.notices.values()]
 
 
-class Sheets:
-    """An office with a share: sheets of referrals go out, what comes is laid down beside them."""
-
-    name = "spreadsheet"
+class Share:
+    """An office with a network share, on which what comes is laid down."""
 
     def __init__(self, home: Path) -> None:
         self._home, self._root = home, home / "sheets"
         self._away = home / "unmounted"
         self._said = 0
+
+    def _open(self) -> Adapter:
+        raise NotImplementedError
 
     async def start(self) -> None:
         """Mount the share."""
@@ -224,20 +233,12 @@ class Sheets:
         (self._root / "in").mkdir(parents=True)
         (self._root / "in" / ".share").touch()
         (self._root / "out").mkdir()
-        self.adapter = SpreadsheetAdapter.configure({**SHEETS, "share": True}, self._home)
+        self.adapter = self._open()
 
     async def stop(self) -> None:
         """Unmount it: what is under its mount point is another disk."""
         self._root.rename(self._away)
         self._root.mkdir()
-
-    async def say(self, draft: Mapping[str, Any]) -> None:
-        """Put in a sheet that has the row twice, whole; put in again, it is another sheet with the same rows."""
-        at = draft["message"]["referred_at"]
-        moment = f"{at[8:10]}/{at[5:7]}/{at[:4]} {int(at[11:13]) + 1:02}:{at[14:16]}"
-        row = [moment if cell == "14/04/2026 10:30" else cell for cell in GOOD]
-        self._said += 1
-        (self._root / "out" / f"Monday {self._said}.csv").write_bytes(as_csv([HEADING, row, row]))
 
     def mislead(self) -> None:
         """Have another share mounted there, which has the same folders and not the administrator's mark."""
@@ -259,6 +260,23 @@ class Sheets:
         """Return the notices that lie there."""
         return [json.loads(path.read_bytes())["notice"] for path in (self._root / "in" / "notices").glob("*.json")]
 
+
+class Sheets(Share):
+    """Sheets of referrals go out of the share, too."""
+
+    name = "spreadsheet"
+
+    def _open(self) -> Adapter:
+        return SpreadsheetAdapter.configure({**SHEETS, "share": True}, self._home)
+
+    async def say(self, draft: Mapping[str, Any]) -> None:
+        """Put in a sheet that has the row twice, whole; put in again, it is another sheet with the same rows."""
+        at = draft["message"]["referred_at"]
+        moment = f"{at[8:10]}/{at[5:7]}/{at[:4]} {int(at[11:13]) + 1:02}:{at[14:16]}"
+        row = [moment if cell == "14/04/2026 10:30" else cell for cell in GOOD]
+        self._said += 1
+        (self._root / "out" / f"Monday {self._said}.csv").write_bytes(as_csv([HEADING, row, row]))
+
     def reports(self) -> list[str]:
         """Return what became of each row, by the reports: `sent`, or the code."""
         found = []
@@ -268,8 +286,81 @@ class Sheets:
         return sorted(found)
 
 
+class Folders(Share):
+    """Drafts go out of the share, too, a folder each."""
+
+    name = "folder"
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self._drafts: dict[bytes, str] = {}
+
+    def _open(self) -> Adapter:
+        return FolderAdapter.configure({"path": "sheets", "share": True, "settle": 0}, self._home)
+
+    async def say(self, draft: Mapping[str, Any]) -> None:
+        """Put the draft in; a second time its folder is gone already, and what was sent isn't put in again by anybody."""
+        raw = dump(draft)
+        if raw not in self._drafts:
+            self._drafts[raw] = f"draft {len(self._drafts)}"
+            folder = make_folder(self._root / "out" / self._drafts[raw])
+            (folder / "message.json").write_bytes(raw)
+
+
+class Meshed:
+    """A trust whose engine has a MESH mailbox and nothing else; the line to the MESH server can be cut."""
+
+    name = "mesh"
+
+    def __init__(self, sandbox: Sandbox, home: Path) -> None:
+        self.engine, self._home = Engine(sandbox), home
+        self._line, self._at = AsyncExitStack(), 0
+        self._trouble = Trouble()
+        self._drafts: dict[bytes, str] = {}
+
+    async def start(self) -> None:
+        """Let the gateway reach the MESH server."""
+        port = int(self.engine.sandbox.url.rpartition(":")[2])
+        first = not self._at
+        self._at = await self._line.enter_async_context(line_to(port, self._at, self._trouble))
+        if first:
+            options = mailbox_options(self.engine, self._home, url=f"http://127.0.0.1:{self._at}", notices=NOTICES)
+            self.adapter = MeshAdapter.configure(options, self._home)
+
+    async def stop(self) -> None:
+        """Cut the line; what the MESH server holds stays there, and the engine doesn't notice."""
+        await self._line.aclose()
+
+    async def say(self, draft: Mapping[str, Any]) -> None:
+        """Have the engine send the draft; a second time under the same local id."""
+        raw = dump(draft)
+        name = self._drafts.setdefault(raw, f"L-{len(self._drafts)}")
+        await asyncio.to_thread(self.engine.send, raw, local_id=name)
+
+    async def work(self) -> None:
+        """Have the engine file what came, and say so."""
+        await asyncio.to_thread(self.engine.work)
+
+    def mislead(self) -> None:
+        """Answer whatever is sent with a proxy's page."""
+        self._trouble.on = True
+
+    def mend(self) -> None:
+        """Find that it was asked meanwhile."""
+        self._trouble.on = False
+        assert self._trouble.hits
+
+    def filed(self) -> list[Any]:
+        """Return the messages that the record system holds."""
+        return [self.engine.read(record) for record in self.engine.records]
+
+    def told(self) -> list[str]:
+        """Return the codes of the notices that the engine got."""
+        return [said["notice"] for workflow, said in self.engine.told if workflow == NOTICES]
+
+
 @asynccontextmanager
-async def running(kind: type[Any], home: Path) -> AsyncIterator[Any]:
+async def running(kind: Callable[[Path], Any], home: Path) -> AsyncIterator[Any]:
     """Give a system of *kind* that is up, and close what it opened."""
     system = kind(make_folder(home))
     await system.start()
@@ -279,5 +370,5 @@ async def running(kind: type[Any], home: Path) -> AsyncIterator[Any]:
         close = getattr(system.adapter, "close", None)
         if close is not None:
             await close()
-        if not isinstance(system, Sheets):
+        if not isinstance(system, Share):
             await system.stop()

@@ -9,7 +9,9 @@ import ipaddress
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,11 +19,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, end: bool = False) -> None:
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
+    if end:
+        writer.close()
 
 
 @asynccontextmanager
@@ -59,6 +63,46 @@ async def _serving(port: int, lose: int, context: ssl.SSLContext | None) -> Asyn
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await server.wait_closed()
+
+
+@dataclass
+class Trouble:
+    """Whether a line misleads those who send, and how many it has misled."""
+
+    on: bool = False
+    hits: int = 0
+
+
+PAGE: Final = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\nConnection: close\r\n\r\n<html></html>"
+)
+
+
+@asynccontextmanager
+async def line_to(port: int, at: int, trouble: Trouble) -> AsyncIterator[int]:
+    """Give the port, *at* if it isn't 0, of a line to *port*; while there is *trouble*, who comes to send gets some proxy's page."""
+    open_ones: set[asyncio.StreamWriter] = set()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_ones.add(writer)
+        head = await reader.readuntil(b"\r\n\r\n")
+        if trouble.on and b"/outbox " in head:
+            trouble.hits += 1
+            writer.write(PAGE)
+            writer.close()
+            return
+        to_reader, to_writer = await asyncio.open_connection("127.0.0.1", port)
+        to_writer.write(head)
+        await asyncio.gather(_pump(reader, to_writer, end=True), _pump(to_reader, writer, end=True))
+
+    server = await asyncio.start_server(connect, "127.0.0.1", at)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for one in open_ones:
+            one.close()
         await server.wait_closed()
 
 
