@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from email import message_from_string
@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 
+from adapters.base import Outgoing, parse_draft
 from adapters.gateway.config import MailboxConfig
 from adapters.gateway.guests.book import Book, Guest, check_details
 from adapters.gateway.guests.codes import give_code
@@ -20,13 +21,14 @@ from adapters.gateway.guests.inviting import Inviter
 from adapters.gateway.inbox.app import Server, make_inbox
 from adapters.gateway.inbox.config import InboxConfig
 from adapters.gateway.inbox.notify.config import MailConfig, NotifyConfig
-from adapters.gateway.outgoing import Spooled
+from adapters.gateway.outgoing import Spooled, take_now
 from adapters.gateway.spool import Row
 from hub.store.base import Store
+from schemas.strict_json import dump
 from tests.county import AGENCIES, COUNCIL, HEALTH, MASH, NURSES, PAEDIATRICS, County
 from tests.gateway.inbox.support import ORIGIN, Browser, Office, Shown, find_free_port
 from tests.gateway.inbox.test_notify import Post, mail_server
-from tests.gateway.support import Town, meeting_held, minutes_full, open_town, settle
+from tests.gateway.support import Town, draft, minutes_full, open_town, settle
 
 WILLOW = f"{HEALTH}/willow-practice"
 SENDER = "inbox@northmere.test"
@@ -47,6 +49,7 @@ class Practice:
     post: Post
     inviter: Inviter
     book: Book
+    sent: int = 0
 
     @property
     def spool(self) -> Any:
@@ -71,11 +74,15 @@ class Practice:
         guest: Guest = await self.spool.write(work)
         return guest
 
-    async def send(self, **changes: Any) -> Spooled:
-        """Have the council send the practice full minutes, and every guest be written to."""
-        held = await self.office.send("meeting.held/1", meeting_held([MASH, NURSES]))
-        minutes = minutes_full([MASH, WILLOW], **changes)
-        sent = await self.office.send("minutes.full/1", minutes, thread=held.thread)
+    async def send(self, message: Mapping[str, Any] | None = None, **changes: Any) -> Spooled:
+        """Have the council send the practice full minutes, and every guest be written to; *changes* are the envelope's."""
+        value = draft("minutes.full/1", MASH, message=minutes_full([MASH, WILLOW], **(message or {})), **changes)
+        self.sent += 1
+        sent = await take_now(
+            self.office.council.gateway, "test", Outgoing(key=f"{self.sent}", draft=parse_draft(dump(value)))
+        )
+        assert await self.office.council.run_once() == 0
+        assert await self.office.health.run_once() == 0
         await self.inviter.round()
         return sent
 
@@ -108,7 +115,7 @@ class Practice:
 
     async def levels(self, envelope: str) -> list[str]:
         """Return the receipt levels that the sender has heard of from the practice's mailbox, in order."""
-        await settle(self.office.council, self.office.health)
+        await settle(self.office.health, self.office.council, rounds=1)
         heard = await self.office.council.gateway.spool.all("heard_of", envelope=envelope)
         return [row["level"] for row in heard if row["mailbox"] == WILLOW]
 
