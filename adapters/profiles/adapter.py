@@ -148,7 +148,8 @@ class RecordsAdapter:
             return Later(reason="records-not-there")
         if not is_kept(placed, standing):
             return NeedsPerson(code="records-differs")
-        return Filed(record=f"{placed.kind}/{reference}", mode=placed.mode)
+        record = f"{placed.kind}/{reference}"
+        return Filed(record=record, mode=placed.mode, practitioners=standing.practitioners)
 
     async def notify(self, notice: Notice) -> None:
         """Put *notice* where staff see it in their own system; one that takes no notices needn't.

@@ -69,6 +69,7 @@ class _Standing(msgspec.Struct, frozen=True):
     fields: dict[str, Any]
     documents: tuple[str, ...] = ()
     ended: bool = False
+    practitioners: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=16)] = ()
 
 
 class _TooLongError(RecordsError):
@@ -156,7 +157,7 @@ class HttpRecords:
         except msgspec.ValidationError as error:
             raise RecordsError(Later(reason="records-answer")) from error
         papers = tuple(one.casefold() for one in found.documents)
-        return Standing(fields=found.fields, documents=papers, ended=found.ended)
+        return Standing(fields=found.fields, documents=papers, ended=found.ended, practitioners=found.practitioners)
 
     async def delete(self, envelope: str) -> bool:
         """Have all that is under *envelope* deleted; a system that can't leaves it to people."""

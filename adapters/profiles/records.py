@@ -76,11 +76,15 @@ class Placed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What stands in the system now: its fields, SHA-256 of each document (hexadecimal, in order), whether somebody ended it."""
+    """What stands in the system now: its fields, SHA-256 of each document (hexadecimal, in order), whether somebody ended it.
+
+    ``practitioners``: whom the system names for the person, by the names under which they sign in to the gateway.
+    """
 
     fields: Mapping[str, Any]
     documents: tuple[str, ...] = ()
     ended: bool = False
+    practitioners: tuple[str, ...] = ()
 
 
 class RecordsError(Exception):

@@ -64,6 +64,10 @@ class RecordsServer:
     def told(self, key: str, entry: dict[str, Any], answer: dict[str, Any]) -> None:
         """Do what the system does when it hears what became of what it wanted to send."""
 
+    def allocated(self, record: dict[str, Any]) -> list[str]:
+        """Return who the system says works with the person of *record*."""
+        return record.get("allocated", [])
+
     def routes(self, app: web.Application) -> None:
         """Add places of the system's own."""
 
@@ -139,7 +143,13 @@ class RecordsServer:
         if held is None or held["kind"] != request.match_info["kind"]:
             return web.Response(status=404)
         papers = [hashlib.sha256(base64.b64decode(one["content"])).hexdigest() for one in held["documents"]]
-        return web.json_response({"fields": held["fields"], "documents": papers, "ended": held["ended"]})
+        said = {
+            "fields": held["fields"],
+            "documents": papers,
+            "ended": held["ended"],
+            "practitioners": self.allocated(held),
+        }
+        return web.json_response(said)
 
     async def _delete(self, request: web.Request) -> Answer:
         if not self.deletes:

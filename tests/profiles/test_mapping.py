@@ -99,6 +99,10 @@ WRONG = [
     (file({"hub.x": "/contact"}), "the gateway's"),
     (file({"a": {"from": "/flag_id", "as": "own-id", "of": "flag"}}), "filed as they are"),
     (mapping(file=[{"type": "flag.request/1", "kind": "document", "fields": {}}]), "no rule of its own"),
+    (mapping(file=[{"type": "flag.requests/1", "kind": "x", "fields": {}}]), "no such type"),
+    (file({"a": {"when": [{"where": {"/flag_kind": ["XXX", None]}, "value": 1}]}}), "/flag_kind is never `XXX`"),
+    (file({"a": {"each": "/parts", "fields": {"b": "/c"}}}), "no member /parts"),
+    (send(INCIDENT | {"/child_part": {"from": "p", "codes": {"V": 1}}}), "/child_part can't be `1`"),
     (mapping(extra=1), "extra"),
 ]
 
@@ -123,6 +127,28 @@ def test_codes_that_a_message_may_have_and_the_system_has_not_are_listed() -> No
     """So that an agency sees before the first day what a person would have to file."""
     found = list_uncovered(load(mapping()), CATALOGUE)
     assert found == [f"flag.request/1 /flag_kind: {code}" for code in ("CP", "missing", "other")]
+
+
+def test_lists_within_a_message_are_looked_into() -> None:
+    """Codes of their entries are held against the type, and those that the system lacks are listed."""
+    people = {"people": {"each": "/participants", "fields": {"who": "/name", "came": {
+        "from": "/attendance", "codes": {"attended": "Y", "apologies": "A", "invited": "I", "no_response": "N"}}}}}  # fmt: skip
+    table = mapping(file=[{"type": "meeting.held/1", "kind": "meeting", "fields": people}])
+    assert list_uncovered(load(table), CATALOGUE) == ["meeting.held/1 /participants/*/attendance: not_invited"]
+    people["people"]["fields"]["came"]["codes"]["late"] = "L"  # type: ignore[index]
+    with pytest.raises(ValueError, match="never `late`"):
+        load(mapping(file=[{"type": "meeting.held/1", "kind": "meeting", "fields": people}]))
+
+
+def test_whole_numbers_are_numbers() -> None:
+    """And text isn't."""
+    counts = {
+        "/reconciliation_id": "number", "/period_from": "a", "/period_to": "b", "/reconciled_at": "c", "/sent": "s",
+        "/unsent": {"value": []}, "/occurred": {"from": "o", "default": 0},
+    }  # fmt: skip
+    assert load(send(counts, "incident.reconciliation/1")).send
+    with pytest.raises(ValueError, match="/occurred can't be `none`"):
+        load(send(counts | {"/occurred": {"from": "o", "default": "none"}}, "incident.reconciliation/1"))
 
 
 # ---- what is said once

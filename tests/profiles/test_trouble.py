@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -93,6 +94,16 @@ async def test_what_can_not_be_read_back_is_not_filed(
     """The system's answer to having been given it is not enough."""
     records.ways, records.spoils = [way], ("GET",)
     assert await open_adapter(records, tmp_path).file(FLAGGED) == outcome
+
+
+async def test_whom_the_system_names_for_the_child_gets_it(records: RecordsServer, tmp_path: Path) -> None:
+    """By the name under which they sign in; the gateway sees whether they are of the team."""
+    adapter = open_adapter(records, tmp_path)
+    filed = await adapter.file(FLAGGED)
+    records.records["WAR-1"]["allocated"] = ["m.sample"]
+    assert await adapter.file(FLAGGED) == replace(filed, practitioners=("m.sample",))
+    records.records["WAR-1"]["allocated"] = [""]
+    assert await adapter.file(FLAGGED) == Later(reason="records-answer")
 
 
 async def test_a_slow_system_is_not_waited_for(records: RecordsServer, tmp_path: Path) -> None:
