@@ -88,6 +88,7 @@ CREATE TABLE IF NOT EXISTS atrisk_attendance (
   query TEXT, match TEXT UNIQUE, content BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS atrisk_origin (
   ref TEXT PRIMARY KEY, adapter TEXT NOT NULL, told TEXT NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS atrisk_identity (ref TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS atrisk_waiting ON atrisk_attendance (at) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS atrisk_known ON atrisk_attendance (at) WHERE state = 'known' AND content IS NOT NULL;
 
@@ -497,7 +498,7 @@ WHERE state = 'waiting' AND at < :before
 UPDATE atrisk_attendance SET content = NULL WHERE state = 'known' AND content IS NOT NULL AND at < :before
 -- name: add_origin
 INSERT INTO atrisk_origin (ref, adapter, told, content) VALUES (:ref, :adapter, '', :content)
-ON CONFLICT (ref) DO UPDATE SET told = '', content = excluded.content
+ON CONFLICT (ref) DO UPDATE SET content = excluded.content
 -- name: origin_of
 SELECT a.*, o.told, o.content AS origin FROM atrisk_origin AS o JOIN atrisk_attendance AS a USING (ref) WHERE o.ref = :ref
 -- name: untold_attendances
@@ -510,6 +511,14 @@ UPDATE atrisk_origin SET told = '' WHERE ref = :ref
 -- name: drop_origin
 DELETE FROM atrisk_origin WHERE ref = :ref
 -- name: forget_origins
-DELETE FROM atrisk_origin WHERE ref IN (SELECT ref FROM atrisk_attendance WHERE state = 'known' AND content IS NULL)
+DELETE FROM atrisk_origin WHERE ref IN (SELECT ref FROM atrisk_attendance WHERE at < :before)
+-- name: set_identity
+INSERT INTO atrisk_identity (ref, digest) VALUES (:ref, :digest) ON CONFLICT (ref) DO UPDATE SET digest = excluded.digest
+-- name: find_identity
+SELECT i.digest, a.query FROM atrisk_identity AS i JOIN atrisk_attendance AS a USING (ref) WHERE i.ref = :ref
+-- name: drop_attendance
+DELETE FROM atrisk_attendance WHERE ref = :ref
+-- name: forget_identities
+DELETE FROM atrisk_identity WHERE ref IN (SELECT ref FROM atrisk_attendance WHERE at < :before)
 -- name: count_attendances
 SELECT month, state, late, count(*) AS n FROM atrisk_attendance GROUP BY month, state, late ORDER BY month

@@ -14,7 +14,7 @@ import pytest
 from adapters.at_risk import AtRiskList, Attendance, AttendanceAnswer, Listed
 from adapters.base import Incoming, NeedsPerson, Outcome, Outgoing
 from adapters.gateway.agent import Agent
-from adapters.gateway.matching import attending
+from adapters.gateway.matching import attending, systems
 from tests.county import EXPLOITATION, HOUR
 from tests.gateway.atrisk_support import (
     ALEX,
@@ -31,7 +31,7 @@ from tests.gateway.atrisk_support import (
     open_pair,
     received,
 )
-from tests.gateway.support import Town
+from tests.gateway.support import Town, settle
 
 DAY = 24 * HOUR
 KNOWN = f"known risk, contact {EXPLOITATION}"
@@ -277,3 +277,49 @@ async def test_without_a_list_the_screen_says_that_nothing_was_checked(town: Tow
         ]  # fmt: skip
         await pair.pass_slot(SLOT)
         assert len(screen.shown["A-1"]) == 1
+
+
+async def test_a_registration_that_is_corrected_is_checked_anew(town: Town) -> None:
+    """Another number under the same reference: counted once, asked again, and what the screen said of somebody else is taken off."""
+    async with open_pair(town) as pair:
+        await pair.publish(listed(ALEX))
+        screen = plug(pair.clinic, Screen())
+        screen.waiting = [came("A-1", ALEX)]
+        await pair.settle(1)
+        await pair.pass_slot()
+        screen.waiting = [came("A-1", BLAKE)]
+        await pair.settle(1)
+        assert await pair.answers("A-1") == ["not answered yet"]
+        await pair.pass_slot()
+        assert await pair.answers("A-1") == ["not on the list"]
+        assert screen.states("A-1") == ["waiting", "known", "withdrawn", "clear"]
+        assert screen.shown["A-1"][2].words == systems.CORRECTED
+        screen.waiting = [came("A-1", ALEX)]
+        await pair.settle(1)
+        await pair.pass_slot()
+        assert screen.states("A-1")[-2:] == ["waiting", "known"]
+        assert (await attending.count(pair.asking))[0]["attendances"] == 1
+
+
+async def test_an_answer_about_whom_it_was_before_is_not_used(town: Town) -> None:
+    """Corrected while the question is on its way: its answer is let go of, and whoever else was in it is asked about again."""
+    async with open_pair(town) as pair:
+        await pair.publish(listed(ALEX))
+        await attending.attend(pair.asking, [came("A-1", ALEX), came("A-2", ALEX)])
+        await town.tick(SLOT)
+        await settle(pair.clinic, rounds=1)
+        await attending.attend(pair.asking, [came("A-1", BLAKE)])
+        await pair.settle(2)
+        assert await pair.answers("A-1", "A-2") == ["not answered yet"] * 2
+        await pair.pass_slot()
+        assert await pair.answers("A-1", "A-2") == ["not on the list", KNOWN]
+        assert (await attending.count(pair.asking))[0]["attendances"] == 2
+
+
+async def test_less_about_the_same_one_changes_no_answer(town: Town) -> None:
+    """A repeat that names nobody leaves what is known."""
+    async with open_pair(town) as pair:
+        await pair.publish(listed(ALEX))
+        await pair.attend(came("A-1", ALEX))
+        await attending.attend(pair.asking, [came("A-1")])
+        assert await pair.answers("A-1") == [KNOWN]

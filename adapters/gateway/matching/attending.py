@@ -11,12 +11,13 @@ from typing import Any, Final
 from adapters.at_risk import Attendance
 from adapters.base import Draft, DraftAuthor
 from adapters.errors import GatewayError
-from adapters.gateway.matching.clinic import is_answering
+from adapters.gateway.matching.clinic import end_query, is_answering
 from adapters.gateway.matching.identifiers import find_keys
 from adapters.gateway.matching.policy import is_under_18, month_of
 from adapters.gateway.matching.room import Known, Room, Waiting
 from adapters.gateway.spool import Row, Transaction
 from schemas.identifiers import Code, Moment
+from schemas.strict_json import dump
 
 Said = dict[str, Any]
 NOT_LISTED: Final = "not on the list"
@@ -26,6 +27,7 @@ WAITING: Final = "not answered yet"
 async def attend(room: Room, attendances: Sequence[Attendance]) -> None:
     """Count *attendances* and have each checked against the list; given again, one is neither counted nor asked twice.
 
+    Given again for somebody else (a number that was corrected), it is checked anew and what was answered before is forgotten.
     Who is 18 or older is refused, and then nothing is counted.  An attendance without any identifier is counted as
     unanswerable.
 
@@ -53,11 +55,20 @@ async def attend(room: Room, attendances: Sequence[Attendance]) -> None:
 async def _add(room: Room, tx: Transaction, one: Attendance, at: Moment, *, can_ask: bool) -> None:
     ref, keys = room.name_attendance(one.attendance), find_keys(one.nhs_number, one.name, one.born)
     waits = can_ask and bool(keys)
+    digest = room.spool.fingerprint(dump(sorted(keys.values())))
+    before = await tx.one("find_identity", ref=ref) if keys else None
+    if before is not None and before["digest"] != digest:
+        if before["query"] is not None:
+            # Its answer would be about whom it was before.
+            await end_query(tx, before["query"])
+        await tx.run("drop_attendance", ref=ref)
     content = room.lock(Waiting(attendance=one.attendance, keys=keys), f"attendance {ref}") if waits else None
     await tx.run(
         "add_attendance", ref=ref, at=at, month=month_of(room.config, at), content=content,
         state="waiting" if waits else "unanswerable",
     )  # fmt: skip
+    if keys:
+        await tx.run("set_identity", ref=ref, digest=digest)
 
 
 def _refuse(row: Row | None, now: Moment) -> None:

@@ -84,7 +84,7 @@ async def _sent(room: Room, query: str, result: DraftResult) -> None:
     async def work(tx: Transaction) -> None:
         if isinstance(result, DraftRefused):
             await _tell_refused(room, tx, result)
-            await _end(tx, query)
+            await end_query(tx, query)
         else:
             await tx.run("set_query_sent", id=query, envelope=result.envelope)
 
@@ -95,7 +95,7 @@ async def _tell_refused(room: Room, tx: Transaction, result: DraftRefused) -> No
     await room.tell(tx, "atrisk-refused", f"atrisk-refused:{result.code}", code=result.code)
 
 
-async def _end(tx: Transaction, query: str) -> None:
+async def end_query(tx: Transaction, query: str) -> None:
     """Let go of a query: whoever still waits in it is asked about again."""
     await tx.run("unask", asked=query)
     await tx.run("end_query", id=query)
@@ -109,7 +109,8 @@ async def _look_after(room: Room) -> None:
         before = now - room.keep_days * DAY
         await tx.run("give_up_attendances", before=before)
         await tx.run("forget_known", before=before)
-        await tx.run("forget_origins")
+        await tx.run("forget_origins", before=before)
+        await tx.run("forget_identities", before=before)
         await tx.run("forget_queries", before=before)
         row = await tx.one("newest_list")
         if row is not None and row["state"] in IN_USE and now >= row["expires_at"]:
@@ -271,21 +272,21 @@ async def _take_answer(room: Room, message: Incoming) -> Outcome:
                 await tx.run("set_list_state", list=row["list"], version=row["version"], state="spent")
                 topic = f"atrisk-spent:{row['list']}:{row['version']}"
                 await room.tell(tx, "atrisk-spent", topic, outcome=said["outcome"])
-            await _end(tx, row["id"])
+            await end_query(tx, row["id"])
             return Filed(record=message.envelope)
         if not is_answering(source, now):
-            await _end(tx, row["id"])
+            await end_query(tx, row["id"])
             return Filed(record=message.envelope)
         query = room.unlock(bytes(row["content"]), f"query {row['id']}", Query)
         entries = room.unlock(bytes(source["content"]), f"list {row['list']} {row['version']}", list[Entry])
         try:
             found = _compare(query, said["points"], entries)
         except (KeysError, IndexError):
-            await _end(tx, row["id"])
+            await end_query(tx, row["id"])
             return NeedsPerson(code="answer-points")
         for ref, hits in found.items():
             await _answer(room, tx, ref, hits)
-        await _end(tx, row["id"])
+        await end_query(tx, row["id"])
         return Filed(record=message.envelope)
 
     return await room.spool.write(work)

@@ -28,6 +28,7 @@ _log = logging.getLogger("gateway.atrisk")
 BATCH: Final = 50
 _LOOKED, _LISTED, _RENEWED = "at-risk list looked at", "at-risk list published", "at-risk list renewed"
 # What is told for the last time: nothing of it changes any more.
+CORRECTED: Final = "not known risk: the registration was corrected, and is checked again"
 _FINAL: Final = frozenset({"clear", "unanswerable"})
 
 
@@ -178,6 +179,11 @@ async def _tell(room: Room, adapter: Attends, row: Row) -> None:
 def _answer_of(room: Room, row: Row) -> AttendanceAnswer:
     origin = room.unlock(bytes(row["origin"]), f"origin {row['ref']}", Origin)
     said = attending.describe(room, row)
+    if row["told"] == "known" and row["state"] != "known":
+        # Registered anew as somebody else: what the screen says is about nobody who is here.
+        return AttendanceAnswer(
+            attendance=origin.attendance, state="withdrawn", words=CORRECTED, context=origin.context
+        )
     state, findings = row["state"], []
     if state == "known" and row["content"] is not None:
         known = room.unlock(bytes(row["content"]), f"match {row['match']}", Known)
