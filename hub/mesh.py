@@ -19,14 +19,12 @@ from hub.errors import HubError
 from hub.store.transaction import Transaction
 from keys.digests import b64u, from_b64u, sha256
 from keys.mesh import Secrets, lock_secrets, new_secrets
-from schemas.directory import DirectoryIndex
+from schemas.directory import MESH_RESERVED, DirectoryIndex
 from schemas.identifiers import MailboxId, Moment, agency_of, family_of
 from schemas.rules.compiled import Rules
 
 # From whom notices come.
 HUB: Final = "HUB"
-# Names that no mailbox can have: paths of the interface say them, or the hub is called so.
-RESERVED: Final = frozenset({"_PING", "ENDPOINTLOOKUP", "WORKFLOWSEARCH", "ADMIN", HUB})
 PREFIX: Final = "SAFEGUARDING_"
 ACK: Final = "_ACK"
 NOTICES: Final = f"{PREFIX}NOTICE"
@@ -44,25 +42,19 @@ class Entry(NamedTuple):
     ref: str
 
 
-def address_of(index: DirectoryIndex, mailbox: MailboxId) -> str:
-    """Return how *mailbox* is called in MESH: its alias, else its own name, ``agency/team`` as ``AGENCY_TEAM``."""
-    found = index.find_mailbox(mailbox)
-    return (found.mesh if found and found.mesh else mailbox.replace("/", "_")).upper()
-
-
 @lru_cache(maxsize=2)
 def _addresses(index: DirectoryIndex) -> Mapping[str, tuple[MailboxId, ...]]:
     known: dict[str, tuple[MailboxId, ...]] = {}
     for agency in index.directory.agencies:
         for box in agency.mailboxes:
-            name = address_of(index, box.id)
+            name = index.mesh_address(box.id)
             known[name] = (*known.get(name, ()), box.id)
     return known
 
 
 def find_address(index: DirectoryIndex, address: str, now: Moment) -> MailboxId | None:
     """Return the open mailbox that *address* calls; ``None`` also where it calls several."""
-    if address.upper() in RESERVED:
+    if address.upper() in MESH_RESERVED:
         return None
     found = [box for box in _addresses(index).get(address.upper(), ()) if index.is_open(box, now)]
     return found[0] if len(found) == 1 else None
@@ -135,7 +127,7 @@ def add_mailbox(tx: Transaction, index: DirectoryIndex, mailbox: MailboxId, kek:
     Raises:
         HubError: ``mesh-mailbox``: not an open mailbox of the directory, or its address is another's too.
     """
-    address = address_of(index, mailbox)
+    address = index.mesh_address(mailbox)
     if find_address(index, address, at) != mailbox:
         raise HubError(
             "mesh-mailbox",

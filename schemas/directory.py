@@ -218,6 +218,10 @@ class Resolved(NamedTuple):
     candidates: tuple[Heir, ...] = ()
 
 
+# What MESH's own paths begin with, and what the hub calls itself there (MESH API 2.0.0).
+MESH_RESERVED: Final = frozenset({"_PING", "ENDPOINTLOOKUP", "WORKFLOWSEARCH", "ADMIN", "HUB"})
+
+
 class DirectoryIndex:
     """Look-ups over one :class:`Directory`, built once for each version."""
 
@@ -238,6 +242,11 @@ class DirectoryIndex:
         """Return the mailbox whatever its dates, or ``None``."""
         found = self._boxes.get(mailbox)
         return found[1] if found else None
+
+    def mesh_address(self, mailbox: MailboxId) -> str:
+        """Return how *mailbox* is called in MESH: its alias, else its own name, ``agency/team`` as ``AGENCY_TEAM``."""
+        found = self.find_mailbox(mailbox)
+        return (found.mesh if found and found.mesh else mailbox.replace("/", "_")).upper()
 
     def is_open(self, mailbox: MailboxId, at: Moment) -> bool:
         """Answer whether *mailbox* and its agency are within their dates at *at*."""

@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from schemas.directory import AgencyEntry, Directory, DirectoryIndex, Mailbox
+from schemas.directory import MESH_RESERVED, AgencyEntry, Directory, DirectoryIndex, Mailbox
 from schemas.findings import Finding, Level
-from schemas.identifiers import AgencyId, Moment
+from schemas.identifiers import AgencyId, MailboxId, Moment
 from schemas.witnessing import is_met, parse_policy
 
 # ``error``: something would reach nobody, or can't be chosen.
@@ -25,6 +25,8 @@ FINDINGS: Final[Mapping[str, Level]] = {
     "heir-missing": "error",
     "post-missing": "error",
     "owner-missing": "error",
+    "mesh-twice": "error",
+    "mesh-reserved": "error",
     "heir-by-place": "note",
     "post-ended": "note",
     "role-unfilled": "note",
@@ -42,6 +44,7 @@ def check_directory(index: DirectoryIndex, at: Moment) -> list[Finding]:
         found += _check_addresses(index, moment)
         found += _check_posts(index, moment)
         found += _check_roles(index, moment)
+        found += _check_mesh(index, moment)
         if index.owner(moment) is None:
             found.append(
                 _found(
@@ -121,6 +124,19 @@ def _check_roles(index: DirectoryIndex, at: Moment) -> Iterator[Finding]:
     for role in sorted(ended):
         if not index.mailboxes_with(role, at):
             yield _found("role-unfilled", role, "no open mailbox has this role any more: rules that ask it ask nobody")
+
+
+def _check_mesh(index: DirectoryIndex, at: Moment) -> Iterator[Finding]:
+    named: dict[str, list[MailboxId]] = defaultdict(list)
+    for _, box in _boxes(index):
+        if index.is_open(box.id, at):
+            named[index.mesh_address(box.id)].append(box.id)
+    for address, boxes in named.items():
+        for name in boxes:
+            if address in MESH_RESERVED:
+                yield _found("mesh-reserved", name, f"`{address}` is a word of MESH's own: nobody reaches it by MESH")
+            elif len(boxes) > 1:
+                yield _found("mesh-twice", name, f"another mailbox is `{address}` in MESH, too: nobody reaches either")
 
 
 def _boxes(index: DirectoryIndex) -> Iterator[tuple[AgencyEntry, Mailbox]]:

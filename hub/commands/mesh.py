@@ -41,7 +41,7 @@ def _add(args: argparse.Namespace) -> int:
 
     def work(tx: Transaction, now: int) -> tuple[str, Secrets]:
         index = read_directory(tx)
-        return mesh.address_of(index, args.mailbox), mesh.add_mailbox(tx, index, args.mailbox, kek, now)
+        return index.mesh_address(args.mailbox), mesh.add_mailbox(tx, index, args.mailbox, kek, now)
 
     address, secrets = write(args, work)
     print(f"mailbox: {address}\npassword: {secrets.password}\nshared key: {secrets.shared_key}")
@@ -59,14 +59,13 @@ def _end(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     import asyncio
 
-    from hub import mesh
     from hub.commands.options import open_for_reading
     from hub.registry import read_directory
 
     def look(tx: Transaction) -> list[tuple[str, str]]:
         index, after, found = read_directory(tx), "", list[tuple[str, str]]()
         while page := tx.mesh_mailboxes(after, 200):
-            found += ((row.mailbox, mesh.address_of(index, row.mailbox)) for row in page)
+            found += ((row.mailbox, index.mesh_address(row.mailbox)) for row in page)
             after = page[-1].mailbox
         return found
 

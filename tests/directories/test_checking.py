@@ -132,3 +132,19 @@ def test_a_quorum_that_needs_nobody_outside_is_found() -> None:
     for text, codes in policies.items():
         directory = msgspec.structs.replace(index.directory, witnesses=text)
         assert {one.code for one in check_directory(DirectoryIndex(directory), TODAY)} == codes, text
+
+
+def test_mailboxes_that_mesh_could_not_tell_apart_are_found() -> None:
+    """By two aliases, or by an alias that is another's own name; not one that has ended, and not a word of MESH's own."""
+    changed = entries()
+    one, other = changed[NEW]["mailboxes"][0], changed[MERGED]["mailboxes"][0]
+    one["mesh"], other["mesh"] = "x26hc001", "X26HC001"
+    assert found(changed) == {("mesh-twice", one["id"]), ("mesh-twice", other["id"])}
+    other["valid_to"] = TODAY
+    assert ("mesh-twice", one["id"]) not in found(changed)
+    changed = entries()
+    one, other = changed[NEW]["mailboxes"][0], changed[MERGED]["mailboxes"][0]
+    one["mesh"] = other["id"].replace("/", "_")
+    assert found(changed) == {("mesh-twice", one["id"]), ("mesh-twice", other["id"])}
+    one["mesh"] = "Admin"
+    assert found(changed) == {("mesh-reserved", one["id"])}

@@ -45,7 +45,7 @@ def test_every_mailbox_has_an_address_that_leads_to_it() -> None:
     """In either case of letters; an upload's and a report's names are no inbox's."""
     index = facts().directory
     for box in index.open_mailboxes(START):
-        address = mesh.address_of(index, box)
+        address = index.mesh_address(box)
         assert mesh.find_address(index, address, START) == mesh.find_address(index, address.lower(), START) == box
     upload = mesh.upload_name(b64u(b"x" * 32))
     assert mesh.is_name(upload)

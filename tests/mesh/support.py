@@ -64,7 +64,7 @@ class Post:
     @contextmanager
     def client(self, box: str, /, **changes: Any) -> Iterator[mesh_client.MeshClient]:
         """Give the real client of *box*, or one that *changes* make wrong."""
-        address, secrets = mesh.address_of(self.site.hub.registry.snapshot.directory, box), self.secrets[box]
+        address, secrets = self.site.hub.registry.snapshot.directory.mesh_address(box), self.secrets[box]
         given: dict[str, Any] = {
             "url": self.url,
             "mailbox": address,

@@ -15,6 +15,7 @@ import requests
 
 from hub import mesh
 from hub.store.base import Store
+from schemas.directory import MESH_RESERVED
 from tests.county import MASH, NURSES, Sent
 from tests.mesh.proxy import losing, terminating
 from tests.mesh.support import ALIAS, MASH_ADDRESS, Post, open_post
@@ -182,7 +183,7 @@ async def test_6_what_is_no_envelope_of_the_callers_is_refused(post: Post) -> No
         (MASH, b"no gzip", ALIAS, "11", {"Content-Encoding": "gzip"}),
         (MASH, sent.raw, ALIAS, "content-encoding", {"Content-Encoding": "br"}),
     ):
-        path = f"/messageexchange/{mesh.address_of(post.site.hub.registry.snapshot.directory, mailbox)}/outbox"
+        path = f"/messageexchange/{post.site.hub.registry.snapshot.directory.mesh_address(mailbox)}/outbox"
         said = {"Mex-To": to, "Mex-WorkflowID": WORKFLOW} | headers
         status, answer, _ = await call(post, "POST", path, await token_of(post, mailbox), data=raw, headers=said)
         assert (answer["detail"][0]["code"], 400 <= status < 500) == (code, True), (code, answer)
@@ -271,10 +272,10 @@ async def test_12_names_are_upper_case_and_have_no_slash(post: Post) -> None:
     """Of mailboxes and of messages, whole and in parts; words of the interface are nobody's."""
     names = [await post.send(minutes(post)), await post.send(minutes(post), max_chunk_size=3000)]
     index = post.site.hub.registry.snapshot.directory
-    addresses = [mesh.address_of(index, box) for box in index.open_mailboxes(post.county.now)]
+    addresses = [index.mesh_address(box) for box in index.open_mailboxes(post.county.now)]
     assert len(set(addresses)) == len(addresses)
     assert all(name == name.upper() and "/" not in name for name in (*names, *addresses))
-    assert all(mesh.find_address(index, word, post.county.now) is None for word in mesh.RESERVED)
+    assert all(mesh.find_address(index, word, post.county.now) is None for word in MESH_RESERVED)
 
 
 async def test_13_the_client_verifies_the_servers_certificate(post: Post, tmp_path: Path) -> None:

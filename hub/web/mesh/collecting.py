@@ -113,7 +113,7 @@ def _headers(hub: Hub, caller: Caller, name: str, found: Message, place: int, co
     index = hub.registry.snapshot.directory
     said = {
         "MessageID": name,
-        "From": mesh.address_of(index, found.sender) if found.sender else mesh.HUB,
+        "From": index.mesh_address(found.sender) if found.sender else mesh.HUB,
         "To": caller.address,
         "WorkflowID": found.workflow,
         "MessageType": "DATA",

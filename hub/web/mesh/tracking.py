@@ -91,7 +91,7 @@ def _tracked(hub: Hub, tx: Transaction, row: MeshSentRow) -> dict[str, Any]:
         "local_id": row.local_id,
         "workflow_id": row.workflow,
         "upload_timestamp": datetime.fromtimestamp(row.at / 1000, UTC).isoformat(timespec="milliseconds"),
-        "recipient": mesh.address_of(index, row.recipient),
+        "recipient": index.mesh_address(row.recipient),
         "recipient_name": box.title if box else None,
         "recipient_ods_code": agency.codes.get(_ODS) if agency else None,
         "recipient_org_name": agency.name if agency else None,
@@ -143,7 +143,7 @@ def _endpoints(hub: Hub, request: web.Request, caller: Caller, agencies: list[Ag
     may = agreed.may_send if workflow.endswith(mesh.ACK) else agreed.may_receive
     names = ("mailbox_id", "mailbox_name") if version_of(request) == 2 else ("address", "description")
     found = [
-        (mesh.address_of(index, box.id), box.title)
+        (index.mesh_address(box.id), box.title)
         for agency in agencies
         for box in agency.mailboxes
         if index.is_open(box.id, caller.at) and may(box.id, index)
