@@ -82,8 +82,10 @@ class Session(Protocol):
 class Database(Protocol):
     """A database that holds interface tables."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Session]:
+    def transaction(self, *, reading: bool = False) -> AbstractAsyncContextManager[Session]:
         """Give one transaction, committed at the end, or undone whole if what is in it raises or is cancelled.
+
+        *reading*: it writes nothing, and keeps nobody who does.
 
         Raises:
             RecordsError: the database is away, slow, busy or full, or refuses.
@@ -107,12 +109,12 @@ class SqliteDatabase:
         self._statements = load_statements()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Session]:
+    async def transaction(self, *, reading: bool = False) -> AsyncIterator[Session]:
         """Give one transaction that no other writer is in."""
         try:
             database = await _in_thread(self._connect)
             try:
-                await _in_thread(database.execute, "BEGIN IMMEDIATE")
+                await _in_thread(database.execute, "BEGIN" if reading else "BEGIN IMMEDIATE")
                 yield _SqliteSession(database, self._statements)
                 await _in_thread(database.execute, "COMMIT")
             finally:
@@ -164,8 +166,9 @@ class PostgresDatabase:
         self._statements = {name: _PARAMETER.sub(r"%(\1)s", text) for name, text in load_statements().items()}
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Session]:
+    async def transaction(self, *, reading: bool = False) -> AsyncIterator[Session]:
         """Give one transaction, in which each statement sees what is committed."""
+        del reading  # who reads keeps nobody here
         try:
             async with asyncio.timeout(self._seconds), await self._connect() as connection:
                 # Of a server that stops waiting before we do, we hear why.

@@ -99,7 +99,7 @@ class Tables:
 
     def __init__(self, database: Database, gateway: str) -> None:
         self._database, self._gateway = database, gateway
-        self._elsewhere = 0
+        self._left = dict[str, int]()
 
     async def waiting(self, limit: int) -> list[Record]:
         """Return the records that wait, oldest first, after taking them: no other gateway gets them from then on.
@@ -118,11 +118,18 @@ class Tables:
             if len(rows) < limit and await session.run("take_waiting", gateway=self._gateway, most=limit - len(rows)):
                 rows = await session.rows("waiting", gateway=self._gateway, most=limit)
             found = [await _read(session, row) for row in rows]
-            (elsewhere,) = await session.rows("taken_elsewhere", gateway=self._gateway)
-        if elsewhere["number"] != self._elsewhere:
-            self._elsewhere = elsewhere["number"]
-            _log.warning("records that another gateway has taken and not answered: %d", self._elsewhere)
+            (left,) = await session.rows("left", gateway=self._gateway)
+        self._say_left(left)
         return found
+
+    def _say_left(self, left: dict[str, int]) -> None:
+        """Log what waits for somebody else, whenever it is more or less than before; it may be for ever."""
+        if left != self._left and (any(left.values()) or any(self._left.values())):
+            _log.warning(
+                "records of the outbox taken by another gateway: %d, without all of their documents: %d",
+                left["elsewhere"], left["incomplete"],
+            )  # fmt: skip
+        self._left = left
 
     async def answer(self, key: str, answer: Answer) -> None:
         """Write *answer* into the row *key*, once; repeating it changes nothing.
@@ -164,7 +171,7 @@ class Tables:
             RecordsError: they don't say.
         """
         where = {"kind": kind, "reference": reference}
-        async with self._database.transaction() as session:
+        async with self._database.transaction(reading=True) as session:
             rows = await session.rows("standing", **where)
             documents = await session.rows("standing_documents", **where)
         if not rows:

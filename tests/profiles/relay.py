@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from psycopg.conninfo import conninfo_to_dict
 
+# PostgreSQL's protocol 55.2.10: the client asks for TLS before it says anything else.
+_ASKS_FOR_TLS = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
+
 
 class Relay:
     """A port of this machine from which what comes goes to the server's socket, and back.
 
     ``silent``: takes connections and passes nothing on.  ``cut_after``: breaks off when so many bytes have come from the
-    client.  ``lose_commit``: what the server says to a COMMIT is lost, and the connection with it.
+    client.  ``tls``: it speaks TLS with the client, as the server itself would.  ``lose_commit``: what the server says to a COMMIT is lost, and the connection with it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._server = conninfo_to_dict(url)
         self._tasks: set[Any] = set()
         self._listening: asyncio.Server | None = None
@@ -44,6 +49,13 @@ class Relay:
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         path = f"{self._server['host']}/.s.PGSQL.{self._server.get('port', 5432)}"
+        if self._tls is not None and await reader.readexactly(8) == _ASKS_FOR_TLS:
+            writer.write(b"S")
+            try:
+                await writer.start_tls(self._tls)
+            except (OSError, ssl.SSLError):
+                writer.close()
+                return
         there, theirs = await asyncio.open_unix_connection(path)
         lost = asyncio.Event()
 

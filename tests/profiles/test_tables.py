@@ -14,12 +14,13 @@ import pytest
 from adapters.base import Document, Later, NeedsPerson
 from adapters.profiles.databases import PostgresDatabase
 from adapters.profiles.records import NotSent, Placed, RecordsError, Sent
-from adapters.profiles.tables import Tables
+from adapters.profiles.tables import Tables, TablesOptions, open_tables
 from keys.digests import sha256
 from tests.conftest import POSTGRES
 from tests.postgres import Server
 from tests.profiles.interface import Interface
 from tests.profiles.relay import Relay
+from tests.profiles.test_trouble import make_context
 
 PAPER = Document(name="Müller minutes.pdf", type="application/pdf", content=bytes(range(256)))
 SENT = Sent(envelope="e" * 22, thread="t" * 22, ids={"meeting": "m" * 22})
@@ -114,16 +115,19 @@ async def test_two_gateways_never_take_one_row(interface: Interface) -> None:
 
 
 async def test_rows_of_another_gateway_are_said(interface: Interface, caplog: pytest.LogCaptureFixture) -> None:
-    """Rows that another gateway has taken and not answered are counted in the log, once for each change."""
+    """Rows that wait for somebody else are counted in the log, once for each change."""
     interface.write("a", {})
+    interface.write("b", {})
+    interface.run("UPDATE hub_outbox SET documents = 1 WHERE key = ?", "b")
     await interface.tables("gone").waiting(5)
     with caplog.at_level(logging.WARNING):
         tables = interface.tables("here")
         for _ in range(3):
             assert await tables.waiting(5) == []
-    assert [one.getMessage() for one in caplog.records] == [
-        "records that another gateway has taken and not answered: 1"
-    ]
+        interface.run("DELETE FROM hub_outbox")
+        await tables.waiting(5)
+    said = "records of the outbox taken by another gateway: {}, without all of their documents: {}"
+    assert [one.getMessage() for one in caplog.records] == [said.format(0, 1), said.format(1, 1), said.format(0, 0)]
 
 
 async def test_a_row_that_follows_waits_and_knows_the_thread(interface: Interface) -> None:
@@ -282,7 +286,7 @@ async def test_a_locked_database_is_asked_again(interface: Interface) -> None:
         if interface.is_postgres:
             connection.execute("LOCK TABLE hub_outbox, hub_inbox IN ACCESS EXCLUSIVE MODE")
         else:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN EXCLUSIVE")
         outcomes = await refused_with(interface.tables(seconds=0.2))
     assert set(outcomes) <= {Later(reason="records-busy"), Later(reason="records-slow")}
     assert [one.key for one in await interface.tables().waiting(5)] == ["a"]
@@ -410,3 +414,38 @@ async def test_a_wrong_password_or_right_is_the_administrators(server: Interface
     with pytest.raises(RecordsError) as caught:
         await Tables(database, "g").waiting(5)
     assert caught.value.outcome == Later(reason="records-unauthorised")
+
+
+@pytest.mark.needs_postgres
+@pytest.mark.parametrize(("days", "ca"), [(1, "server.pem"), (-1, "server.pem"), (1, "other.pem")])
+async def test_a_certificate_that_does_not_hold_sends_nothing(
+    server: Interface, tmp_path: Path, days: int, ca: str
+) -> None:
+    """Over TLS the certificate is checked: expired, or of somebody else's, nothing is sent, and it is asked again."""
+    context = make_context(tmp_path, "server", days=days)
+    make_context(tmp_path, "other", days=1)
+    async with Relay(server.url, context) as relay:
+        address = relay.address
+        where = f"postgresql://{address['user']}@127.0.0.1:{address['port']}/{address['dbname']}"
+        tables = open_tables(TablesOptions(database=where, ca=ca, gateway="g", seconds=5.0), tmp_path)
+        if (days, ca) == (1, "server.pem"):
+            assert await tables.put(placed())
+            return
+        with pytest.raises(RecordsError) as caught:
+            await tables.put(placed())
+        assert caught.value.outcome == Later(reason="records-certificate")
+        assert server.inbox() == []
+
+
+@pytest.mark.needs_postgres
+async def test_a_server_without_tls_gets_nothing(server: Interface, tmp_path: Path) -> None:
+    """Where TLS is asked for and refused, no plain connection takes its place."""
+    make_context(tmp_path, "server", days=1)
+    async with Relay(server.url) as relay:
+        address = relay.address
+        where = f"postgresql://{address['user']}@127.0.0.1:{address['port']}/{address['dbname']}"
+        tables = open_tables(TablesOptions(database=where, ca="server.pem", gateway="g", seconds=5.0), tmp_path)
+        with pytest.raises(RecordsError) as caught:
+            await tables.put(placed())
+        assert isinstance(caught.value.outcome, Later)
+        assert server.inbox() == []
