@@ -172,7 +172,7 @@ class Hl7Adapter:
             if objection is not None:
                 # It never will; the gateway's own notice tells of the match.
                 _log.warning("the hospital's system refuses to show an answer: %s", objection.code)
-        await asyncio.to_thread(self._registrations.let_go, answer.attendance)
+        await asyncio.to_thread(self._registrations.let_go, answer.context)
 
     async def close(self) -> None:
         """Stop listening."""

@@ -16,9 +16,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta
 
 from adapters.at_risk import Attendance, AttendanceAnswer
 from adapters.durable import make_folder, sync_folder, write_file
@@ -40,8 +41,9 @@ _MARK: Final = (
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where on the hospital's side an answer belongs: its own visit number and patient number."""
+    """Where on the hospital's side an answer belongs: its own visit and patient numbers; ``entry`` is the file of what was heard."""
 
+    entry: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{0,64}\Z")] = ""
     visit: str = ""
     patient: tuple[str, ...] = ()
 
@@ -66,7 +68,7 @@ class Registrations:
         if text_of(message, message.segment("MSH"), 9, 2) not in self._events:
             return
         found = _read(message, self._zone)
-        path = self._folder / sha256_b64u(found.attendance.encode())
+        path = self._folder / _place_of(found.context).entry
         if not path.exists():
             write_file(path, msgspec.json.encode(found))
 
@@ -78,10 +80,12 @@ class Registrations:
         found.sort(key=lambda path: path.stat().st_mtime_ns)
         return [msgspec.json.decode(path.read_bytes(), type=Attendance) for path in found]
 
-    def let_go(self, attendance: str) -> None:
-        """Forget one; a repeat finds nothing."""
+    def let_go(self, context: str) -> None:
+        """Forget the one that was heard with *context*, and no other of the same visit; a repeat finds nothing."""
+        if not self._events or not (entry := _place_of(context).entry):
+            return
         with suppress(FileNotFoundError):
-            (self._folder / sha256_b64u(attendance.encode())).unlink()
+            (self._folder / entry).unlink()
             sync_folder(self._folder)
 
 
@@ -106,20 +110,32 @@ def _read(message: Any, zone: str) -> Attendance:
     name = " ".join(part for part in (text_of(message, patient, 5, 2), text_of(message, patient, 5)) if part)
     visit = _first(message, "PV1")
     given = text_of(message, visit, 19) or text_of(message, visit, 50) if visit is not None else ""
-    return Attendance(
+    found = Attendance(
         attendance=given if _REFERENCE.fullmatch(given) else _name(message),
         born=day,
         # One that was mistyped would have the attendance refused; the name may still find them.
         nhs_number=number if is_nhs_number(number) else None,
         name=name[:200] if any(c.isalpha() for c in name) else None,
         at=_find_moment(message, visit, zone),
-        context=msgspec.json.encode(_place(given, local)).decode(),
     )
+    # A registration that is corrected is another entry of the same visit: letting go of the first must not lose it.
+    said = [found.attendance, born, found.nhs_number or "", found.name or ""]
+    place = _place(sha256_b64u(msgspec.json.encode(said)), given, local)
+    return msgspec.structs.replace(found, context=msgspec.json.encode(place).decode())
 
 
-def _place(visit: str, patient: Sequence[str]) -> Place:
+def _place(entry: str, visit: str, patient: Sequence[str]) -> Place:
     parts = tuple(part[:_MAX_CONTEXT] for part in patient[:5])
-    return Place(visit=visit[:_MAX_CONTEXT], patient=parts if len("".join(parts)) <= _MAX_CONTEXT else ())
+    kept = parts if len("".join(parts)) <= _MAX_CONTEXT else ()
+    return Place(entry=entry, visit=visit[:_MAX_CONTEXT], patient=kept)
+
+
+def _place_of(context: str) -> Place:
+    """Return where an answer with *context* belongs; nowhere, where it isn't one of this adapter's."""
+    try:
+        return msgspec.json.decode(context, type=Place)
+    except msgspec.MsgspecError:
+        return Place()
 
 
 def _name(message: Any) -> str:
@@ -155,7 +171,7 @@ def make_observation(
     answer: AttendanceAnswer, parties: Sequence[str], processing: str, now: Moment
 ) -> tuple[bytes, str]:
     """Return ORU^R01 about a visit, and its control id, the same each time that the same is said."""
-    place = msgspec.json.decode(answer.context, type=Place) if answer.context else Place()
+    place = _place_of(answer.context)
     control = sha256_b64u(f"{answer.attendance} {answer.state} {answer.match}".encode())[:20]
     code = answer.findings[0].risk_marker if answer.findings else answer.state
     segments = [

@@ -193,3 +193,15 @@ async def test_registrations_are_refused_where_nobody_asked_for_them(tmp_path: P
         assert await waiting(adapter) == []
     finally:
         await adapter.close()
+
+
+async def test_a_registration_that_is_corrected_meanwhile_is_not_lost(adapter: Hl7Adapter, hospital: Hospital) -> None:
+    """Two of one visit, each yielded with its own number; letting go of the first leaves the second."""
+    await hospital.register(port(adapter), *registration("V-77", ALEX, "20110309"))
+    (first,) = await waiting(adapter)
+    await hospital.register(port(adapter), *registration("V-77", "9990000026", "20110309", event="A01"))
+    await adapter.tell_attendance(
+        AttendanceAnswer(attendance="V-77", state="waiting", words="-", context=first.context)
+    )
+    (second,) = await waiting(adapter)
+    assert (second.attendance, second.nhs_number) == ("V-77", "9990000026")
