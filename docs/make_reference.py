@@ -50,6 +50,17 @@ COMPOSED: Final = {
     "row-value": "What stands in the cell is not of the kind of the field",
     "taken-otherwise": "This person has acknowledged it before, or declined it",
 }
+# What reaches an agency without being a plugin of its gateway, as a row of the table of adapters.
+BUILT_IN: Final = {
+    "email": (
+        "[Secure e-mail](agencies/email.md) to named guests of an agency that has nothing else; part of the gateway's inbox, no plugin",
+        "nothing by itself; `opened`, `acknowledged`, `declined` by the named guest",
+        "smtp, https",
+        "the inbox's own",
+        "aiosmtpd, with and without STARTTLS, and one that refuses; Chromium",
+        "one way: guests can't answer; no documents; another agency has to answer for them",
+    ),
+}
 ASK_AGAIN: Final = "the sender is told by the receipt; it sends again, or asks its officers"
 MADE: Final = "Made by `docs/make_reference.py`; don't edit.\n"
 
@@ -246,7 +257,12 @@ def adapters_page() -> str:
         "| adapter | for | it leads to | over | network | tested against | limits |",
         "|---|---|---|---|---|---|---|",
     ]
-    for manifest in (describe_adapter(name).manifest for name in sorted(list_installed())):
+    installed = list_installed()
+    for name in sorted([*installed, *BUILT_IN]):
+        if name in BUILT_IN:
+            lines.append(f"| {' | '.join(map(_cell, (f'`{name}`', *BUILT_IN[name])))} |")
+            continue
+        manifest = describe_adapter(name).manifest
         levels = ", ".join(f"`filed` {level.replace('_', ' ')}" for level in manifest.levels)
         cells = (
             f"`{manifest.name}`",

@@ -138,12 +138,22 @@ class Book:
 
     def read(self, row: Row) -> Guest:
         """Return the guest that a row holds."""
-        content = self.gateway.spool.unlock(bytes(row["content"]), f"guest {row['id']}")
-        details = msgspec.msgpack.decode(content, type=Details)
+        details = _details_in(self.gateway, row)
         return Guest(id=row["id"], mailbox=row["mailbox"], state=row["state"], step=row["step"], details=details)
 
     def _lock(self, guest: str, details: Details) -> bytes:
         return self.gateway.spool.lock(msgspec.msgpack.encode(details), f"guest {guest}")
+
+
+async def name_of_guest(gateway: Gateway, tx: Transaction, guest: str) -> str:
+    """Return the name of *guest*, whatever their state; empty: there is none."""
+    row = await tx.one("find_guest", id=guest)
+    return _details_in(gateway, row).name if row else ""
+
+
+def _details_in(gateway: Gateway, row: Row) -> Details:
+    content = gateway.spool.unlock(bytes(row["content"]), f"guest {row['id']}")
+    return msgspec.msgpack.decode(content, type=Details)
 
 
 async def end_link(tx: Transaction, link: str, state: str) -> None:

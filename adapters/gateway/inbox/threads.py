@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from adapters.gateway.guests.book import name_of_guest
 from adapters.gateway.inbox.access import Relation, may
 from adapters.gateway.inbox.context import Inbox, visit_of
 from adapters.gateway.inbox.holding import Held, find_held
@@ -172,7 +173,9 @@ def _owes(row: Row, now: Moment) -> Owes:
 async def _events(inbox: Inbox, tx: Transaction, thread: ThreadId, traced: list[MailboxId]) -> list[Event]:
     rows = [row for row in await tx.all("events_in", thread=thread) if row["mailbox"] in traced][-EVENTS:]
     people = {row["person"] for row in rows} | {row["code"] for row in rows if row["action"] == "assigned"}
-    names = {one: await inbox.people.name_of(tx, one) for one in people if one}
+    names = {
+        one: await inbox.people.name_of(tx, one) or await name_of_guest(inbox.gateway, tx, one) for one in people if one
+    }
     return [
         Event(
             at=row["at"], name=names.get(row["person"], ""), action=row["action"], code=row["code"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import string
 
 import pytest
 import yarl
@@ -304,4 +305,4 @@ def test_codes_are_spread_and_have_six_digits() -> None:
     made = [codes._make_code() for _ in range(1000)]
     assert {len(one) for one in made} == {6}
     assert len(set(made)) > 990
-    assert {one[0] for one in made} == set("0123456789")
+    assert {one[0] for one in made} == set(string.digits)

@@ -49,6 +49,11 @@ async def test_the_desk_reads_out_a_code_and_who_gave_it_is_noted(practice: Prac
         ("guest-code-given", row["id"])
     ]
     assert "guest-came" in {one["action"] for one in events}
+    await practice.press(guest, "open")
+    manager = await practice.office.signed_in("max@example.org", name="Max Lead", duties=("manager",), teams=(WILLOW,))
+    log = (await manager.get(f"/threads/{sent.thread}")).words
+    assert "Lee Sample opened a message by a link" in log
+    assert "Robin Desk gave a guest a code" in log
     await desk.get("/guests")
     assert "used, or has ended" in (await desk.post(path)).words
 
