@@ -116,7 +116,7 @@ class CaseSystem:
     def write_minutes(
         self, discussion: str, *papers: Document, distribution: Sequence[dict[str, str]], **said: Any
     ) -> None:
-        """Write the full minutes, approved, with *papers*."""
+        """Write the full minutes, approved, with *papers*; they stand instead of the version before."""
         with self.interface.connect() as db:
             run(db, "UPDATE own_discussion SET version = version + 1 WHERE discussion_id = ?", discussion)
             actions = run(
@@ -129,16 +129,28 @@ class CaseSystem:
                 "distribution": list(distribution),
                 "actions": [one | {"source_record": discussion} for one in actions],
             }
+            before = run(
+                db, "SELECT envelope FROM hub_outbox WHERE key LIKE ? ORDER BY place", f"minutes-{discussion}-%"
+            )
+            if before:
+                more["hub_supersedes"] = before[-1]["envelope"]
             self._send_next(db, discussion, "minutes", more, about=filled["discussion"] | said, papers=papers)
 
     def correct(
-        self, discussion: str, changes: Sequence[dict[str, Any]], *, distribution: Sequence[dict[str, str]], at: str
+        self,
+        discussion: str,
+        changes: Sequence[dict[str, Any]],
+        *,
+        distribution: Sequence[dict[str, str]],
+        at: str,
+        dispute: str | None = None,
     ) -> None:
-        """Correct the minutes: what was wrong, and what stands instead."""
+        """Correct the minutes: what was wrong, and what stands instead; in answer to a *dispute*, if there is one."""
         with self.interface.connect() as db:
             run(db, "UPDATE own_discussion SET version = version + 1 WHERE discussion_id = ?", discussion)
             (row,) = run(db, _DISCUSSION, discussion)
-            correction = {"corrected_at": at, "corrected_by": "SW-1", "reason": "error_of_fact"}
+            reason = {"reason": "dispute", "hub_dispute_id": dispute} if dispute else {"reason": "error_of_fact"}
+            correction = {"corrected_at": at, "corrected_by": "SW-1", **reason}
             more = {"changes": list(changes), "distribution": list(distribution), "correction": correction}
             self._send_next(db, discussion, "minutes_correction", more, about={"replaces_version": row["version"] - 1})
 

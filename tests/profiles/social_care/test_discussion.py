@@ -7,6 +7,7 @@ from tests.county import CAIT, HEALTH, HOUR, MASH, NURSES, POLICE, PROBATION
 from tests.gateway.support import Town, draft, drop, settle
 from tests.profiles.social_care.council import CHILD, NAME, filed, open_council, refused, states
 from tests.profiles.social_care.system import CaseSystem
+from tests.schemas import samples
 
 SEE = {"action_id": "A-1", "description": "See the child at school.", "owner": NURSES, "due_at": "2026-07-10T17:00:00"}
 LOOK = {"action_id": "A-2", "description": "Look at the telephone.", "owner": CAIT, "due_at": "2026-07-13T17:00:00"}
@@ -60,6 +61,39 @@ async def test_a_discussion_goes_from_the_case_system_to_everybody_owed(town: To
         assert duties["full-minutes", MASH, NURSES] == "met"
         assert duties["decision-note", MASH, NURSES] == "met"
         assert len(filed(town, POLICE, "minutes.full/1")) == 1
+
+
+async def test_a_dispute_is_answered_and_a_new_version_stands_instead(town: Town, cases: CaseSystem) -> None:
+    """The nurses dispute the minutes: their words are in the case system, the correction answers them, version 3 replaces 1."""
+    async with open_council(town, cases) as council, town.agent(HEALTH) as health, town.agent(POLICE):
+        cases.convene("SD-1", CHILD, "2026-07-06T09:00:00")
+        cases.hold("SD-1", "2026-07-06T09:00:00")
+        cases.write_minutes("SD-1", distribution=OWED)
+        town.county.now += 4 * HOUR
+        await settle(council)
+        await settle(health, rounds=2)
+        ((note, full),) = filed(town, HEALTH, "minutes.full/1")
+        message = samples.minutes_dispute(
+            record_id=full["record_id"], version=1, raised_at="2026-07-06T11:00:00Z", addressed_to=MASH,
+            ground="error_of_fact", action_id=None,
+        )  # fmt: skip
+        value = draft("minutes.dispute/1", NURSES, message=message, thread=note["thread"], re=note["envelope"])
+        drop(town.homes[HEALTH], "dispute", value)
+        await settle(health, council, rounds=2)
+        (dispute,) = [one["fields"] for one in cases.interface.inbox() if one["kind"] == "minutes_dispute"]
+        assert dispute["hub_record_id"] == full["record_id"]
+        town.county.now += HOUR
+        changes = [{"field": "history", "now": "Since 2023."}]
+        cases.correct("SD-1", changes, distribution=OWED, at="2026-07-06T12:30:00", dispute=dispute["hub_dispute_id"])
+        cases.write_minutes("SD-1", distribution=OWED, history="Known to early help since 2023.")
+        await settle(council)
+        await settle(health, rounds=2)
+        await settle(council)
+        assert refused(cases) == []
+        (_, (newest, again)) = filed(town, HEALTH, "minutes.full/1")
+        assert (again["version"], newest["supersedes"]) == (3, note["envelope"])
+        duties = await town.site.desk.duties(note["thread"])
+        assert duties["dispute-answered", MASH, NURSES].startswith("met")
 
 
 async def test_an_actions_answers_come_back_to_its_own_row(town: Town, cases: CaseSystem) -> None:
