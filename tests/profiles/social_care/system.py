@@ -113,6 +113,16 @@ class CaseSystem:
         write(db, key, {"action": action, **MANAGER}, "action", follows=follows)
         run(db, "UPDATE own_action SET last_row = ? WHERE action_id = ?", key, action["action_id"])
 
+    def accept_impossible(self, action: str, at: str) -> None:
+        """Agree, as chair, that an action can't be done any more, in answer to its owner's word."""
+        with self.interface.connect() as db:
+            (row,) = run(db, "SELECT * FROM own_action WHERE action_id = ?", action)
+            about = row | {
+                "source_record": row["discussion_id"], "found_at": at, "accepted_by_chair": "Y", "decided_by": "TM-1",
+            }  # fmt: skip
+            hub = {"to": row["owner"], "hub_thread": row["hub_thread"], "hub_envelope": row["hub_envelope"]}
+            write(db, f"impossible-{action}", {"action": about, **hub, **MANAGER}, "action_impossible")
+
     def write_minutes(
         self, discussion: str, *papers: Document, distribution: Sequence[dict[str, str]], **said: Any
     ) -> None:

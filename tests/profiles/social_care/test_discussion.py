@@ -129,3 +129,35 @@ async def test_an_actions_answers_come_back_to_its_own_row(town: Town, cases: Ca
         duties = await town.site.desk.rows(note["thread"])
         done = {(row.duty.debtor, row.state) for row in duties.values() if row.duty.item == first["hub_action_id"]}
         assert done == {(NURSES, "met")}
+
+
+async def test_what_can_not_be_done_is_over_once_the_chair_agrees(town: Town, cases: CaseSystem) -> None:
+    """That things changed stands on the action's row with its reason, and stays owed until the chair accepts it."""
+    async with open_council(town, cases) as council, town.agent(HEALTH) as health, town.agent(POLICE):
+        cases.convene("SD-1", CHILD, "2026-07-06T09:00:00")
+        cases.hold("SD-1", "2026-07-06T09:00:00")
+        cases.note_decisions("SD-1", [SEE])
+        await settle(council, rounds=4)
+        await settle(health, rounds=2)
+        ((note, assigned),) = filed(town, HEALTH, "action.assign/1")
+        about = {name: assigned[name] for name in ("action_id", "source_record", "description", "owner_role", "due_at")}
+        said = about | {
+            "state": "impossible", "found_at": "2026-07-06T08:30:00Z", "state_reason": "moved_away",
+            "accepted_by_chair": False,
+        }  # fmt: skip
+        town.county.now += HOUR
+        value = draft(
+            "action.impossible/1", NURSES, message=said, to=[MASH], thread=note["thread"], re=note["envelope"]
+        )
+        drop(town.homes[HEALTH], "impossible", value)
+        await settle(health, council, rounds=2)
+        (row,) = cases.rows("own_action")
+        assert (row["state"], row["state_reason"]) == ("impossible", "moved_away")
+        duties = await town.site.desk.duties(note["thread"])
+        assert (duties["action-done", NURSES, MASH], duties["impossible-answered", MASH, NURSES]) == ("open", "open")
+        cases.accept_impossible("A-1", "2026-07-06T10:00:00")
+        town.county.now += HOUR
+        await settle(council, health)
+        assert refused(cases) == []
+        duties = await town.site.desk.duties(note["thread"])
+        assert (duties["action-done", NURSES, MASH], duties["impossible-answered", MASH, NURSES]) == ("met", "met")
