@@ -163,14 +163,14 @@ async def test_whatever_it_is_about_the_same_bytes_leave(town: Town) -> None:
 # ---- the line
 
 
-def make_certificate(folder: Path) -> Path:
-    """Make a certificate of one's own for this machine; return the file that holds it and its key."""
+def make_certificate(folder: Path, ends: timedelta = timedelta(days=1)) -> Path:
+    """Make a certificate of one's own for this machine, which ends so much later; return the file that holds it and its key."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.northmere.test")])
     made = (
         x509.CertificateBuilder()
         .subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + ends)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
