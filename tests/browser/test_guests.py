@@ -24,7 +24,7 @@ async def practice(sqlite_store: Store, tmp_path: Path) -> AsyncIterator[Practic
 
 
 @pytest.mark.needs_node
-@pytest.mark.parametrize(("phone", "script"), [(False, True), (True, False)], ids=["desktop", "phone-without-script"])
+@pytest.mark.parametrize(("phone", "script"), [(True, True), (False, False)], ids=["phone", "desktop-without-script"])
 async def test_a_practice_reads_and_takes_receipt(
     practice: Practice, chromium: Chromium, phone: bool, script: bool
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from adapters.errors import GatewayError
 from adapters.gateway.guests.book import Book, Guest, end_link
-from adapters.gateway.guests.links import Open, digest_of, look_at, tell_desk
+from adapters.gateway.guests.links import Open, digest_of, look_at, tell_desk, tries_of
 from adapters.gateway.spool import Row, Transaction
 from keys import otp
 from keys.digests import b64u, random_bytes, same
@@ -20,7 +20,7 @@ from schemas.identifiers import Moment
 
 MINUTE: Final = 60_000
 DIGITS: Final = 6
-# Of one guest, in all their links of a day: whoever reads their mail gets many links.
+# Of one guest, in all their links, until a day has none: whoever reads their mail gets many links.
 MOST_WRONG: Final = 20
 DAY: Final = 24 * 60 * MINUTE
 
@@ -60,12 +60,16 @@ async def take_code(book: Book, tx: Transaction, token: str, typed: str) -> Take
     if found is None or found.link["state"] != "open":
         return Taken(is_over=True)
     link, now, code = found.link, book.gateway.clock(), "".join(typed.split())
-    wrong = await tx.one("wrong_codes_of", guest=found.guest.id, since=now - DAY)
-    if wrong is not None and wrong["wrong"] >= MOST_WRONG:
+    who = tries_of(book, found.guest)
+    count = await tx.one("find_count", who=who)
+    wrong = int(count["failed"]) if count and now - count["at"] < DAY else 0
+    if wrong >= MOST_WRONG:
         return await _lock(book, tx, link)
     if not await _is_right(book, tx, found, code, now):
         await tx.run("count_wrong_code", id=link["id"])
+        await tx.run("set_count", who=who, failed=wrong + 1, locked_until=0, at=now)
         return await _lock(book, tx, link) if link["wrong"] + 1 >= book.config.tries else Taken()
+    await tx.run("drop_count", who=who)
     visit, until = b64u(random_bytes(32)), now + book.config.session_minutes * MINUTE
     await tx.run("use_guest_link", id=link["id"], until=until)
     await tx.run("drop_guest_code", link=link["id"])

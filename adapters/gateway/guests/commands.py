@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from adapters.errors import GatewayError
+from adapters.gateway import exclusions
 from adapters.gateway.agent import open_gateway
 from adapters.gateway.context import Gateway
 from adapters.gateway.guests.book import Book, Guest, check_details
 from adapters.gateway.guests.codes import give_code
 from adapters.gateway.guests.config import is_of_desk
 from adapters.gateway.guests.links import send_link
+from adapters.gateway.inbox.people import Person
 from adapters.gateway.spool import Row, Transaction
 
 Printed = dict[str, Any] | list[dict[str, Any]]
@@ -78,7 +80,7 @@ async def remove(book: Book, tx: Transaction, options: Namespace) -> Printed:
 
 async def send(book: Book, tx: Transaction, options: Namespace) -> Printed:
     """Send new links."""
-    by = await _desk(book, tx, options.by)
+    person = await _desk(book, tx, options.by)
     if options.email:
         guests = [await book.get_at(tx, options.email, options.mailbox)]
     else:
@@ -91,24 +93,27 @@ async def send(book: Book, tx: Transaction, options: Namespace) -> Printed:
             "guest-nothing", "there is nothing there that this guest may read", "see `gateway inbox list`"
         )
     for guest in guests:
-        await send_link(book, tx, guest, options.envelope, by)
+        row = await tx.one("find_incoming", envelope=options.envelope, mailbox=guest.mailbox)
+        await _check_not_excluded(book, tx, person, row)
+        await send_link(book, tx, guest, options.envelope, person.id)
     return [{"email": one.details.email, "envelope": options.envelope, "state": "waiting"} for one in guests]
 
 
 async def code(book: Book, tx: Transaction, options: Namespace) -> Printed:
     """Give a code."""
-    by = await _desk(book, tx, options.by)
+    person = await _desk(book, tx, options.by)
     guest = await book.get_at(tx, options.email, options.mailbox)
     link = await _find_link(tx, guest, options.envelope)
-    given = await give_code(book, tx, link, by)
+    await _check_not_excluded(book, tx, person, link)
+    given = await give_code(book, tx, link, person.id)
     return {"email": guest.details.email, "code": given, "minutes": book.config.code_minutes}
 
 
 async def enrol(book: Book, tx: Transaction, options: Namespace) -> Printed:
     """Give a secret for an app."""
-    by = await _desk(book, tx, options.by)
+    person = await _desk(book, tx, options.by)
     guest = await book.get_at(tx, options.email, options.mailbox)
-    return {"email": guest.details.email, "app": await book.enrol(tx, guest, by)}
+    return {"email": guest.details.email, "app": await book.enrol(tx, guest, person.id)}
 
 
 async def _find_link(tx: Transaction, guest: Guest, envelope: str | None) -> Row | None:
@@ -125,11 +130,18 @@ async def _administrator(book: Book, tx: Transaction, login: str) -> str:
     return person.id
 
 
-async def _desk(book: Book, tx: Transaction, login: str) -> str:
+async def _check_not_excluded(book: Book, tx: Transaction, person: Person, row: Row | None) -> None:
+    if row is not None and await exclusions.is_excluded(book.gateway, tx, row["thread"], person.name):
+        raise GatewayError(
+            "person-excluded", "this person may not open what belongs to the thread", "a colleague has to"
+        )
+
+
+async def _desk(book: Book, tx: Transaction, login: str) -> Person:
     person = await book.people.find_login(tx, login)
     if person is None or person.state != "active" or not is_of_desk(book.config, person.teams, person.duties):
         raise GatewayError("guest-desk", "the desk's team sends links and gives codes", "say who of it by --by LOGIN")
-    return person.id
+    return person
 
 
 ACTIONS: Final[Mapping[str, Action]] = {

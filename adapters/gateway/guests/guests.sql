@@ -37,7 +37,7 @@ SELECT * FROM guest ORDER BY mailbox, at, id
 -- name: guests_to_invite
 SELECT r.guest, r.envelope, r.mailbox, r.thread FROM guest_readable AS r
 WHERE r.attention IN ('new', 'opened')
-  AND NOT EXISTS (SELECT 1 FROM guest_link AS l WHERE l.guest = r.guest AND l.envelope = r.envelope)
+  AND NOT EXISTS (SELECT 1 FROM guest_link AS l WHERE l.guest = r.guest AND l.envelope = r.envelope AND l.state <> 'ended')
 ORDER BY r.accepted_at, r.guest LIMIT :limit
 -- name: guest_may_read
 SELECT * FROM guest_readable WHERE guest = :guest AND envelope = :envelope
@@ -69,8 +69,6 @@ WHERE id = :id AND state IN ('open', 'used')
 UPDATE guest_link SET state = 'used', until = :until WHERE id = :id AND state = 'open'
 -- name: count_wrong_code
 UPDATE guest_link SET wrong = wrong + 1 WHERE id = :id
--- name: wrong_codes_of
-SELECT coalesce(sum(wrong), 0) AS wrong FROM guest_link WHERE guest = :guest AND at >= :since
 -- name: due_guest_mails
 SELECT * FROM guest_link WHERE mail = 'waiting' AND state = 'open' AND next_at <= :now ORDER BY next_at, id LIMIT :limit
 -- name: set_guest_mail

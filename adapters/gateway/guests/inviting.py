@@ -90,7 +90,8 @@ class Inviter:
         await tx.run("expire_guest_codes", now=now)
 
     async def _take_expired(self, tx: Transaction, link: Row) -> None:
-        was_sent = link["mail"] == "sent"
+        # Who came by it has had its mail, whatever we heard of that.
+        was_sent = link["mail"] == "sent" or link["state"] == "used"
         await end_link(tx, link["id"], "expired")
         guest = await self._book.find(tx, link["guest"])
         row = await find_readable(self._book, tx, guest, link["envelope"])

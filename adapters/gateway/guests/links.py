@@ -109,6 +109,8 @@ async def send_link(book: Book, tx: Transaction, guest: Guest, envelope: Envelop
         )
     read_for(book, guest, row)
     link = await make_link(book, tx, guest, row, by)
+    # Whoever sends it has spoken to them: wrong codes of before are forgiven.
+    await tx.run("drop_count", who=tries_of(book, guest))
     await book.people.note(
         tx, by, "guest-link-sent", book.gateway.clock(), thread=row["thread"], envelope=envelope,
         mailbox=row["mailbox"], about=guest.id,
@@ -127,6 +129,11 @@ async def tell_desk(book: Book, tx: Transaction, code: str, link: Row, *, again:
     """Tell the desk what became of *link*: references only, once each, or once for each *again*."""
     details = {name: link[name] for name in ("envelope", "thread", "mailbox", "guest")}
     await book.gateway.tell(tx, code, f"{code}:{link['id']}{again}", mailbox=book.config.desk, details=details)
+
+
+def tries_of(book: Book, guest: Guest) -> str:
+    """Return under which name the wrong codes of *guest* are counted."""
+    return book.digest("tries", guest.id)
 
 
 def digest_of(token: str) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 
 from aiohttp import web
 
-from adapters.errors import GatewayError, place_of
+from adapters.errors import GatewayError, NotYetError, place_of
 from adapters.gateway.guests import pages
 from adapters.gateway.guests.book import Book
 from adapters.gateway.guests.pages import Desk, show_over
@@ -26,6 +26,7 @@ _log = logging.getLogger("gateway.guests")
 LINK: Final = "/guest/{token:[A-Za-z0-9_-]{43}}"
 # So many links that lead nowhere, and wrong codes, from one address in ten minutes; a proxy is one address.
 MOST: Final = 300
+MOST_ADDRESSES: Final = 10_000
 SPAN: Final = 600_000
 Show = Callable[[Desk, web.Request], Awaitable[web.StreamResponse]]
 Do = Callable[[Desk, web.Request, Posted], Awaitable[web.StreamResponse]]
@@ -62,7 +63,9 @@ class Pace:
         return self._vain[address] >= MOST
 
     def count(self, address: str) -> None:
-        """Count one vain try of *address*."""
+        """Count one vain try of *address*; of too many addresses nothing is remembered."""
+        if len(self._vain) >= MOST_ADDRESSES:
+            self._vain.clear()
         self._vain[address] += 1
 
 
@@ -111,6 +114,8 @@ async def _answer(desk: Desk, request: web.Request, show: Show) -> web.StreamRes
         return await show(desk, request)
     except LinkOverError:
         return show_over(desk, request)
+    except NotYetError as error:
+        return desk.show(request, "sorry", status=503, error=error)
     except GatewayError as error:
         status = 403 if error.code == "form-origin" else 413 if error.code == "form-too-large" else 422
         return desk.show(request, "sorry", status=status, error=error)

@@ -14,6 +14,7 @@ import aiohttp
 
 from adapters.base import Outgoing, parse_draft
 from adapters.gateway.config import MailboxConfig
+from adapters.gateway.errands import ask_withdrawal
 from adapters.gateway.guests.book import Book, Guest, check_details
 from adapters.gateway.guests.codes import give_code
 from adapters.gateway.guests.config import GuestsConfig
@@ -85,6 +86,11 @@ class Practice:
         assert await self.office.health.run_once() == 0
         await self.inviter.round()
         return sent
+
+    async def withdraw(self, sent: Spooled) -> None:
+        """Have the council take back what it sent, and the trust hear of it."""
+        await ask_withdrawal(self.office.council.gateway, sent.envelope, "misdirected")
+        await settle(self.office.council, self.office.health, rounds=1)
 
     def link(self, number: int = -1, to: str = LEE) -> str:
         """Return the path of the link in a mail to somebody, by default the last one."""

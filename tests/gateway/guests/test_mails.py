@@ -19,6 +19,7 @@ from adapters.gateway import exclusions
 from adapters.gateway.config import MailboxConfig
 from adapters.gateway.guests.config import GuestsConfig, check_guests
 from adapters.gateway.guests.inviting import Inviter, is_for_good, make_guest_loops
+from adapters.gateway.guests.links import send_link
 from adapters.gateway.inbox.notify.config import MailConfig
 from hub.store.base import Store
 from keys.digests import sha256_b64u
@@ -142,6 +143,24 @@ async def test_every_guest_has_their_own_link(practice: Practice) -> None:
     assert practice.link(to=LEE) != practice.link(to=KIT)
 
 
+async def test_who_comes_back_and_what_counts_again_gets_a_link(practice: Practice) -> None:
+    """A guest who was removed and is added again; a version whose successor was withdrawn."""
+    guest = await practice.add()
+    sent = await practice.send()
+    await practice.spool.write(lambda tx: practice.book.remove(tx, guest, "test"))
+    await practice.add()
+    await practice.inviter.round()
+    assert len(practice.post.mails) == 2
+    newer = await practice.send({"version": 2}, thread=sent.thread, supersedes=sent.envelope)
+    assert len(practice.post.mails) == 3
+    assert "can't be used" in (await practice.office.browser().get(practice.link(1))).words
+    await practice.withdraw(newer)
+    await practice.inviter.round()
+    await practice.inviter.round()
+    assert len(practice.post.mails) == 4
+    await practice.enter(guest, sent.envelope)
+
+
 async def test_a_link_that_ended_unread_is_followed_by_one_and_then_told(practice: Practice) -> None:
     """After three days a new one by itself; after three more the desk is told, the duty rings all the while."""
     guest = await practice.add()
@@ -159,8 +178,6 @@ async def test_a_link_that_ended_unread_is_followed_by_one_and_then_told(practic
     rung = [row for row in await practice.spool.all("list_notices") if row["code"] in {"overdue", "due-soon"}]
     assert WILLOW in {row["mailbox"] for row in rung}
     # By hand there is always another; what it leads to is as before.
-    from adapters.gateway.guests.links import send_link
-
     await practice.spool.write(lambda tx: send_link(practice.book, tx, guest, sent.envelope, "desk"))
     await practice.inviter.round()
     browser = await practice.enter(guest, sent.envelope)
