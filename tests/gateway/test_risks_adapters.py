@@ -27,7 +27,7 @@ class Opened:
 def test_an_outcome_has_no_level() -> None:
     """What an adapter may answer says whether it filed; no field of it could say that somebody opened or acknowledged."""
     fields = {name for kind in get_args(Outcome) for name in kind.__dataclass_fields__}
-    assert fields == {"record", "mode", "reason", "code"}
+    assert fields == {"record", "mode", "practitioners", "reason", "code"}
     assert {"opened", "acknowledged", "declined"} == BY_PERSON
 
 
@@ -35,6 +35,7 @@ def test_an_outcome_has_no_level() -> None:
     ("answer", "levels"),
     [
         (Filed(record="case-7"), ["collected", "filed"]),
+        (Filed(record="case-7", practitioners=("opened", "acknowledged")), ["collected", "filed"]),
         (Opened(), ["collected"]),
     ],
 )
