@@ -31,7 +31,7 @@ _WITHOUT_SCRIPT: Final[WeakSet[BrowserContext]] = WeakSet()
 # Those that the documentation shows; `HUB_SCREENSHOTS=all` takes every one.
 KEPT: Final = frozenset(
     {
-        "today-desktop", "today-phone", "guest-link-phone", "guest-message-phone", "message-desktop", "thread-desktop", "write-to-desktop", "write-risk-phone",
+        "today-desktop", "today-phone", "guest-link-phone", "message-desktop", "thread-desktop", "write-to-desktop", "write-risk-phone",
         "write-check-desktop", "team-desktop", "account-desktop", "sign-in-phone", "console-figures", "console-figures-phone",
         "console-missing", "console-envelope", "console-coverage", "console-report", "console-log", "console-proposal-decide",
         "console-directory", "console-health", "console-breaches", "console-holdings",

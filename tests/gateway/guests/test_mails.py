@@ -18,12 +18,12 @@ from adapters.errors import GatewayError
 from adapters.gateway import exclusions
 from adapters.gateway.config import MailboxConfig
 from adapters.gateway.guests.config import GuestsConfig, check_guests
-from adapters.gateway.guests.inviting import Inviter, is_for_good, make_guest_loops
+from adapters.gateway.guests.inviting import Inviter, is_for_good
 from adapters.gateway.guests.links import send_link
 from adapters.gateway.inbox.notify.config import MailConfig
 from hub.store.base import Store
 from keys.digests import sha256_b64u
-from tests.county import DAY, HEALTH, HOUR, NURSES
+from tests.county import DAY, HOUR, NURSES
 from tests.gateway.guests.support import (
     KIT,
     LEE,
@@ -33,7 +33,6 @@ from tests.gateway.guests.support import (
     county_with_practice,
     message_ids,
     open_practice,
-    practice_over,
 )
 from tests.gateway.inbox.support import find_free_port
 from tests.gateway.inbox.test_notify import Post
@@ -329,11 +328,10 @@ async def test_the_mail_leaves_only_on_a_protected_line(
         assert len(post.mails) == taken
 
 
-async def test_a_running_gateway_writes_by_itself(sqlite_store: Store, tmp_path: Path) -> None:
-    """The loops that a gateway gets with its configuration are the round and the sweep; without guests there are none."""
-    async with practice_over(sqlite_store, tmp_path) as practice:
-        inbox = practice.office.inboxes[HEALTH]
-        (inviting, sweeping) = make_guest_loops(inbox, 1.0, 600.0)
+async def test_a_running_gateway_writes_by_itself(practice: Practice) -> None:
+    """What a gateway does beside serving the pages has a round of invitations and a sweep, by its configuration."""
+    async with practice.office.health._serve_inbox() as beside:
+        inviting, sweeping = (one for one in beside if "guest" in one[0])
         await practice.add()
         await practice.send()
         practice.post.mails.clear()
