@@ -10,7 +10,7 @@ import yarl
 
 from adapters.errors import GatewayError
 from adapters.gateway import exclusions
-from adapters.gateway.guests import codes, taking
+from adapters.gateway.guests import codes, serving, taking
 from adapters.gateway.guests.book import check_details
 from adapters.gateway.guests.codes import MOST_WRONG
 from adapters.gateway.guests.links import send_link
@@ -305,6 +305,30 @@ async def test_every_page_is_kept_by_nobody_and_tells_no_other_host(practice: Pr
         yarl.URL(browser.base + practice.link()), data={"code": "1"}, headers={"Origin": "http://localhost"}
     ) as answer:
         assert "Set-Cookie" not in answer.headers
+
+
+async def test_an_address_that_tries_in_vain_has_to_wait(practice: Practice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After so many links that lead nowhere and wrong codes; ten minutes later it may go on."""
+    monkeypatch.setattr(serving, "MOST", 3)
+    await practice.add()
+    await practice.send()
+    browser = practice.office.browser()
+    for _ in range(2):
+        assert (await browser.get(NOWHERE)).status == 404
+    assert (await browser.post(practice.link(), {"code": "000000"})).status == 422
+    for path in (NOWHERE, practice.link(), "/guest/item"):
+        assert (await browser.get(path)).status == 429
+    practice.wait(10 * MINUTE)
+    assert (await browser.get(practice.link())).status == 200
+
+
+def test_too_many_addresses_are_forgotten_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has many addresses fills no memory."""
+    monkeypatch.setattr(serving, "MOST_ADDRESSES", 2)
+    pace = serving.Pace()
+    for address in ("a", "b", "c"):
+        pace.count(address)
+    assert list(pace._vain) == ["c"]
 
 
 def test_codes_are_spread_and_have_six_digits() -> None:
