@@ -29,6 +29,21 @@ CREATE TABLE hub_outbox_document (
   content BYTEA NOT NULL,
   PRIMARY KEY (outbox_key, number));
 
+-- Why each row waits, for whoever watches over it: `held` and `documents` for you, `follows` for the row before, `gateway` for one
+-- that takes it, `taken` for the answer of the one that has it.
+CREATE VIEW hub_waiting AS
+  SELECT waiting.key, waiting.kind, waiting.created_at, waiting.taken_by,
+    CASE
+      WHEN waiting.state = 'held' THEN 'held'
+      WHEN waiting.taken_by IS NOT NULL THEN 'taken'
+      WHEN waiting.documents <>
+        (SELECT count(*) FROM hub_outbox_document AS given WHERE given.outbox_key = waiting.key) THEN 'documents'
+      WHEN waiting.follows IS NOT NULL AND coalesce(earlier.state, '') <> 'sent' THEN 'follows'
+      ELSE 'gateway'
+    END AS why
+  FROM hub_outbox AS waiting LEFT JOIN hub_outbox AS earlier ON earlier.key = waiting.follows
+  WHERE waiting.state IN ('held', 'ready');
+
 -- What arrived.  Written by the gateway, the row after its documents; used by the agency.
 CREATE TABLE hub_inbox (
   place BIGINT GENERATED ALWAYS AS IDENTITY,

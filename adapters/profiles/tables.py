@@ -6,7 +6,6 @@ docs/agencies/social-care.md says what each column is.  Each call is one short t
 
 from __future__ import annotations
 
-import logging
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -35,7 +34,6 @@ _FOLLOWS_REFUSED: Final = asdict(
         hint="put both right and write them anew, each with a new key",
     )
 )
-_log: Final = logging.getLogger(__name__)
 
 
 class TablesOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,7 +97,6 @@ class Tables:
 
     def __init__(self, database: Database, gateway: str) -> None:
         self._database, self._gateway = database, gateway
-        self._left = dict[str, int]()
 
     async def waiting(self, limit: int) -> list[Record]:
         """Return the records that wait, oldest first, after taking them: no other gateway gets them from then on.
@@ -117,19 +114,7 @@ class Tables:
             # No more than is given: what is taken and not given would be kept from a gateway that has time for it.
             if len(rows) < limit and await session.run("take_waiting", gateway=self._gateway, most=limit - len(rows)):
                 rows = await session.rows("waiting", gateway=self._gateway, most=limit)
-            found = [await _read(session, row) for row in rows]
-            (left,) = await session.rows("left", gateway=self._gateway)
-        self._say_left(left)
-        return found
-
-    def _say_left(self, left: dict[str, int]) -> None:
-        """Log what waits for somebody else, whenever it is more or less than before; it may be for ever."""
-        if left != self._left and (any(left.values()) or any(self._left.values())):
-            _log.warning(
-                "records of the outbox taken by another gateway: %d, without all of their documents: %d",
-                left["elsewhere"], left["incomplete"],
-            )  # fmt: skip
-        self._left = left
+            return [await _read(session, row) for row in rows]
 
     async def answer(self, key: str, answer: Answer) -> None:
         """Write *answer* into the row *key*, once; repeating it changes nothing.

@@ -22,13 +22,6 @@ WHERE mine.state = 'ready' AND mine.taken_by = :gateway ORDER BY mine.place LIMI
 -- name: waiting_documents
 SELECT name, media_type, content FROM hub_outbox_document WHERE outbox_key = :key ORDER BY number
 
--- name: left
-SELECT
-  (SELECT count(*) FROM hub_outbox WHERE state = 'ready' AND taken_by <> :gateway) AS elsewhere,
-  (SELECT count(*) FROM hub_outbox AS waiting WHERE waiting.state = 'ready' AND waiting.taken_by IS NULL
-    AND waiting.documents <>
-      (SELECT count(*) FROM hub_outbox_document AS given WHERE given.outbox_key = waiting.key)) AS incomplete
-
 -- name: answer_sent
 UPDATE hub_outbox SET state = 'sent', envelope = :envelope, thread = :thread, ids = :ids, answered_at = CURRENT_TIMESTAMP
 WHERE key = :key AND taken_by = :gateway AND state = 'ready'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import resource
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -114,20 +113,21 @@ async def test_two_gateways_never_take_one_row(interface: Interface) -> None:
     assert all(row["state"] == "ready" for row in interface.outbox().values())
 
 
-async def test_rows_of_another_gateway_are_said(interface: Interface, caplog: pytest.LogCaptureFixture) -> None:
-    """Rows that wait for somebody else are counted in the log, once for each change."""
-    interface.write("a", {})
-    interface.write("b", {})
-    interface.run("UPDATE hub_outbox SET documents = 1 WHERE key = ?", "b")
+async def test_a_view_says_why_each_row_waits(interface: Interface) -> None:
+    """Whoever watches over the outbox sees what is held, short of a document, behind another, taken, or waits for a gateway."""
+    interface.write("taken", {})
     await interface.tables("gone").waiting(5)
-    with caplog.at_level(logging.WARNING):
-        tables = interface.tables("here")
-        for _ in range(3):
-            assert await tables.waiting(5) == []
-        interface.run("DELETE FROM hub_outbox")
-        await tables.waiting(5)
-    said = "records of the outbox taken by another gateway: {}, without all of their documents: {}"
-    assert [one.getMessage() for one in caplog.records] == [said.format(0, 1), said.format(1, 1), said.format(0, 0)]
+    interface.write("gateway", {})
+    interface.write("follows", {}, follows="taken")
+    interface.write("held", {}, state="held")
+    interface.write("documents", {}, documents=[PAPER])
+    interface.run("DELETE FROM hub_outbox_document")
+    interface.write("refused", {}, state="refused")
+    rows = interface.run("SELECT * FROM hub_waiting")
+    assert {(row["key"], row["why"]) for row in rows} == {
+        (why, why) for why in ("taken", "gateway", "follows", "held", "documents")
+    }
+    assert [row["taken_by"] for row in rows if row["taken_by"]] == ["gone"]
 
 
 async def test_a_row_that_follows_waits_and_knows_the_thread(interface: Interface) -> None:
@@ -309,7 +309,7 @@ async def test_a_trigger_that_says_no_is_for_a_person(interface: Interface) -> N
 async def test_tables_that_aren_t_there_are_asked_again(interface: Interface) -> None:
     """A database in which the tables are missing, or differ, is put right by its administrator; nothing is lost."""
     interface.script(
-        "DROP VIEW hub_record_document; DROP VIEW hub_record; DROP TABLE hub_inbox; DROP TABLE hub_outbox;"
+        "DROP VIEW hub_record_document; DROP VIEW hub_record; DROP VIEW hub_waiting; DROP TABLE hub_inbox; DROP TABLE hub_outbox;"
     )
     assert set(await refused_with(interface.tables())) == {Later(reason="records-answer")}
 
