@@ -28,6 +28,7 @@ from adapters.mesh.drafts import Drafts
 from adapters.mesh.line import (
     ERRORS,
     Line,
+    OwnFilesError,
     is_gone,
     judge,
     make_client,
@@ -125,7 +126,7 @@ class MeshAdapter:
         """Take what came, tell the engine what it is yet to be told, and yield the drafts."""
         async with self._turn:
             await self._look()
-            await self._out.run(self._tell)
+            await self._tell_all()
         for key in await asyncio.to_thread(self._drafts.list_waiting):
             done = partial(self._settle, key)
             try:
@@ -138,7 +139,11 @@ class MeshAdapter:
     async def file(self, message: Incoming) -> Outcome:
         """Send *message* unless MESH has it already; filed once the engine has answered."""
         async with self._turn:
-            outcome = await self._out.run(partial(self._send, message))
+            try:
+                outcome = await self._out.run(partial(self._send, message))
+            except OwnFilesError as error:
+                _log.warning("a message can't be sent now: %s", place_of(error))
+                return judge(error)
             if outcome != Later(reason="mesh-waiting"):
                 return outcome
             await self._look()
@@ -166,6 +171,14 @@ class MeshAdapter:
             except ERRORS as error:
                 _log.warning("the mailbox can't be read now: %s", place_of(error))
             self._looked = time.monotonic()
+
+    async def _tell_all(self) -> None:
+        """Tell the engine what waits for that; with nothing to tell no client is made, which would keep the files of today."""
+        if await asyncio.to_thread(self._drafts.list_answers):
+            try:
+                await self._out.run(self._tell)
+            except OwnFilesError as error:
+                _log.warning("the record system can't be told now: %s", place_of(error))
 
     def _send(self, message: Incoming, client: MeshClient) -> Outcome:
         """Send *message* under a LocalID that is on disk before it goes; whatever came of it, the same may go again."""

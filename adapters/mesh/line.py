@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import requests
 import urllib3.exceptions
@@ -25,6 +25,8 @@ T = TypeVar("T")
 # What MESH says of the message itself or of who may get it: it says so again, however often it is asked.
 _FINAL: Final = frozenset({"06", "07", "08", "11", "12", "15", "16", "17"})
 _CLOSED: Final = frozenset({404, 410})
+# Too long, or not now: the client would take what comes with these for a refusal, or for an answer that can't be read.
+_PLAIN: Final = frozenset({408, 413, 425, 429})
 # The last three: the client reads some answers without looking at their shape.
 ERRORS: Final = (
     MeshError,
@@ -35,6 +37,24 @@ ERRORS: Final = (
     LookupError,
     TypeError,
 )
+
+
+class OwnFilesError(OSError):
+    """The gateway's own certificate, password or key can't be used; *reason* is why a message waits."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Client(MeshClient):
+    """The client, which raises what a server says by its status alone."""
+
+    def send_chunk(self, *given: Any, **named: Any) -> requests.Response:
+        answer = super().send_chunk(*given, **named)
+        if answer.status_code in _PLAIN:
+            answer.raise_for_status()
+        return answer
 
 
 class Line:
@@ -83,11 +103,18 @@ def make_client(
     It repeats nothing by itself: whoever asks it does, and knows what was recorded before.
 
     Raises:
-        OSError, ValueError: a file can't be read, or its words aren't ASCII.
+        OwnFilesError: a file can't be read, isn't what it should be, or its words aren't ASCII.
     """
-    password, shared_key = (read_secret(path) for path in secrets)
+    try:
+        password, shared_key = (read_secret(path) for path in secrets)
+    except (OSError, ValueError) as error:
+        raise OwnFilesError("mesh-forbidden") from error
     ca, certificate, key = files
-    return MeshClient(
+    try:
+        _try_files(ca, certificate, key)
+    except OSError as error:
+        raise OwnFilesError("mesh-certificate") from error
+    return _Client(
         url,
         mailbox,
         password,
@@ -99,6 +126,15 @@ def make_client(
         timeout=seconds,
         application_name="safeguarding-hub",
     )
+
+
+def _try_files(ca: Path | None, certificate: Path | None, key: Path | None) -> None:
+    """Read what a client would, which can't be closed where it fails at that."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if ca:
+        context.load_verify_locations(ca)
+    if certificate and key:
+        context.load_cert_chain(certificate, key)
 
 
 def read_secret(path: Path) -> str:
@@ -116,6 +152,8 @@ def read_secret(path: Path) -> str:
 
 def judge(error: BaseException) -> Later | NeedsPerson:
     """Return what *error* of the client means for the message that was being sent."""
+    if isinstance(error, OwnFilesError):
+        return Later(reason=error.reason)
     if isinstance(error, MeshError):
         return NeedsPerson(code="mesh-refused") if _code_of(error) in _FINAL else Later(reason="mesh-forbidden")
     status = getattr(getattr(error, "response", None), "status_code", None)

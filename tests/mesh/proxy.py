@@ -66,35 +66,47 @@ async def _serving(port: int, lose: int, context: ssl.SSLContext | None) -> Asyn
         await server.wait_closed()
 
 
-@dataclass
-class Trouble:
-    """Whether a line misleads those who send, and how many it has misled."""
-
-    on: bool = False
-    hits: int = 0
-
-
 PAGE: Final = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\nConnection: close\r\n\r\n<html></html>"
 )
 
 
+@dataclass
+class Trouble:
+    """Whether a line misleads those who send, and how many it has misled; *answer* is what those get whose request holds *where*."""
+
+    on: bool = False
+    hits: int = 0
+    answer: bytes = PAGE
+    where: bytes = b"/outbox "
+
+
 @asynccontextmanager
 async def line_to(port: int, at: int, trouble: Trouble) -> AsyncIterator[int]:
-    """Give the port, *at* if it isn't 0, of a line to *port*; while there is *trouble*, who comes to send gets some proxy's page."""
-    open_ones: set[asyncio.StreamWriter] = set()
+    """Give the port, *at* if it isn't 0, of a line to *port*; while there is *trouble*, who comes to send gets its answer instead."""
+    open_ones: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        open_ones.add(writer)
-        head = await reader.readuntil(b"\r\n\r\n")
-        if trouble.on and b"/outbox " in head:
-            trouble.hits += 1
-            writer.write(PAGE)
-            writer.close()
-            return
+        task = asyncio.current_task()
+        assert task is not None
+        open_ones[writer] = task
         to_reader, to_writer = await asyncio.open_connection("127.0.0.1", port)
-        to_writer.write(head)
-        await asyncio.gather(_pump(reader, to_writer, end=True), _pump(to_reader, writer, end=True))
+        back = asyncio.create_task(_pump(to_reader, writer, end=True))
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                if trouble.on and trouble.where in data:
+                    back.cancel()
+                    trouble.hits += 1
+                    writer.write(trouble.answer)
+                    # The rest of the request is heard to its end, or its sender wouldn't hear the answer.
+                    while await reader.read(65536):
+                        pass
+                    break
+                to_writer.write(data)
+                await to_writer.drain()
+        to_writer.close()
+        await asyncio.gather(back, return_exceptions=True)
+        writer.close()
 
     server = await asyncio.start_server(connect, "127.0.0.1", at)
     try:
@@ -103,6 +115,7 @@ async def line_to(port: int, at: int, trouble: Trouble) -> AsyncIterator[int]:
         server.close()
         for one in open_ones:
             one.close()
+        await asyncio.gather(*open_ones.values(), return_exceptions=True)
         await server.wait_closed()
 
 
@@ -114,34 +127,54 @@ async def losing(port: int, count: int) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def terminating(port: int, folder: Path, *, days: int = 1) -> AsyncIterator[tuple[str, str]]:
-    """Give an address of the hub by TLS 1.2 or later, and the file of the authority that its certificate is by; it ends in *days*."""
-    files = _certificate(folder, days)
+async def terminating(
+    port: int,
+    folder: Path,
+    *,
+    days: int = 1,
+    clients: Path | None = None,
+    newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
+) -> AsyncIterator[tuple[str, str]]:
+    """Give an address of the hub by TLS 1.2 or later, and the file of the authority that its certificate is by; it ends in *days*.
+
+    With *clients*, the file of an authority, only who shows a certificate by it gets in.  No later version than *newest* is spoken.
+    """
+    files = certify(folder, "hub", days=days)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1_2, newest
     context.load_cert_chain(*files)
+    if clients is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(clients)
     async with _serving(port, 0, context) as own:
         yield f"https://127.0.0.1:{own}", str(files[0])
 
 
-def _certificate(folder: Path, days: int) -> tuple[Path, Path]:
+def certify(folder: Path, name: str, *, days: int = 1, by: tuple[Path, Path] | None = None) -> tuple[Path, Path]:
+    """Return the files of a certificate of 127.0.0.1 that ends in *days*, and of its key; signed *by* another's, or by itself as an authority."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hub.example")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name}.example")])
+    issuer, signing = subject, key
+    if by is not None:
+        issuer = x509.load_pem_x509_certificate(by[0].read_bytes()).subject
+        loaded = serialization.load_pem_private_key(by[1].read_bytes(), None)
+        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
+        signing = loaded
     now = dt.datetime.now(dt.UTC)
     address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     made = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=9))
         .not_valid_after(now + dt.timedelta(days=days))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=by is None, path_length=None), critical=True)
         .add_extension(address, critical=False)
-        .sign(key, hashes.SHA256())
+        .sign(signing, hashes.SHA256())
     )
-    chain, secret = folder / "hub.pem", folder / "hub.key"
+    chain, secret = folder / f"{name}.pem", folder / f"{name}.key"
     chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     secret.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
