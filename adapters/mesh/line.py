@@ -42,7 +42,7 @@ ERRORS: Final = (
 class OwnFilesError(OSError):
     """The gateway's own certificate, password or key can't be used; *reason* is why a message waits."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, *, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -108,12 +108,12 @@ def make_client(
     try:
         password, shared_key = (read_secret(path) for path in secrets)
     except (OSError, ValueError) as error:
-        raise OwnFilesError("mesh-forbidden") from error
+        raise OwnFilesError(reason="mesh-forbidden") from error
     ca, certificate, key = files
     try:
         _try_files(ca, certificate, key)
     except OSError as error:
-        raise OwnFilesError("mesh-certificate") from error
+        raise OwnFilesError(reason="mesh-certificate") from error
     return _Client(
         url,
         mailbox,
