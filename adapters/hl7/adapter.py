@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
@@ -18,16 +17,16 @@ import msgspec
 from msgspec import Meta
 
 from adapters.at_risk import Attendance, AttendanceAnswer
-from adapters.base import DraftRefused, DraftResult, Filed, Incoming, Later, Manifest, NeedsPerson, Outcome, Outgoing
-from adapters.durable import make_folder, mark
+from adapters.base import Filed, Incoming, Later, Manifest, NeedsPerson, Outcome, Outgoing
+from adapters.desks import Desk
+from adapters.durable import make_folder
 from adapters.hl7.attendances import Registrations, is_shown, make_observation
 from adapters.hl7.documents import Names, make_questions
-from adapters.hl7.listening import Desk, Listener
+from adapters.hl7.listening import Ear, Listener
 from adapters.hl7.referrals import Settings
 from adapters.hl7.wire import Hl7Error, ask, make_context
-from adapters.pair import load_draft
+from adapters.marks import Marks
 from schemas.identifiers import Code, MailboxId
-from schemas.strict_json import MalformedError
 
 _log = logging.getLogger("gateway.adapters.hl7")
 _Name = Annotated[str, Meta(max_length=180)]
@@ -79,7 +78,7 @@ class Hl7Adapter:
     def __init__(self, options: Options, home: Path) -> None:
         self._options = options
         root = make_folder(home / options.path)
-        self._filed = make_folder(root / "filed")
+        self._filed = Marks(root / "filed")
         self._turn = asyncio.Lock()
         self._parties = (options.application, options.facility, options.to_application, options.to_facility)
         files = [home / name if name else None for name in (options.ca, options.certificate, options.key)]
@@ -88,9 +87,10 @@ class Hl7Adapter:
         self.listener: Listener | None = None
         self._registrations = Registrations(root, options.attends_on, options.zone)
         if options.at:
-            self._desk = Desk(root, _settings(options), self._registrations)
+            self._desk = Desk(root)
+            ear = Ear(self._desk, _settings(options), self._registrations)
             context = make_context(*files, server=True) if options.tls else None
-            self.listener = Listener(self._desk, _place(options.at), options.peers, context)
+            self.listener = Listener(ear, _place(options.at), options.peers, context)
 
     @classmethod
     def configure(cls, options: Mapping[str, Any], home: Path) -> Hl7Adapter:
@@ -115,19 +115,12 @@ class Hl7Adapter:
 
     async def collect(self) -> AsyncIterator[Outgoing]:
         """Yield the referrals that were heard; it listens from the first time on."""
+        await asyncio.to_thread(self._filed.sweep)
         if self._desk is None or self.listener is None:
             return
         await self.listener.ensure()
-        for folder in sorted(self._desk.received.iterdir(), key=lambda path: path.stat().st_mtime_ns):
-            if folder.name.startswith("."):
-                continue
-            done = partial(self._done, self._desk, folder.name)
-            try:
-                draft, documents = await asyncio.to_thread(load_draft, folder)
-            except MalformedError as error:
-                await done(DraftRefused(code=error.code, message=error.message, hint=error.hint))
-                continue
-            yield Outgoing(key=folder.name, draft=draft, documents=documents, done=done)
+        async for one in self._desk.collect():
+            yield one
 
     async def file(self, message: Incoming) -> Outcome:
         """Send *message* as a document for each child's record; filed when the application took them all."""
@@ -141,15 +134,14 @@ class Hl7Adapter:
         async with self._turn:
             for question in questions:
                 # What the application took isn't sent again when a later one of the same message failed.
-                took = self._filed / question.control
-                if took.exists():
+                if await asyncio.to_thread(self._filed.find, question.control) is not None:
                     continue
                 objection = await ask(
                     _place(options.to), question.raw, question.control, context=self._context, seconds=options.seconds
                 )
                 if objection is not None:
                     return objection
-                await asyncio.to_thread(mark, took)
+                await asyncio.to_thread(self._filed.add, question.control)
         return Filed(record=message.envelope)
 
     async def attendances(self) -> AsyncIterator[Attendance]:
@@ -178,9 +170,6 @@ class Hl7Adapter:
         """Stop listening."""
         if self.listener is not None:
             await self.listener.close()
-
-    async def _done(self, desk: Desk, key: str, result: DraftResult) -> None:
-        await asyncio.to_thread(desk.settle, key, result)
 
 
 def _settings(options: Options) -> Settings:

@@ -1,32 +1,24 @@
-"""Hearing a hospital system: what comes is durable here before it is acknowledged, and a referral is sent once however often it comes.
-
-::
-
-    received/<digest>/message.json + documents + sum    a draft, waiting for the gateway
-    refused/<digest>/…, reason.json                     the gateway couldn't send it
-    done/<digest>                                       the sum of one that was sent; nothing of what was in it
-"""
+"""Hearing a hospital system: what comes is durable here before it is acknowledged, and a referral is sent once however often it comes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import ssl
+from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
 from hl7.mllp import InvalidBlockError, start_hl7_server
 
-from adapters.base import DraftRefused, DraftResult, parse_draft
-from adapters.durable import make_folder, move, sync_folder, write_file, write_new
+from adapters.base import Document, parse_draft
+from adapters.desks import Desk, UsedError
 from adapters.errors import place_of
 from adapters.hl7.attendances import Registrations
 from adapters.hl7.referrals import Settings, read_referral
 from adapters.hl7.wire import Hl7Error, escape, join, parse, segment, text_of
-from adapters.pair import dump_pretty
-from keys.digests import new_id, sha256_b64u
+from keys.digests import new_id
 from schemas.catalogue import Catalogue
 from schemas.strict_json import MalformedError, dump
 
@@ -40,15 +32,14 @@ _ENCODINGS: Final = {"": "utf-8", "ASCII": "ascii", "UNICODE UTF-8": "utf-8", "8
 _KINDS: Final = {("REF", "I12")}
 
 
-class Desk:
-    """What was heard and not yet sent, on disk."""
+class Ear:
+    """What is heard goes onto *desk*, or where registrations are kept."""
 
-    def __init__(self, root: Path, settings: Settings, registrations: Registrations) -> None:
-        self._settings, self._registrations = settings, registrations
+    def __init__(self, desk: Desk, settings: Settings, registrations: Registrations) -> None:
+        self._desk, self._settings, self._registrations = desk, settings, registrations
         self._catalogue = Catalogue.load()
-        self.received, self.refused, self.done = (make_folder(root / name) for name in ("received", "refused", "done"))
 
-    def take(self, raw: bytes) -> bytes:
+    def hear(self, raw: bytes) -> bytes:
         """Make *raw* a draft, durably, and return the acknowledgment; what was taken before is acknowledged again."""
         message = _read(raw)
         if message is None:
@@ -69,64 +60,33 @@ class Desk:
             _log.warning("what was heard can't be kept now: %s", place_of(error))
             return _acknowledge(message, "AR", "207", "it can't be kept now")
 
-    def settle(self, key: str, result: DraftResult) -> None:
-        """Let go of the draft *key*; a repeat finds nothing."""
-        folder = self.received / key
-        if not folder.exists():
-            return
-        if isinstance(result, DraftRefused):
-            reason = {"code": result.code, "message": result.message, "hint": result.hint}
-            write_file(folder / "reason.json", dump_pretty(reason))
-            move(folder, self.refused / key)
-        else:
-            write_file(self.done / key, (folder / "sum").read_bytes())
-            gone = folder.with_name(f".{key}.gone")
-            move(folder, gone)
-            shutil.rmtree(gone)
-
     def _take(self, message: Any, raw: bytes) -> bytes:
         head = message.segment("MSH")
         control = text_of(message, head, 10)
         if not control:
             return _acknowledge(message, "AE", "101", "MSH-10 is empty")
-        key = sha256_b64u("|".join([text_of(message, head, 3), text_of(message, head, 4), control]).encode())
-        total = sha256_b64u(raw).encode()
-        known = self._find_sum(key)
-        if known is not None:
-            if known != total:
-                return _acknowledge(message, "AE", "205", "another message had this MSH-10")
-            return _acknowledge(message, "AA")
+        name = "|".join([text_of(message, head, 3), text_of(message, head, 4), control])
+        try:
+            self._desk.take(name, raw, partial(self._make, message))
+        except UsedError:
+            return _acknowledge(message, "AE", "205", "another message had this MSH-10")
+        return _acknowledge(message, "AA")
+
+    def _make(self, message: Any) -> tuple[bytes, Iterable[Document]]:
         draft, documents = read_referral(message, self._settings)
         content = dump(draft)
         parse_draft(content)
         self._catalogue.validate(draft["type"], draft["message"])
-        staging = self.received / f".{key}.{new_id(0)}"
-        staging.mkdir(mode=0o700)
-        try:
-            for document in documents:
-                write_new(staging / document.name, document.content)
-            write_new(staging / "message.json", content)
-            write_new(staging / "sum", total)
-            sync_folder(staging)
-            move(staging, self.received / key)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-        return _acknowledge(message, "AA")
-
-    def _find_sum(self, key: str) -> bytes | None:
-        for path in (self.done / key, self.received / key / "sum", self.refused / key / "sum"):
-            with suppress(FileNotFoundError):
-                return path.read_bytes()
-        return None
+        return content, documents
 
 
 class Listener:
     """A port on which the hospital system's messages come; only from *peers*, by their addresses, where any are named."""
 
     def __init__(
-        self, desk: Desk, place: tuple[str, int], peers: tuple[str, ...], context: ssl.SSLContext | None
+        self, ear: Ear, place: tuple[str, int], peers: tuple[str, ...], context: ssl.SSLContext | None
     ) -> None:
-        self._desk, self._place, self._peers, self._context = desk, place, frozenset(peers), context
+        self._ear, self._place, self._peers, self._context = ear, place, frozenset(peers), context
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
@@ -172,7 +132,7 @@ class Listener:
                 async with asyncio.timeout(IDLE_SECONDS):
                     raw = await reader.readblock()
                 async with self._turn:
-                    answer = await asyncio.to_thread(self._desk.take, raw)
+                    answer = await asyncio.to_thread(self._ear.hear, raw)
                 writer.writeblock(answer)
                 await writer.drain()
         except (InvalidBlockError, ValueError):

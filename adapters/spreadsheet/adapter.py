@@ -24,8 +24,9 @@ import msgspec
 from msgspec import Meta
 
 from adapters.base import DraftResult, Manifest, Outgoing, Spooled, parse_draft
-from adapters.durable import make_folder, move
+from adapters.durable import move
 from adapters.folder import FolderAdapter
+from adapters.marks import Marks
 from adapters.shares import Settling, find_free, is_passing, shorten
 from adapters.spreadsheet.jobs import Job, plan
 from adapters.spreadsheet.lists import lay_out_tables
@@ -118,7 +119,6 @@ class SpreadsheetAdapter(FolderAdapter):
     def _take_sheets(self) -> tuple[list[Job], OSError | None]:
         self._look()
         failed: OSError | None = None
-        make_folder(self.root / ".known")
         entries = [entry for entry in sorted((self.root / "out").iterdir()) if not is_passing(entry.name)]
         for entry in entries:
             try:
@@ -127,7 +127,10 @@ class SpreadsheetAdapter(FolderAdapter):
             except OSError as error:
                 failed = failed or error
         self._settling.forget_all_but(entry.name for entry in entries)
-        return [Job(folder, self.root / ".known") for folder in self._working()], failed
+        # Anew each time: the share may not have been there before.
+        known = Marks(self.root / ".known")
+        known.sweep()
+        return [Job(folder, known) for folder in self._working()], failed
 
     def _working(self) -> Iterator[Path]:
         for folder in sorted((self.root / ".working").iterdir(), key=lambda path: path.stat().st_mtime_ns):

@@ -5,7 +5,7 @@
     .working/<key>/sheet.csv            as it was put there
     .working/<key>/plan.json            the drafts of the rows that are right, and why the others aren't
     .working/<key>/results/<number>     what became of a row that was right
-    .known/<digest>                     a row that was sent; nothing of what was in it
+    .known/<number>/<digest>            a row that was sent; nothing of what was in it
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from adapters.durable import make_folder, mark, read_regular, write_file
+from adapters.durable import make_folder, read_regular, write_file
+from adapters.marks import Marks
 from adapters.spreadsheet.rows import RowError, Sheet, check_columns, make_draft
 from adapters.spreadsheet.tables import FORMULA, MAX_SHEET, Cell, read_table, write_table
 from keys.digests import sha256_b64u
@@ -34,7 +35,7 @@ class Job:
     """The sheet in *folder*; *known* remembers the rows that were sent."""
 
     folder: Path
-    known: Path
+    known: Marks
 
     @property
     def key(self) -> str:
@@ -61,7 +62,7 @@ class Job:
     def settle(self, number: int, digest: str, **result: str) -> None:
         """Remember what became of a row; a repeat changes nothing."""
         if result["outcome"] == "sent":
-            mark(self.known / digest)
+            self.known.add(digest)
         write_file(make_folder(self.folder / "results") / str(number), dump(result))
 
     def report(self) -> bool:
@@ -106,7 +107,7 @@ def plan(job: Job, others: Iterable[Job], sheet: Sheet, catalogue: Catalogue) ->
     results: dict[str, Any] = {}
     for number, cells in table:
         digest = _digest(cells, sheet)
-        if digest in taken or (job.known / digest).exists():
+        if digest in taken or job.known.find(digest) is not None:
             results[str(number)] = _object_to(_KNOWN)
             continue
         try:

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final
@@ -18,27 +17,13 @@ import msgspec
 from msgspec import Meta
 from yarl import URL
 
-from adapters.base import (
-    DraftRefused,
-    DraftResult,
-    Filed,
-    Held,
-    Incoming,
-    Later,
-    Manifest,
-    NeedsPerson,
-    Notice,
-    Outcome,
-    Outgoing,
-)
+from adapters.base import Filed, Held, Incoming, Later, Manifest, NeedsPerson, Notice, Outcome, Outgoing
+from adapters.desks import Desk
 from adapters.durable import make_folder
-from adapters.pair import load_draft
 from adapters.webhook.bodies import digests_of, is_same, make_message, make_notice, name_of
-from adapters.webhook.desk import Desk
 from adapters.webhook.listening import Listener, Pace
 from adapters.webhook.sending import RECORD, Endpoint, WebhookError, parse_record
 from adapters.webhook.signing import Secrets
-from schemas.strict_json import MalformedError
 
 _log = logging.getLogger("gateway.adapters.webhook")
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost"})
@@ -115,14 +100,8 @@ class WebhookAdapter:
         if self._desk is None or self.listener is None:
             return
         await self.listener.ensure()
-        for folder in await asyncio.to_thread(self._desk.list_waiting):
-            done = partial(self._done, self._desk, folder.name)
-            try:
-                draft, documents = await asyncio.to_thread(load_draft, folder)
-            except MalformedError as error:
-                await done(DraftRefused(code=error.code, message=error.message, hint=error.hint))
-                continue
-            yield Outgoing(key=folder.name, draft=draft, documents=documents, done=done)
+        async for one in self._desk.collect():
+            yield one
 
     async def file(self, message: Incoming) -> Outcome:
         """Post *message*, and read back what the system holds under the record that it named."""
@@ -173,9 +152,6 @@ class WebhookAdapter:
         """Stop listening."""
         if self.listener is not None:
             await self.listener.close()
-
-    async def _done(self, desk: Desk, key: str, result: DraftResult) -> None:
-        await asyncio.to_thread(desk.settle, key, result)
 
 
 def _check(options: Options) -> None:

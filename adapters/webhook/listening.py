@@ -7,13 +7,14 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, cast
 
 from aiohttp import web
 
+from adapters.desks import Desk, FullError, UsedError
 from adapters.errors import place_of
-from adapters.webhook.bodies import MAX_BODY
-from adapters.webhook.desk import Desk, FullError
+from adapters.webhook.bodies import MAX_BODY, parse_body
 from adapters.webhook.signing import Head, Secrets, parse_head, unsigned
 from hub.kit.limits import SERVER_OPTIONS, BodyLimits, LimitError, Memory, limit_connections, read_body
 from schemas.strict_json import MalformedError
@@ -124,7 +125,14 @@ class Listener:
             raise unsigned()
         if not self._pace.allows():
             return _wait(429, "webhook-pace", "more came in a minute than is taken")
-        taken = await asyncio.to_thread(self._desk.take, head.id, raw)
+        try:
+            taken = await asyncio.to_thread(self._desk.take, head.id, raw, partial(parse_body, raw))
+        except UsedError as error:
+            raise MalformedError(
+                "webhook-id-used",
+                "something else came under this `webhook-id`",
+                "a draft that was corrected needs a new one",
+            ) from error
         return _say(202, {"state": taken.state, **taken.details})
 
 

@@ -15,9 +15,10 @@ import hl7
 import pytest
 from hl7.mllp import open_hl7_connection
 
+from adapters import desks
 from adapters.base import DraftRefused, Spooled
 from adapters.conformance import ENVELOPE, THREAD, collect
-from adapters.hl7 import Hl7Adapter, listening
+from adapters.hl7 import Hl7Adapter
 from schemas.catalogue import Catalogue
 from tests.hl7.test_sending import make_certificate
 
@@ -221,7 +222,7 @@ async def test_a_disk_that_is_full_acknowledges_nothing(adapter: Hl7Adapter, mon
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(listening, "write_new", fail)
+        patch.setattr(desks, "write_new", fail)
         assert (await say(adapter, *REFERRAL))[:3] == ["AR", "C-1", "207"]
     assert await collect(adapter) == []
     assert (await say(adapter, *REFERRAL))[0] == "AA"

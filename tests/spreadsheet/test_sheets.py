@@ -16,6 +16,7 @@ from openpyxl import Workbook
 from adapters.base import DraftRefused, Filed, Outgoing, Spooled
 from adapters.checks import CHECKS, Trial
 from adapters.conformance import ENVELOPE, THREAD, collect, sample_incoming
+from adapters.marks import AGE_DAYS, AGES
 from adapters.plugins import load_adapters
 from adapters.shares import Settling
 from adapters.spreadsheet import SpreadsheetAdapter
@@ -152,8 +153,26 @@ async def test_a_corrected_sheet_sends_only_what_was_not_sent(office: Office) ->
     assert two.draft.message["immediate_danger"] is True
     await two.done(Spooled(envelope=ENVELOPE, thread=THREAD))
     assert sorted(path.name.partition("-")[0] for path in (office.root / "sent").iterdir()) == ["a.csv", "a.csv"]
-    kept = b"".join(path.read_bytes() for path in (office.root / ".known").iterdir())
+    kept = b"".join(path.read_bytes() for path in (office.root / ".known/0").iterdir())
     assert kept == b""
+
+
+async def test_a_row_that_still_stands_in_a_sheet_is_never_forgotten(office: Office) -> None:
+    """A sheet that grows for years and is put in again and again sends each row once; a row that went from it is forgotten."""
+    (one,) = await _put_and_take(office, [GOOD])
+    await one.done(Spooled(envelope=ENVELOPE, thread=THREAD))
+    (other,) = await _put_and_take(office, [GOOD, changed(Name="Kim Sample", NHS_number="9990000026")])
+    await other.done(Spooled(envelope=ENVELOPE, thread=THREAD))
+    begun = office.root / ".known/.begun"
+    for _ in range(2 * AGES):
+        begun.write_text(str(int(begun.read_text()) - AGE_DAYS))
+        assert await _put_and_take(office, [GOOD]) == []
+    assert len([path for path in (office.root / ".known").glob("*/*") if path.name != ".begun"]) == 1
+
+
+async def _put_and_take(office: Office, rows: list[list[Any]]) -> list[Outgoing]:
+    office.put("a.csv", as_csv([HEADING, *rows]))
+    return await office.take()
 
 
 async def test_the_same_row_in_two_sheets_is_sent_once(office: Office) -> None:
@@ -180,6 +199,7 @@ async def test_a_row_waits_until_it_is_done(office: Office) -> None:
 
 async def test_killed_at_any_moment_it_goes_on(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed before a file was written, each time at the next one, every row is sent once and the report is whole."""
+    from adapters import marks
     from adapters.spreadsheet import adapter as adapter_module
     from adapters.spreadsheet import jobs
 
@@ -187,7 +207,7 @@ async def test_killed_at_any_moment_it_goes_on(office: Office, monkeypatch: pyte
     office.put("a.csv", as_csv(rows))
     sent: dict[str, int] = {}
     left = 0
-    really, move, note = jobs.write_file, adapter_module.move, jobs.mark
+    really, move, note = jobs.write_file, adapter_module.move, marks.mark
 
     def spend() -> None:
         nonlocal left
@@ -207,7 +227,7 @@ async def test_killed_at_any_moment_it_goes_on(office: Office, monkeypatch: pyte
         spend()
         note(path)
 
-    monkeypatch.setattr(jobs, "mark", mark)
+    monkeypatch.setattr(marks, "mark", mark)
     monkeypatch.setattr(jobs, "write_file", write_file)
     monkeypatch.setattr(adapter_module, "move", moved)
     for budget in range(40):

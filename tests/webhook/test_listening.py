@@ -16,9 +16,10 @@ import aiohttp
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from adapters import desks
 from adapters.base import DraftRefused, Spooled
 from adapters.conformance import ENVELOPE, THREAD, collect, sample_draft
-from adapters.webhook import WebhookAdapter, desk
+from adapters.webhook import WebhookAdapter
 from adapters.webhook.bodies import MAX_BODY
 from adapters.webhook.listening import Pace
 from tests.hl7.test_sending import make_certificate
@@ -83,7 +84,7 @@ async def post(
 
 def count_files(home: Path) -> int:
     """Return how many drafts, halves of drafts and notes of drafts there are."""
-    return sum(len(list((home / "webhook" / name).iterdir())) for name in ("received", "refused", "done"))
+    return sum(len(list((home / "webhook" / name).iterdir())) for name in ("received", "refused", "done/0"))
 
 
 async def test_a_draft_is_kept_and_handed_over(adapter: WebhookAdapter, tmp_path: Path) -> None:
@@ -303,7 +304,7 @@ async def test_a_disk_that_is_full_acknowledges_nothing(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(desk, "write_new", fail)
+        patch.setattr(desks, "write_new", fail)
         status, said = await post(adapter, make_body())
     assert (status, said["code"]) == (503, "webhook-not-kept")
     assert count_files(tmp_path) == 0
@@ -318,9 +319,10 @@ async def test_killed_in_between_it_goes_on(tmp_path: Path) -> None:
     (first,) = await collect(adapter)
     await adapter.close()
     root = tmp_path / "webhook"
+    (folder,) = (root / "received").iterdir()
     (root / "received/.half").mkdir()
-    note = {"sum": (root / "received" / first.key / ".sum").read_text(), "envelope": ENVELOPE, "thread": THREAD}
-    (root / "done" / first.key).write_text(json.dumps(note))
+    note = {"sum": (folder / ".sum").read_text(), "envelope": ENVELOPE, "thread": THREAD}
+    (root / "done/0" / folder.name).write_text(json.dumps(note))
     again = open_adapter(tmp_path)
     (second,) = await collect(again)
     assert second.key == first.key
