@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from adapters.base import Document, Draft, DraftRefused, DraftResult
 from adapters.durable import make_folder, move, sync_folder, write_file, write_new
+from adapters.marks import Marks
 from adapters.mesh.packages import unpack_draft
 from adapters.pair import dump_pretty, load_draft
 from keys.digests import new_id, sha256_b64u
@@ -30,9 +31,8 @@ class Drafts:
     """
 
     def __init__(self, root: Path) -> None:
-        self._received, self._done, self._answers = (
-            make_folder(root / name) for name in ("received", "done", "answers")
-        )
+        self._received, self._answers = make_folder(root / "received"), make_folder(root / "answers")
+        self._done = Marks(root / "done")
         for left in self._received.glob(".*"):
             shutil.rmtree(left, ignore_errors=True)
 
@@ -44,9 +44,10 @@ class Drafts:
         """
         same = f"{local_id} {sha256_b64u(raw)}" if local_id and raw is not None else f"{name} "
         key = sha256_b64u(same.encode())
-        if (self._done / key).exists():
+        said = self._done.find(key)
+        if said is not None:
             # Its engine may not have heard what became of it.
-            write_file(self._answers / f"d-{key}.json", (self._done / key).read_bytes())
+            write_file(self._answers / f"d-{key}.json", said)
             return True
         if (self._received / key).exists():
             return True
@@ -54,15 +55,16 @@ class Drafts:
             self._answer(key, local_id, _TOO_LONG)
             return True
         try:
-            said, documents = unpack_draft(raw)
+            content, documents = unpack_draft(raw)
         except MalformedError as error:
             self._answer(key, local_id, DraftRefused(code=error.code, message=error.message, hint=error.hint))
             return True
-        self._keep(key, local_id, said, documents)
+        self._keep(key, local_id, content, documents)
         return True
 
     def list_waiting(self) -> list[str]:
-        """Return the keys of what waits, oldest first."""
+        """Return the keys of what waits, oldest first; of what was handed over it is forgotten what can't come again."""
+        self._done.sweep()
         found = [path for path in self._received.iterdir() if not path.name.startswith(".")]
         return [path.name for path in sorted(found, key=lambda path: path.stat().st_mtime_ns)]
 
@@ -102,7 +104,7 @@ class Drafts:
     def _answer(self, key: str, local_id: str, result: DraftResult) -> None:
         said = asdict(result) | {"draft": local_id, "sent": not isinstance(result, DraftRefused)}
         write_file(self._answers / f"d-{key}.json", dump_pretty(said))
-        write_file(self._done / key, dump_pretty(said))
+        self._done.add(key, dump_pretty(said))
 
     def _keep(self, key: str, local_id: str, said: bytes, documents: tuple[Document, ...]) -> None:
         staging = self._received / f".{key}.{new_id(0)}"

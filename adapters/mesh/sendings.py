@@ -5,8 +5,9 @@ Source: design 6.
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -15,7 +16,8 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from adapters.base import Filed, Incoming, NeedsPerson, Outcome
-from adapters.durable import make_folder, write_file
+from adapters.durable import make_folder, sync_folder, write_file
+from adapters.marks import Marks
 from keys.digests import sha256, sha256_b64u
 from schemas.envelope import Struct
 from schemas.identifiers import Code, EnvelopeId, MailboxId
@@ -25,6 +27,8 @@ from schemas.strict_json import MalformedError, parse
 NOT_COLLECTED: Final = "14"
 TRIES: Final = 3
 MAX_ANSWER: Final = 64 * 1024
+# A report's LocalID is whatever somebody says.
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 Kept = Literal["full", "summary", "reference_only"]
 
 
@@ -96,11 +100,15 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sendings:
-    """The folder ``sent/``; several threads may use it."""
+    """The folder ``sent/``, and in ``sent/settled/`` what came to something; several threads may use it."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = make_folder(folder)
+        self._folder, self._settled = make_folder(folder), Marks(folder / "settled")
         self._lock = threading.Lock()
+
+    def sweep(self) -> None:
+        """Forget what came to something so long ago that neither the gateway nor the engine can come back to it."""
+        self._settled.sweep()
 
     def find(self, envelope: str, mailbox: str) -> Sending | None:
         """Return what is known of *envelope* for *mailbox*."""
@@ -144,29 +152,56 @@ class Sendings:
 
     def take_report(self, report: Report) -> bool:
         """Record *report*; ``False``: it is about nothing that was sent from here."""
-        found = next((one for one in self._all() if report.name in one.names or report.local_id == one.local_id), None)
+        found = self._read(report.local_id) or next((one for one in self._all() if report.name in one.names), None)
         if found is None:
             return False
         self._change(found.local_id, lambda now: (now or found).undelivered(report))
         return True
 
-    def _all(self) -> list[Sending]:
-        found = [self._read(path.stem) for path in self._folder.glob("*.json") if not path.name.startswith(".")]
-        return [one for one in found if one is not None]
+    def _all(self) -> Iterator[Sending]:
+        """Yield all, those that wait first: of a report without a LocalID, which MESH doesn't send, this is asked."""
+        waiting = [path.stem for path in self._folder.glob("*.json") if not path.name.startswith(".")]
+        for name in (*waiting, *self._settled.list_all()):
+            found = self._read(name)
+            if found is not None:
+                yield found
 
     def _read(self, name: str) -> Sending | None:
-        try:
-            return msgspec.json.decode((self._folder / f"{name}.json").read_bytes(), type=Sending)
-        except FileNotFoundError:
+        if not _NAME.fullmatch(name):
             return None
+        try:
+            raw = self._path(name).read_bytes()
+        except FileNotFoundError:
+            settled = self._settled.find(name)
+            if settled is None:
+                return None
+            raw = settled
+        return msgspec.json.decode(raw, type=Sending)
 
     def _change(self, name: str, change: Callable[[Sending | None], Sending]) -> Sending:
         with self._lock:
             before = self._read(name)
             after = change(before)
             if after != before:
-                write_file(self._folder / f"{name}.json", msgspec.json.encode(after))
+                self._write(name, after)
             return after
+
+    def _write(self, name: str, sending: Sending) -> None:
+        """Put *sending* where it belongs, and only then take it away from where it was.
+
+        Killed in between, it still waits: what brought the outcome isn't acknowledged, and comes again.
+        """
+        raw = msgspec.json.encode(sending)
+        if sending.outcome is None:
+            write_file(self._path(name), raw)
+            self._settled.drop(name)
+        else:
+            self._settled.add(name, raw)
+            self._path(name).unlink(missing_ok=True)
+            sync_folder(self._folder)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
 
 
 def parse_answer(raw: bytes) -> Answer:
