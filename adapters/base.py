@@ -186,7 +186,8 @@ class Notice:
     `atrisk-unanswered`, `atrisk-withdrawn`; of people `holder-left` (of `team`, `threads` are nobody's now: at most 50 are
     named, `count` says all), `holder-away` (`person` is away `until` a moment, `cover` covers), `glass-broken`,
     `glass-not-justified`; of guests and their links `guest-asks`, `guest-barred` (nothing of it is for that reader), `guest-expired`,
-    `guest-locked`, `guest-unreachable`; of notifications `notification-failed`; of an adapter that dies, hangs or can't be started `adapter-failing`.
+    `guest-locked`, `guest-unreachable`; of notifications `notification-failed`; of an adapter that dies, hangs, can't be started or
+    can't say for long what waits to be sent `adapter-failing`.
     """
 
     id: str
@@ -218,7 +219,9 @@ class Manifest:
     can truthfully say ``Filed``; no adapter can say that a person opened or acknowledged.  ``network``: it can't work
     without connections; it has them only where the gateway's configuration grants them too.  ``writes`` and ``reads``
     name the options that are folders or files which it needs, for writing or only for reading; `path/in` is the folder `in` in
-    what the option `path` names, or in the gateway's home where that isn't set.  It can reach nothing else of the file system.  ``tested_against`` and ``limits`` are a sentence each.
+    what the option `path` names, or in the gateway's home where that isn't set.  It can reach nothing else of the file system.
+    ``answers_later``: it says ``Later`` until somebody else has answered, such as an engine that reads a mailbox when it likes.
+    ``tested_against`` and ``limits`` are a sentence each.
     """
 
     name: str
@@ -228,6 +231,7 @@ class Manifest:
     network: bool = False
     writes: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    answers_later: bool = False
     tested_against: str = ""
     limits: str = ""
 

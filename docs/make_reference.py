@@ -267,7 +267,7 @@ def adapters_page() -> str:
         cells = (
             f"`{manifest.name}`",
             manifest.title,
-            levels,
+            levels + (", later" if manifest.answers_later else ""),
             ", ".join(manifest.transports),
             "where granted" if manifest.network else "none",
             manifest.tested_against,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from adapters.base import Adapter, Incoming, Manifest
-from adapters.checks import Trial, run_checks
+from adapters.checks import Trial, patience_with, run_checks
 from adapters.conformance import sample_incoming
 from adapters.durable import read_regular
 from adapters.errors import GatewayError
@@ -25,6 +25,8 @@ from schemas.strict_json import parse
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _MAX_MESSAGE: Final = 4 * 1024 * 1024
+# Between two questions to an adapter whose partner answers later, in seconds.
+_PAUSE: Final = 0.5
 _TEMPLATES: Final = {
     "pyproject.toml": "pyproject.toml.txt",
     "README.md": "README.md.txt",
@@ -106,6 +108,7 @@ async def check(options: Namespace) -> list[dict[str, Any]]:
     """Try the adapter NAME of this gateway: each check, and which confinements hold.
 
     Its folders are empty ones for the trial.  One that works over the network files the samples where it is configured to.
+    One whose partner answers later is asked again for as long as `--wait` says.
 
     Raises:
         GatewayError: ``adapter-unknown``, ``adapter-samples``.
@@ -139,7 +142,8 @@ async def _try_out(options: Namespace, table: Mapping[str, Any], home: Path) -> 
     try:
         await reopen()
         holds = opened[-1].holds
-        trial = Trial(reopen=reopen, message=_sample(options))
+        patience = patience_with(opened[-1].manifest, seconds=options.wait, pause=_PAUSE)
+        trial = Trial(reopen=reopen, message=_sample(options), patience=patience)
         points = [{"point": point.name, "good": point.good, "says": point.says} async for point in run_checks(trial)]
     finally:
         for one in opened:

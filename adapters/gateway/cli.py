@@ -164,6 +164,10 @@ def _add_adapter(adapter: argparse.ArgumentParser, add: Any) -> None:
     check.add_argument(
         "--file-samples", action="store_true", help="although it files them into the system that is configured"
     )
+    check.add_argument(
+        "--wait", metavar="SECONDS", type=float, default=60.0,
+        help="how long a message may take whose record system answers later (`answers_later`)",
+    )  # fmt: skip
     check.add_argument("--show-output", action="store_true", help="show what it prints")
     mapping = add("mapping", "say whether a profile's mapping fits, and what people would have to file", actions)
     mapping.add_argument("name", metavar="NAME")

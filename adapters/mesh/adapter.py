@@ -83,6 +83,7 @@ class MeshAdapter:
         network=True,
         writes=("path",),
         reads=("password", "shared_key", "ca", "certificate", "key"),
+        answers_later=True,
         tested_against="the NHS's `mesh-sandbox`, by the NHS's `mesh-client`",
         limits="filed rests on the answer of the trust's engine, which names the digest of what it has; nothing is deleted there",
     )
@@ -124,6 +125,7 @@ class MeshAdapter:
 
     async def collect(self) -> AsyncIterator[Outgoing]:
         """Take what came, tell the engine what it is yet to be told, and yield the drafts."""
+        await asyncio.to_thread(self._sendings.sweep)
         async with self._turn:
             await self._look()
             await self._tell_all()

@@ -12,11 +12,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -184,6 +186,24 @@ class Engine:
                 else:
                     self.told.append((workflow, json.loads(raw)))
                 client.acknowledge_message(name)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Work on a thread of its own, time and again."""
+        ended = threading.Event()
+
+        def go_on() -> None:
+            while not ended.is_set():
+                self.work()
+                ended.wait(0.02)
+
+        with ThreadPoolExecutor(1) as threads:
+            worked = threads.submit(go_on)
+            try:
+                yield
+            finally:
+                ended.set()
+                worked.result()
 
     def answer(self, client: MeshClient, raw: bytes, **says: Any) -> None:
         """File the package *raw* and say so."""

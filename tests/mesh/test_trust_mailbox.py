@@ -16,8 +16,8 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from adapters.base import Document, DraftRefused, Filed, Incoming, Later, NeedsPerson, Notice, Outcome, Spooled
-from adapters.checks import CHECKS, UNICODE, Trial
+from adapters.base import Document, DraftRefused, Filed, Later, NeedsPerson, Notice, Outcome, Spooled
+from adapters.checks import UNICODE
 from adapters.conformance import ENVELOPE, THREAD, collect, sample_draft, sample_incoming
 from adapters.mesh import MeshAdapter
 from adapters.mesh.packages import pack_files, unpack_draft
@@ -165,8 +165,8 @@ async def test_requirement_16_what_cannot_be_kept_is_not_acknowledged(
     opened.engine.work()
     opened.engine.send(dump(sample_draft()))
     with monkeypatch.context() as full:
-        for name in ("sendings.write_file", "drafts.write_new"):
-            full.setattr(f"adapters.mesh.{name}", _full)
+        for name in ("marks.write_file", "mesh.sendings.write_file", "mesh.drafts.write_new"):
+            full.setattr(f"adapters.{name}", _full)
         assert await adapter.file(MESSAGE) == WAITING
         assert await collect(adapter) == []
     assert len(opened.engine.waiting()) == 2
@@ -526,32 +526,6 @@ def test_a_package_that_is_none_is_refused(raw: bytes, code: str) -> None:
     with pytest.raises(MalformedError) as caught:
         unpack_draft(raw)
     assert caught.value.code == code
-
-
-class Answered:
-    """The adapter with an engine that works each time it is asked, as a gateway sees it in the end."""
-
-    def __init__(self, adapter: MeshAdapter, engine: Engine) -> None:
-        self._adapter, self._engine = adapter, engine
-        self.collect, self.notify = adapter.collect, adapter.notify
-
-    async def file(self, message: Incoming) -> Outcome:
-        """Ask, let the engine work, and ask again."""
-        outcome = await self._adapter.file(message)
-        if isinstance(outcome, Later):
-            self._engine.work()
-            outcome = await self._adapter.file(message)
-        return outcome
-
-
-async def test_every_check_of_an_adapter_holds(opened: Opened) -> None:
-    """Repeat, crash, slow, duplicate, malformed, huge, unicode, clock: filed, each once."""
-
-    async def reopen() -> Answered:
-        return Answered(await opened(), opened.engine)
-
-    for check in CHECKS.values():
-        await check(Trial(reopen=reopen, message=MESSAGE))
 
 
 async def test_in_a_process_of_its_own_it_reaches_the_mailbox_and_no_other(engine: Engine, tmp_path: Path) -> None:
