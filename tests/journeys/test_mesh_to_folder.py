@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from hub.core.statistics import Period
+from hub.export import open_export, write_folder
+from hub.inspecting import Question, inspect_export
 from hub.store.base import Store
 from keys import jws, sealing
 from schemas.envelope import parse_header, parse_wraps, split_envelope
 from schemas.manifest import parse_manifest
 from schemas.receipt import parse_receipt
 from schemas.strict_json import dump, parse
-from tests.county import EXPLOITATION, NURSES, POLICE, County, Sent
+from tests.county import DAY, EXPLOITATION, NURSES, POLICE, County, Sent
 from tests.gateway.support import CATALOGUE, HELD_AT, Town, draft, drop, found_town, settle
 from tests.journeys.story import carry, two_ends
 from tests.journeys.systems import Folders, Meshed
@@ -55,6 +60,23 @@ async def test_a_hospitals_report_lies_in_the_forces_folder_and_what_became_of_i
         duties = await town.site.desk.duties(thread)
         assert duties["report-outcome", EXPLOITATION, NURSES] == "met"
         assert duties["outcome-received", NURSES, EXPLOITATION] == "met_late"
+        await town.tick()
+        await _audit(town, tmp_path)
+
+
+async def _audit(town: Town, tmp_path: Path) -> None:
+    """Hold the export to what the journey was: the answer is filed, but late, and what police never said is a gap."""
+    county, export, trust = town.county, tmp_path / "export", tmp_path / "trust.json"
+    await write_folder(await open_export(town.site.hub.store, county.now), export)
+    trust.write_bytes(msgspec.json.encode({"officers": county.roots}))
+    shown = await asyncio.to_thread(inspect_export, export, trust, Question(Period(0, county.now + 90 * DAY)))
+    assert shown["verdict"]["verified"]
+    rows = shown["figures"]["by_type"]
+    names = ("owed", "sent", "filed", "received", "received_in_the_end", "missing")
+    assert [rows[OUTCOME.partition("/")[0]][name] for name in names] == [1, 1, 1, 0, 1, 0]
+    assert [(gap["type"], gap["state"], gap["debtor"]) for gap in shown["gaps"]] == [
+        ("info.report.ack", "never sent", EXPLOITATION)
+    ]
 
 
 def open_sent(county: County, raw: bytes, box: str) -> tuple[Sent, list[bytes]]:
