@@ -134,7 +134,8 @@ def _try_files(ca: Path | None, certificate: Path | None, key: Path | None) -> N
     if ca:
         context.load_verify_locations(ca)
     if certificate and key:
-        context.load_cert_chain(certificate, key)
+        # Without a word of its own for a passphrase it would ask at the terminal, and wait.
+        context.load_cert_chain(certificate, key, password=str)
 
 
 def read_secret(path: Path) -> str:

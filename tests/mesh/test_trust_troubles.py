@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from adapters.base import Document, Later, NeedsPerson, Outcome, Spooled
 from adapters.conformance import ENVELOPE, THREAD, collect, sample_draft, sample_incoming
@@ -38,7 +39,7 @@ def _show(home: Path, files: tuple[Path, Path]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
-@pytest.mark.parametrize("wrong", ["none", "expired", "another authority", "missing", "broken"])
+@pytest.mark.parametrize("wrong", ["none", "expired", "another authority", "missing", "broken", "locked"])
 async def test_a_server_that_asks_for_a_certificate_gets_the_right_one(
     opened: Opened, tmp_path: Path, wrong: str, newest: ssl.TLSVersion
 ) -> None:
@@ -55,6 +56,15 @@ async def test_a_server_that_asks_for_a_certificate_gets_the_right_one(
     )
     if wrong == "missing":
         (tmp_path / "own.pem").unlink()
+    if wrong == "locked":
+        key = serialization.load_pem_private_key((tmp_path / "own.key").read_bytes(), None)
+        (tmp_path / "own.key").write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.BestAvailableEncryption(b"x"),
+            )
+        )
     if wrong == "broken":
         (tmp_path / "own.key").write_bytes(b"-----BEGIN NOTHING-----\n")
     async with terminating(_port(opened), tmp_path, clients=trust[0], newest=newest) as (url, authority):
