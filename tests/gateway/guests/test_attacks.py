@@ -16,7 +16,7 @@ from adapters.gateway.guests.codes import MOST_WRONG
 from adapters.gateway.guests.links import send_link
 from keys import otp
 from tests.county import HEALTH, HOUR, MINUTE
-from tests.gateway.guests.support import KIT, LEE, Practice
+from tests.gateway.guests.support import KIT, LEE, WILLOW, Practice
 from tests.gateway.inbox.support import Browser
 
 OVER = "This link can't be used"
@@ -233,9 +233,9 @@ async def test_one_code_typed_twice_at_once_lets_one_in(practice: Practice) -> N
     assert sum(bool(one.cookie) for one in browsers) == 1
 
 
-@pytest.mark.parametrize("how", ["withdrawn", "replaced", "removed", "excluded"])
+@pytest.mark.parametrize("how", ["withdrawn", "replaced", "swept", "removed", "excluded"])
 async def test_a_link_is_dead_at_once(practice: Practice, how: str) -> None:
-    """Withdrawn, replaced, guest removed, guest excluded: neither the link nor whoever is in sees anything any more."""
+    """Withdrawn, replaced, its content gone, guest removed, guest excluded: neither the link nor whoever is in sees anything any more."""
     lee, kit = await practice.add(), await practice.add(KIT, name="Kit Placeholder")
     sent = await practice.send()
     inside = await practice.enter(lee, sent.envelope)
@@ -245,6 +245,8 @@ async def test_a_link_is_dead_at_once(practice: Practice, how: str) -> None:
         await practice.withdraw(sent)
     elif how == "replaced":
         await practice.send({"version": 2}, thread=sent.thread, supersedes=sent.envelope)
+    elif how == "swept":
+        await gateway.spool.run("drop_content", envelope=sent.envelope, mailbox=WILLOW)
     for guest in (lee, kit):
         if how == "removed":
             await practice.spool.write(lambda tx, guest=guest: practice.book.remove(tx, guest, "test"))

@@ -183,6 +183,21 @@ async def test_a_link_that_ended_unread_is_followed_by_one_and_then_told(practic
     assert "Open the message" in (await browser.get("/guest/item")).words
 
 
+async def test_what_a_colleague_took_receipt_of_is_no_more_reminded_of(practice: Practice) -> None:
+    """One of two guests acknowledges: the other's link ends quietly, since nothing is owed any more."""
+    lee = await practice.add()
+    await practice.add(KIT, name="Kit Placeholder")
+    sent = await practice.send()
+    browser = await practice.enter(lee, sent.envelope)
+    for button in ("open", "acknowledge"):
+        await practice.press(browser, button)
+    for _ in range(3):
+        practice.wait(73 * HOUR)
+        await practice.inviter.round()
+    assert len(practice.post.mails) == 2
+    assert await practice.notices() == []
+
+
 async def test_who_read_and_said_nothing_gets_another_link(practice: Practice) -> None:
     """Opened, the page closed, the half hour over: the next link leads back to it, and it can be acknowledged."""
     guest = await practice.add()
