@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -30,7 +29,6 @@ _Url = Annotated[str, Meta(pattern=r"^https?://[^\s?#]+\Z", max_length=2000)]
 _NHS_NUMBER: Final = "https://fhir.nhs.uk/Id/nhs-number"
 _MAX_MESSAGE: Final = 64 * 1024 * 1024
 _ENDED: Final = frozenset({"inactive", "entered-in-error", "superseded"})
-_log: Final = logging.getLogger(__name__)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,14 +98,14 @@ class FhirAdapter:
             raise ValueError(f"`ca`, `certificate`, `key` or `secret`: {type(error).__name__}") from error
 
     async def collect(self) -> AsyncIterator[Outgoing]:
-        """Yield the drafts that wait at the server, where `outbox` is set."""
-        if not self._options.outbox:
-            return
-        try:
+        """Yield the drafts that wait at the server, where `outbox` is set.
+
+        Raises:
+            FhirError: they can't be looked for now.
+        """
+        if self._options.outbox:
             async for outgoing in find_drafts(self._client, self._systems):
                 yield outgoing
-        except FhirError as error:
-            _log.info("drafts can't be looked for: %s", error)
 
     async def file(self, message: Incoming) -> Outcome:
         """Write *message* in one transaction, and read all of it back."""

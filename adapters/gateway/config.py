@@ -81,6 +81,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     retry_seconds: Annotated[
         Seconds, Meta(description="The longest pause between two tries while the hub or a record system is away.")
     ] = 30.0
+    unread_minutes: Annotated[
+        int,
+        Meta(
+            ge=1, le=1440,
+            description="How long a system may fail to say what waits to be sent before the agency is told (`adapter-failing`).",
+        ),
+    ] = 15  # fmt: skip
     keep_days: Annotated[
         int,
         Meta(

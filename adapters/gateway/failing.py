@@ -1,11 +1,20 @@
-"""An adapter that dies, hangs or can't be started is an alarm, and so is each message that was set aside because of it."""
+"""An adapter that dies, hangs or can't be started is an alarm, and so is each message that was set aside because of it.
+
+So is a system that can't be asked for long what waits there to be sent: nobody misses minutes that never left it.
+"""
 
 from __future__ import annotations
+
+from typing import Final
 
 from adapters.gateway.context import Gateway
 from adapters.gateway.spool import Transaction
 from adapters.hosting.host import HostedAdapter, Trouble
 from keys.digests import new_id
+
+MINUTE: Final = 60_000
+# A fact of the spool, by the adapter: the moment of the first of the failures since it last worked.
+_UNREAD: Final = "outbox unread since "
 
 
 async def start(gateway: Gateway) -> None:
@@ -25,6 +34,25 @@ async def tell(gateway: Gateway) -> None:
         if isinstance(adapter, HostedAdapter):
             for trouble in adapter.take_troubles():
                 await _tell(gateway, adapter.name, trouble)
+
+
+async def note_unread(gateway: Gateway, name: str) -> None:
+    """Remember since when the adapter *name* can't say what waits to be sent; after `unread_minutes` the agency is told, once."""
+    now, fact = gateway.clock(), f"{_UNREAD}{name}"
+    known = await gateway.spool.one("find_fact", name=fact)
+    since = int(known["value"]) if known is not None else now
+    if known is None:
+        await gateway.spool.run("set_fact", name=fact, value=str(now).encode())
+    if now - since < gateway.config.unread_minutes * MINUTE:
+        return
+    details = {"adapter": name, "reason": "outbox-unread", "since": since}
+    await gateway.spool.write(lambda tx: gateway.tell(tx, "adapter-failing", f"unread:{name}:{since}", details=details))
+
+
+async def note_read(gateway: Gateway, name: str) -> None:
+    """Forget that the adapter *name* couldn't say what waits: it just has."""
+    if await gateway.spool.one("find_fact", name=f"{_UNREAD}{name}") is not None:
+        await gateway.spool.run("drop_fact", name=f"{_UNREAD}{name}")
 
 
 async def _tell(gateway: Gateway, name: str, trouble: Trouble) -> None:

@@ -17,7 +17,7 @@ import msgspec
 
 from adapters.base import Document, Draft, DraftRefused, DraftResult, Outgoing, Spooled
 from adapters.errors import GatewayError, NotYetError, place_of
-from adapters.gateway import apart, consequences, evidence, handling, negatives, sightings
+from adapters.gateway import apart, consequences, evidence, failing, handling, negatives, sightings
 from adapters.gateway.claims import claim_acceptance
 from adapters.gateway.client import MAX_BATCH, MAX_BATCH_BYTES, HubRefusedError
 from adapters.gateway.compose import Composed, compose
@@ -55,6 +55,8 @@ async def collect(gateway: Gateway) -> int:
     """Take every draft that waits in an adapter; return how many are new."""
     count = 0
     for name, adapter in gateway.adapters.items():
+        if not gateway.pacer.is_ready(f"collect {name}"):
+            continue
         try:
             async for outgoing in adapter.collect():
                 count += await _take_alone(gateway, name, outgoing)
@@ -63,6 +65,11 @@ async def collect(gateway: Gateway) -> int:
         except Exception as error:  # noqa: BLE001
             # A plugin's failure is its own: the others go on.  Its text may hold content, so only its kind and place are logged.
             _log.error("the adapter `%s` failed to collect: %s", name, place_of(error))
+            gateway.pacer.failed(f"collect {name}")
+            await failing.note_unread(gateway, name)
+        else:
+            gateway.pacer.worked(f"collect {name}")
+            await failing.note_read(gateway, name)
     return count
 
 

@@ -96,6 +96,8 @@ CREATE INDEX IF NOT EXISTS atrisk_known ON atrisk_attendance (at) WHERE state = 
 INSERT INTO fact (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 -- name: find_fact
 SELECT value FROM fact WHERE name = :name
+-- name: drop_fact
+DELETE FROM fact WHERE name = :name
 
 -- name: add_draft
 INSERT INTO outbox (envelope, adapter, key, mailbox, thread, type, at, state, draft)

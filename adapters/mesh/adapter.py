@@ -104,6 +104,7 @@ class MeshAdapter:
         self._left: set[str] = set()
         self._failed: set[str] = set()
         self._looked = -options.pause
+        self._unread: Exception | None = None
 
     @classmethod
     def configure(cls, options: Mapping[str, Any], home: Path) -> MeshAdapter:
@@ -124,7 +125,11 @@ class MeshAdapter:
             raise ValueError(f"`path`, `password` or `shared_key`: {type(error).__name__}") from error
 
     async def collect(self) -> AsyncIterator[Outgoing]:
-        """Take what came, tell the engine what it is yet to be told, and yield the drafts."""
+        """Take what came, tell the engine what it is yet to be told, and yield the drafts.
+
+        Raises:
+            Exception: one of :data:`~adapters.mesh.line.ERRORS`; the mailbox couldn't be read at the last look.
+        """
         await asyncio.to_thread(self._sendings.sweep)
         async with self._turn:
             await self._look()
@@ -137,6 +142,8 @@ class MeshAdapter:
                 await done(DraftRefused(code=error.code, message=error.message, hint=error.hint))
                 continue
             yield Outgoing(key=key, draft=draft, documents=documents, done=done)
+        if self._unread is not None:
+            raise self._unread
 
     async def file(self, message: Incoming) -> Outcome:
         """Send *message* unless MESH has it already; filed once the engine has answered."""
@@ -168,10 +175,12 @@ class MeshAdapter:
     async def _look(self) -> None:
         """Take what came, unless that was just done; a mailbox that can't be reached keeps nothing else."""
         if time.monotonic() - self._looked >= self._options.pause:
+            self._unread = None
             try:
                 await self._in.run(self._take_all)
             except ERRORS as error:
                 _log.warning("the mailbox can't be read now: %s", place_of(error))
+                self._unread = error
             self._looked = time.monotonic()
 
     async def _tell_all(self) -> None:

@@ -105,13 +105,12 @@ class RecordsAdapter:
         return parse_mapping(raw, Catalogue.load())
 
     async def collect(self) -> AsyncIterator[Outgoing]:
-        """Yield what waits in the outbox; what can't be a draft is answered with the reason, and keeps nothing behind it."""
-        try:
-            waiting = await self.system.waiting(self._options.batch)
-        except RecordsError as error:
-            _log.info("the outbox can't be looked through: %s", error)
-            return
-        for record in waiting:
+        """Yield what waits in the outbox; what can't be a draft is answered with the reason, and keeps nothing behind it.
+
+        Raises:
+            RecordsError: the outbox can't be looked through now.
+        """
+        for record in await self.system.waiting(self._options.batch):
             drafted = self.draft(record)
             if not isinstance(drafted, DraftRefused):
                 done = partial(self._done, record.key, drafted.ids)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from adapters.base import Filed, Held, Incoming, Later, NeedsPerson, Outcome, Outgoing
 from adapters.conformance import sample_incoming
-from adapters.gateway import failing, filing
+from adapters.gateway import failing, filing, outgoing
 from adapters.hosting.host import HostedAdapter
 from adapters.plugins import load_adapters
 from tests.adapters.plugin_support import install
@@ -134,3 +136,44 @@ async def test_an_adapter_that_cannot_work_stops_the_start(town: Town, tmp_path:
         with pytest.raises(ValueError, match="paht"):
             await failing.start(health.gateway)
     await wrong.close()
+
+
+class Unread:
+    """An adapter whose system can't be asked for what waits, until it can."""
+
+    def __init__(self) -> None:
+        self.away = True
+
+    async def collect(self) -> AsyncIterator[Outgoing]:
+        """Say nothing, or that it is away."""
+        if self.away:
+            raise ConnectionError("Zebulon")
+        for one in ():
+            yield one
+
+    async def file(self, message: Incoming) -> Outcome:
+        """File it."""
+        return Filed(record=message.envelope)
+
+
+async def test_a_system_that_cannot_say_for_long_what_waits_is_an_alarm_once(town: Town) -> None:
+    """After a quarter of an hour, once for each outage, whatever the gateway is restarted meanwhile; with nothing of what it said."""
+
+    async def look(system: Unread, minutes: int) -> list[dict[str, Any]]:
+        town.county.now += minutes * 60_000
+        async with town.agent(COUNCIL) as council:
+            council.gateway.adapters["folder"] = system  # type: ignore[index]
+            assert await outgoing.collect(council.gateway) == 0
+            rows = await council.gateway.spool.all("untold_notices", limit=100)
+            return [msgspec.json.decode(bytes(row["details"])) for row in rows if row["code"] == "adapter-failing"]
+
+    system = Unread()
+    assert await look(system, 0) == await look(system, 14) == []
+    (said,) = await look(system, 1)
+    assert said == {"adapter": "folder", "reason": "outbox-unread", "since": town.county.now - 15 * 60_000}
+    assert await look(system, 600) == [said]
+    system.away = False
+    assert await look(system, 1) == [said]
+    system.away = True
+    assert await look(system, 1) == await look(system, 14) == [said]
+    assert len(await look(system, 1)) == 2

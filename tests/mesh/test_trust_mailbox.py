@@ -16,10 +16,11 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from adapters.base import Document, DraftRefused, Filed, Later, NeedsPerson, Notice, Outcome, Spooled
+from adapters.base import Document, DraftRefused, Filed, Later, NeedsPerson, Notice, Outcome, Outgoing, Spooled
 from adapters.checks import UNICODE
 from adapters.conformance import ENVELOPE, THREAD, collect, sample_draft, sample_incoming
 from adapters.mesh import MeshAdapter
+from adapters.mesh.line import ERRORS
 from adapters.mesh.packages import pack_files, unpack_draft
 from adapters.plugins import load_adapters
 from schemas.strict_json import MalformedError, dump
@@ -53,6 +54,17 @@ def options(engine: Engine, home: Path, **changes: Any) -> dict[str, Any]:
         "path": "mesh", "url": engine.sandbox.url, "mailbox": GATEWAY, "to": ENGINE, "password": "password",
         "shared_key": "shared-key", "workflows": {"*": WORKFLOW}, "pause": 0.0, **changes,
     }  # fmt: skip
+
+
+async def find_unread(adapter: MeshAdapter) -> list[Outgoing]:
+    """Have *adapter* say that the mailbox can't be read, which is no empty mailbox; return what it yielded before."""
+    found = []
+    try:
+        async for outgoing in adapter.collect():
+            found.append(outgoing)  # noqa: PERF401 (what came before the error counts)
+    except ERRORS:
+        return found
+    pytest.fail("it didn't say so")
 
 
 def _status(code: int) -> requests.HTTPError:
@@ -168,14 +180,14 @@ async def test_requirement_16_what_cannot_be_kept_is_not_acknowledged(
         for name in ("marks.write_file", "mesh.sendings.write_file", "mesh.drafts.write_new"):
             full.setattr(f"adapters.{name}", _full)
         assert await adapter.file(MESSAGE) == WAITING
-        assert await collect(adapter) == []
+        await find_unread(adapter)
     assert len(opened.engine.waiting()) == 2
     with monkeypatch.context() as cut:
         # Killed between keeping and acknowledging: it comes again, and is there once.
         cut.setattr(mesh_client.MeshClient, "acknowledge_message", _cut)
         assert await adapter.file(MESSAGE) == RECORD
-        await collect(adapter)
-        await collect(adapter)
+        for _ in range(2):
+            await find_unread(adapter)
     assert len(opened.engine.waiting()) == 2
     assert len(await collect(await opened())) == 1
     assert opened.engine.waiting() == []
@@ -318,10 +330,10 @@ async def test_requirement_19_each_error_of_the_client_waits_or_asks_for_a_perso
     (opened.home / "wrong").write_text("wrong", "utf-8")
     adapter = await opened(password="wrong")
     assert await adapter.file(MESSAGE) == Later(reason="mesh-forbidden")
-    assert await collect(adapter) == []
+    await find_unread(adapter)
     adapter = await opened(url="http://127.0.0.1:9")
     assert await adapter.file(MESSAGE) == Later(reason="mesh-away")
-    assert await collect(adapter) == []
+    await find_unread(adapter)
     adapter = await opened(to="NOBODY")
     assert await adapter.file(MESSAGE) == NeedsPerson(code="mesh-refused")
     adapter = await opened(workflows={})
@@ -374,7 +386,10 @@ async def test_a_server_that_hangs_or_answers_wrongly_is_asked_again(opened: Ope
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     adapter = await opened(url=url, seconds=20.0 if said else 0.3)
     assert await adapter.file(MESSAGE) == Later(reason=reason)
-    assert await collect(adapter) == []
+    if said.endswith(b"{}"):
+        assert await collect(adapter) == []  # nothing is listed
+    else:
+        await find_unread(adapter)
     server.close()
     adapter = await opened()
     assert await adapter.file(MESSAGE) == WAITING
@@ -404,8 +419,8 @@ async def test_one_that_cannot_be_retrieved_keeps_none_behind_it(
 
     monkeypatch.setattr(mesh_client.MeshClient, "retrieve_message", cut)
     adapter = await opened()
-    assert await collect(adapter) == []
-    assert len(await collect(adapter)) == 1
+    assert await find_unread(adapter) == []
+    assert len(await find_unread(adapter)) == 1
     assert opened.engine.waiting() == [broken]
 
 
