@@ -57,7 +57,10 @@ def find_problems(mapping: Table, catalogue: Catalogue) -> Iterator[str]:
             continue
         if filed.kind in _OURS:
             yield f"{place}: that kind is what has no rule of its own"
+        if filed.type in mapping.people:
+            yield f"{place}: `people` leaves that type to people"
         yield from _file_problems(filed, catalogue, place)
+    yield from (f"people `{kind}`: no such type" for kind in mapping.people if kind not in catalogue.types())
 
 
 def list_uncovered(mapping: Table, catalogue: Catalogue) -> list[str]:

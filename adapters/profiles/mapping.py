@@ -111,9 +111,13 @@ class File(_Strict, frozen=True, kw_only=True):
 
 
 class Mapping(_Strict, frozen=True, kw_only=True):
-    """A whole mapping; ``about`` says of which system, whose it is and of which day."""
+    """A whole mapping; ``about`` says of which system, whose it is and of which day.
+
+    ``people``: types of which nothing is ever put into the system, whatever mailbox they come for.
+    """
 
     about: str
+    people: tuple[MessageType, ...] = ()
     send: tuple[Send, ...] = ()
     file: tuple[File, ...] = ()
 

@@ -25,7 +25,9 @@ _ABOUT: Final = (
 
 
 def place(message: Incoming, mapping: Table, zone: ZoneInfo) -> Placed | NeedsPerson:
-    """Return the record that *message* becomes; a code that no table has is for a person."""
+    """Return the record that *message* becomes; a type that is left to people and a code that no table has are for a person."""
+    if message.type in mapping.people:
+        return NeedsPerson(code="record-people")
     rule = find_rule(mapping, message.type, message.message)
     mode = "full" if rule is None else rule.mode
     if REFERENCE_ONLY in message.marks:

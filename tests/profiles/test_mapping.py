@@ -100,6 +100,8 @@ WRONG = [
     (file({"a": {"from": "/flag_id", "as": "own-id", "of": "flag"}}), "filed as they are"),
     (mapping(file=[{"type": "flag.request/1", "kind": "document", "fields": {}}]), "no rule of its own"),
     (mapping(file=[{"type": "flag.requests/1", "kind": "x", "fields": {}}]), "no such type"),
+    (mapping(people=["flag.requests/1"]), "people `flag.requests/1`: no such type"),
+    (mapping(people=["flag.request/1"]), "`people` leaves that type to people"),
     (file({"a": {"when": [{"where": {"/flag_kind": ["XXX", None]}, "value": 1}]}}), "/flag_kind is never `XXX`"),
     (file({"a": {"each": "/parts", "fields": {"b": "/c"}}}), "no member /parts"),
     (send(INCIDENT | {"/child_part": {"from": "p", "codes": {"V": 1}}}), "/child_part can't be `1`"),

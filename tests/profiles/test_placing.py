@@ -67,6 +67,12 @@ def test_what_no_rule_files_is_filed_whole() -> None:
     assert put(table=file(FIELDS, where={"/flag_kind": ["CP"]})).kind == "document"
 
 
+def test_what_is_left_to_people_is_never_put() -> None:
+    """Whatever mailbox it comes for, and whether a rule could file it or not."""
+    left = load(mapping() | {"people": [FLAGGED.type], "file": []})
+    assert place(FLAGGED, left, LONDON) == NeedsPerson(code="record-people")
+
+
 def test_a_code_that_no_table_has_is_for_a_person() -> None:
     """It is never left out and never guessed."""
     found = place(replace(FLAGGED, message=FLAG | {"flag_kind": "CP"}), load(mapping()), LONDON)

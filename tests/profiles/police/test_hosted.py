@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from adapters.at_risk import ListsAtRisk
-from adapters.base import Filed, Later
+from adapters.base import Filed, Later, NeedsPerson
+from adapters.conformance import sample_incoming
 from adapters.hosting.host import HostedError
 from adapters.plugins import load_adapters
 from adapters.profiles.checking import list_uncovered, parse_mapping
@@ -21,6 +22,7 @@ from tests.county import CAIT, EXPLOITATION, START
 from tests.profiles.police.system import ForceSystem, officer
 from tests.profiles.sample import FLAGGED
 from tests.profiles.support import http_options, write_secrets
+from tests.schemas import samples
 
 
 @pytest.fixture
@@ -59,6 +61,15 @@ async def test_it_works_in_a_process_that_reaches_its_system_and_nothing_else(
             assert listed is not None
             assert (listed.version, listed.lines[0].nhs_number) == ("7", "9990000018")
         await adapter.close()
+
+
+async def test_who_sent_a_report_is_put_into_no_record(system: ForceSystem, tmp_path: Path) -> None:
+    """Also where its mailbox files by the profile like every other: it waits for a person."""
+    adapter = PoliceAdapter.configure(options(system, tmp_path), tmp_path)
+    kind = "info.report.identity/1"
+    message = sample_incoming(type=kind, message=samples.message(kind))
+    assert await adapter.file(message) == NeedsPerson(code="record-people")
+    assert not system.filed("document")
 
 
 async def test_the_list_is_the_exploitation_teams_as_it_was_released_last(system: ForceSystem, tmp_path: Path) -> None:
