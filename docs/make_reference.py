@@ -24,7 +24,7 @@ WHERE: Final = {"schemas": "wire", "keys": "cryptography", "hub": "hub", "adapte
 CODE: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # Beside whatever ends in `Error`: values and helpers that carry a code.
 RAISERS: Final = frozenset({"Refusal", "DraftRefused", "_failing_as", "__init__"})
-NOT_OURS: Final = frozenset({"AssertionError", "ValidationError"})
+NOT_OURS: Final = frozenset({"AssertionError", "UnansweredError", "ValidationError"})
 # Codes that a `rejected` receipt has: the check of protocol 3 that failed.
 REJECTED: Final = {
     "acceptance": "The hub's acceptance isn't right, or about something else",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import logging
 import re
 import ssl
@@ -24,10 +23,10 @@ import msgspec
 from msgspec import Meta
 from yarl import URL
 
+from adapters.asking import UnansweredError, ask, parse_object
 from adapters.base import Document, Later, NeedsPerson
 from adapters.profiles.records import Answer, Placed, Record, RecordsError, Sent, Standing
 from keys.digests import sha256
-from schemas.strict_json import MalformedError, parse
 
 # Documents of 60 MiB in Base64, and what is around them.
 MAX_ANSWER: Final = 96 * 1024 * 1024
@@ -36,6 +35,9 @@ MAX_WORD: Final = 64 * 1024
 OPAQUE: Final = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]{0,99}")
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost"})
 _LATER: Final = frozenset({408, 423, 425, 429})
+_UNANSWERED: Final = {
+    "slow": "records-slow", "certificate": "records-certificate", "away": "records-away", "answer": "records-answer",
+}  # fmt: skip
 _GONE: Final = frozenset({404, 410})
 _CANNOT: Final = frozenset({405, 501})
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
@@ -185,30 +187,18 @@ class HttpRecords:
         """Nothing stays open between two questions."""
 
     async def _ask(self, method: str, url: URL, body: Mapping[str, Any] | None, most: int) -> tuple[int, bytes]:
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-store"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
+        headers = {}
         if self._token is not None:
             try:
                 headers["Authorization"] = f"Bearer {_read_token(self._token)}"
             except (OSError, ValueError) as error:
                 raise RecordsError(Later(reason="records-unauthorised")) from error
-        data = io.BytesIO(msgspec.json.encode(body)) if body is not None else None
+        data = msgspec.json.encode(body) if body is not None else None
         try:
-            async with (
-                aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(ssl=self._context), timeout=self._timeout, trust_env=False,
-                    cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=("User-Agent",), auto_decompress=False,
-                ) as session,
-                session.request(method, url, headers=headers, data=data, allow_redirects=False) as answer,
-            ):  # fmt: skip
-                return answer.status, await _read(answer, most)
-        except TimeoutError as error:
-            raise RecordsError(Later(reason="records-slow")) from error
-        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise RecordsError(Later(reason="records-certificate")) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise RecordsError(Later(reason="records-away")) from error
+            return await ask(method, url, data, headers=headers, context=self._context, within=self._timeout, most=most)
+        except UnansweredError as error:
+            kind = _TooLongError if error.is_too_long else RecordsError
+            raise kind(Later(reason=_UNANSWERED[error.reason])) from error
 
 
 def judge(status: int) -> Later | NeedsPerson:
@@ -243,21 +233,9 @@ def _read_entry(entry: Any) -> Record | None:
 
 def _object(raw: bytes, most: int) -> dict[str, Any]:
     try:
-        said = parse(raw, max_bytes=most, content=True)
-    except MalformedError as error:
-        raise RecordsError(Later(reason="records-answer")) from error
-    if not isinstance(said, dict):
-        raise RecordsError(Later(reason="records-answer"))
-    return said
-
-
-async def _read(answer: aiohttp.ClientResponse, most: int) -> bytes:
-    raw = bytearray()
-    async for chunk in answer.content.iter_any():
-        raw += chunk
-        if len(raw) > most:
-            raise _TooLongError(Later(reason="records-answer"))
-    return bytes(raw)
+        return parse_object(raw, most)
+    except UnansweredError as error:
+        raise RecordsError(Later(reason=_UNANSWERED[error.reason])) from error
 
 
 def _read_token(path: Path) -> str:

@@ -7,7 +7,6 @@ Source: Standard Webhooks 1.0.0 (delivery); RFC 9110 15 (status codes).
 
 from __future__ import annotations
 
-import io
 import re
 import ssl
 import time
@@ -17,15 +16,18 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
+from adapters.asking import UnansweredError, ask, parse_object
 from adapters.base import Later, NeedsPerson
 from adapters.webhook.signing import Secrets
-from schemas.strict_json import MalformedError, parse
 
 MAX_ANSWER: Final = 64 * 1024
 MAX_COPY: Final = 16 * 1024 * 1024
 # It stands in a URL, so it may be nothing that has a meaning there, or ends the id in what is signed.
 RECORD: Final = re.compile(r"[A-Za-z0-9_~-]{1,100}")
 _LATER: Final = frozenset({408, 425, 429})
+_UNANSWERED: Final = {
+    "slow": "webhook-slow", "certificate": "webhook-certificate", "away": "webhook-away", "answer": "webhook-answer",
+}  # fmt: skip
 _GONE: Final = frozenset({404, 410})
 _REFUSED: Final = {
     400: "webhook-malformed", 401: "webhook-unauthorised", 403: "webhook-unauthorised", 404: "webhook-not-found",
@@ -83,29 +85,13 @@ class Endpoint:
         return _parse_copy(raw, record)
 
     async def _ask(self, method: str, url: URL, name: str, body: bytes, most: int) -> tuple[int, bytes]:
-        headers = {
-            "Accept": "application/json", "Accept-Encoding": "identity", "Cache-Control": "no-store",
-            **self._secrets.sign(name, int(time.time()), body),
-        }  # fmt: skip
-        if body:
-            headers["Content-Type"] = "application/json"
+        headers = self._secrets.sign(name, int(time.time()), body)
         try:
-            async with (
-                aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(ssl=self._context), timeout=self._timeout, trust_env=False,
-                    cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=("User-Agent",), auto_decompress=False,
-                ) as session,
-                session.request(
-                    method, url, headers=headers, data=io.BytesIO(body) if body else None, allow_redirects=False
-                ) as answer,
-            ):  # fmt: skip
-                return answer.status, await _read(answer, most)
-        except TimeoutError as error:
-            raise WebhookError(Later(reason="webhook-slow")) from error
-        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise WebhookError(Later(reason="webhook-certificate")) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise WebhookError(Later(reason="webhook-away")) from error
+            return await ask(
+                method, url, body or None, headers=headers, context=self._context, within=self._timeout, most=most
+            )
+        except UnansweredError as error:
+            raise WebhookError(Later(reason=_UNANSWERED[error.reason])) from error
 
 
 def judge(status: int) -> Later | NeedsPerson:
@@ -147,18 +133,6 @@ def _parse_copy(raw: bytes, record: str) -> Copy:
 
 def _parse(raw: bytes, most: int) -> dict[str, Any]:
     try:
-        said = parse(raw, max_bytes=most, content=True)
-    except MalformedError as error:
-        raise WebhookError(Later(reason="webhook-answer")) from error
-    if not isinstance(said, dict):
-        raise WebhookError(Later(reason="webhook-answer"))
-    return said
-
-
-async def _read(answer: aiohttp.ClientResponse, most: int) -> bytes:
-    raw = bytearray()
-    async for chunk in answer.content.iter_any():
-        raw += chunk
-        if len(raw) > most:
-            raise WebhookError(Later(reason="webhook-answer"))
-    return bytes(raw)
+        return parse_object(raw, most)
+    except UnansweredError as error:
+        raise WebhookError(Later(reason=_UNANSWERED[error.reason])) from error
