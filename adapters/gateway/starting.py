@@ -12,7 +12,7 @@ import json
 import re
 import tomllib
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -49,14 +49,25 @@ def make_configuration(options: Namespace) -> str:
     if options.clock:
         lines.append(f"clock = {json.dumps(options.clock)}")
     boxes = [one.partition("=") for one in options.mailbox]
-    adapter = next((box["adapter"] for box in example.get("mailboxes", ())), None)
     for name, _, title in boxes:
-        tables_of = ["", "[[mailboxes]]", f"id = {json.dumps(name)}", f"title = {json.dumps(title or name)}"]
-        top += tables_of + ([f"adapter = {json.dumps(adapter)}"] if adapter is not None else [])
+        top += _mailbox_lines(name, title, example.get("mailboxes", ()))
     rest = "\n".join(tables).strip() + "\n"
     for known, own in _exchange(example, [name for name, _, _ in boxes], options.records):
         rest = rest.replace(json.dumps(known), json.dumps(own))
     return "\n".join([*lines, *top]) + "\n\n" + rest
+
+
+def _mailbox_lines(name: str, title: str, known: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the table of the mailbox *name*: what the profile has for a team of that name, else how it files for the first."""
+    team = name.partition("/")[2]
+    like = next((box for box in known if box["id"].partition("/")[2] == team), None)
+    adapter = next((box["adapter"] for box in (like, *known) if box is not None and "adapter" in box), None)
+    yield from ("", "[[mailboxes]]", f"id = {json.dumps(name)}")
+    yield f"title = {json.dumps(title or (like or {}).get('title') or name)}"
+    if like is not None and like.get("roles"):
+        yield f"roles = {json.dumps(like['roles'])}"
+    if adapter is not None:
+        yield f"adapter = {json.dumps(adapter)}"
 
 
 def write_own_files(home: Path, tables: Mapping[str, Mapping[str, Any]]) -> None:

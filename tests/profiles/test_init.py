@@ -59,6 +59,20 @@ def test_a_profiles_configuration_can_be_loaded(tmp_path: Path, profile: str) ->
     assert table["hosts"] == ["records.northmere.test:8443"]
 
 
+def test_a_team_that_the_profile_knows_is_as_it_has_it(tmp_path: Path) -> None:
+    """Source protection reads what comes by itself; another team files as the first does."""
+    boxes = ("child-abuse-investigation", "source-protection", "cadets")
+    words = [word for box in boxes for word in ("--mailbox", f"westmere-police/{box}")]
+    asked = ["init", "--home", "x", "--trust", "t", "--agency", "westmere-police", "--profile", "police", *words]
+    (tmp_path / "gateway.toml").write_text(make_configuration(make_parser().parse_args(asked)))
+    made = [(box.adapter, box.roles, box.title) for box in load_config(tmp_path).mailboxes]
+    assert made == [
+        ("police", ("police_single_point",), "Child abuse investigation"),
+        ("", ("source_protection",), "Source protection"),
+        ("police", (), "westmere-police/cadets"),
+    ]
+
+
 def test_what_ids_are_made_with_is_made_once(tmp_path: Path) -> None:
     """New bytes over old ones would give everything another id."""
     tables: dict[str, dict[str, Any]] = {"police": {"ids": "own-ids"}, "folder": {}}
