@@ -281,46 +281,7 @@ def _find_command(options: argparse.Namespace) -> Any:
     from adapters.gateway import answering, commands, exclusion_commands, setup
     from adapters.gateway.exports import commands as exports
 
-    if options.command == "inbox":
-        by_action = {
-            "list": commands.inbox_list,
-            "show": commands.inbox_show,
-            "open": commands.inbox_open,
-            "destroy": commands.inbox_destroy,
-        }
-        return by_action.get(options.action, commands.inbox_person)
-    if options.command == "register":
-        from adapters.gateway.register.commands import run_action
-
-        return run_action
-    if options.command in {"people", "guests"}:
-        from adapters.gateway.guests import commands as guests
-        from adapters.gateway.inbox import people_commands
-
-        return people_commands.run_action if options.command == "people" else guests.run_action
-    if options.command == "atrisk":
-        from adapters.gateway.matching.commands import COMMANDS
-
-        return COMMANDS[options.action]
-    if options.command == "adapter":
-        from adapters.gateway.adapter_commands import run_action as adapter
-
-        return adapter
-    if options.command == "picture":
-        from adapters.gateway.picture import picture
-
-        return picture
-    if options.command == "evidence":
-        from adapters.gateway.evidence_commands import COMMANDS as EVIDENCE
-
-        return EVIDENCE[options.action]
-    if options.command == "recovery":
-        from adapters.gateway.recovery import COMMANDS as RECOVERY
-
-        return RECOVERY[options.action]
-    if options.command in {"keys", "safety-number"}:
-        return _find_key_command(options)
-    return {
+    by_name: dict[str, Any] = {
         "init": setup.init,
         "run": commands.run,
         "send": commands.send,
@@ -337,7 +298,50 @@ def _find_command(options: argparse.Namespace) -> Any:
         "waive": commands.waive,
         "check": setup.check,
         "assets": setup.assets,
-    }[options.command]
+    }
+    if options.command in by_name:
+        return by_name[options.command]
+    if options.command == "inbox":
+        by_action = {
+            "list": commands.inbox_list,
+            "show": commands.inbox_show,
+            "open": commands.inbox_open,
+            "destroy": commands.inbox_destroy,
+        }
+        return by_action.get(options.action, commands.inbox_person)
+    if options.command in {"keys", "safety-number"}:
+        return _find_key_command(options)
+    return _find_grouped(options)
+
+
+def _find_grouped(options: argparse.Namespace) -> Any:
+    """Return a command of those that have a module of their own; only that one is loaded."""
+    match options.command:
+        case "register":
+            from adapters.gateway.register.commands import run_action
+        case "people":
+            from adapters.gateway.inbox.people_commands import run_action
+        case "guests":
+            from adapters.gateway.guests.commands import run_action
+        case "adapter":
+            from adapters.gateway.adapter_commands import run_action
+        case "picture":
+            from adapters.gateway.picture import picture
+
+            return picture
+        case "atrisk":
+            from adapters.gateway.matching.commands import COMMANDS as AT_RISK
+
+            return AT_RISK[options.action]
+        case "evidence":
+            from adapters.gateway.evidence_commands import COMMANDS as EVIDENCE
+
+            return EVIDENCE[options.action]
+        case _:
+            from adapters.gateway.recovery import COMMANDS as RECOVERY
+
+            return RECOVERY[options.action]
+    return run_action
 
 
 def _find_key_command(options: argparse.Namespace) -> Any:

@@ -27,6 +27,8 @@ BATCH: Final = 100
 
 def date_draft(gateway: Gateway, draft: Draft) -> Draft:
     """Return *draft* with its last day and label if it is a negative that lacks them; any other as it is."""
+    if Derivations.load().find_negative(draft.type, draft.message) is None:
+        return draft
     message = copy.deepcopy(draft.message)
     label = date_negative(gateway, draft.type, message)
     return (

@@ -27,8 +27,8 @@ from schemas.strict_json import dump
 _log = logging.getLogger("gateway.atrisk")
 BATCH: Final = 50
 _LOOKED, _LISTED, _RENEWED = "at-risk list looked at", "at-risk list published", "at-risk list renewed"
-# What is told for the last time: nothing of it changes any more.
 CORRECTED: Final = "not known risk: the registration was corrected, and is checked again"
+# What is told for the last time: nothing of it changes any more.
 _FINAL: Final = frozenset({"clear", "unanswerable"})
 
 
